@@ -1,0 +1,40 @@
+# `make run` serves, `make test` tests; both make what they need in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test check openapi lock clean
+
+run: .venv/run ## Serve on http://127.0.0.1:8000; the database is made on first start.
+	$(BIN)/gunicorn
+
+test: .venv/dev ## Every promise, on SQLite and on a PostgreSQL of the tests' own.
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile
+
+check: .venv/dev ## Lint, format, types, coverage.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --ignore=tests/contract/test_schemathesis.py --cov --quiet
+
+openapi: .venv/run ## Write the document that the code serves; read its diff.
+	$(BIN)/pressroom openapi write openapi/openapi.json
+
+lock: .venv/bin/python ## Choose the newest versions that pyproject.toml allows.
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version=3.11 --extra=dev \
+		--custom-compile-command='make lock' --output-file=requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv build *.egg-info
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python pyproject.toml requirements.lock
+	$(BIN)/pip install --quiet --constraint=requirements.lock --editable .
+	touch $@
+
+.venv/dev: .venv/run
+	$(BIN)/pip install --quiet --constraint=requirements.lock --editable '.[dev]'
+	touch $@

@@ -1,0 +1,1 @@
+"""Pressroom: users and posts over JSON, told room by room in the README."""

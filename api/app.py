@@ -1,0 +1,73 @@
+"""The application: its table of contents."""
+
+from typing import cast
+
+from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from api import limits
+from api.http import converters, problems, transactions
+from api.http.openapi import Api
+from api.resources import docs, health, posts, root, tokens, users
+from api.settings import Settings
+from api.store.database import HEAD, Database
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application; without `settings`, those of the environment.
+
+    An embedded database is made and brought up to date here. `BadSetting` for settings that cannot be meant.
+    """
+    settings = settings or Settings.from_environment()
+    database = Database(settings)
+    if database.embedded and database.revision() != HEAD:
+        database.upgrade()
+
+    app = Flask(__name__, static_folder=None)
+    app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=limits.REQUEST_BODY)
+    app.url_map.merge_slashes = False
+    app.after_request(_guarded)
+    _plain_json(app)
+    _believe_proxies(app, settings)
+    if settings.cors_origins:
+        CORS(
+            app,
+            origins=list(settings.cors_origins),
+            expose_headers=["ETag", "Link", "Location", "Retry-After"],
+        )
+
+    api = Api(app)
+    problems.init_app(app)
+    transactions.init_app(app, database)
+    converters.init_app(app, api)
+    for blueprint in (root.blueprint, users.blueprint, users.me, posts.blueprint, tokens.blueprint):
+        api.register_blueprint(blueprint)
+    for blueprint in (health.blueprint, docs.blueprint):
+        api.register_blueprint(blueprint)
+    app.register_blueprint(docs.swagger_ui)
+    app.register_blueprint(docs.page)
+    return app
+
+
+def _plain_json(app: Flask) -> None:
+    provider = cast("DefaultJSONProvider", app.json)
+    provider.ensure_ascii, provider.sort_keys, provider.compact = False, False, True
+
+
+def _believe_proxies(app: Flask, settings: Settings) -> None:
+    if hops := settings.trusted_proxies:
+        proxied = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)
+        app.wsgi_app = proxied  # type: ignore[method-assign] # Flask's own advice
+
+
+def _guarded(response: Response) -> Response:
+    """What holds for every answer that does not say otherwise: no cache keeps it, no browser runs it."""
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.status_code == 204 or request.method == "OPTIONS":
+        del response.headers["Content-Type"]
+    return response

@@ -1,0 +1,118 @@
+"""`pressroom`: what an operator does at a terminal."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+from flask.cli import FlaskGroup
+from marshmallow import ValidationError
+
+from api import archive
+from api.app import create_app
+from api.http.authentication import hash_password
+from api.http.problems import leaves
+from api.http.transactions import database
+from api.schemas.users import UserCreate
+from api.settings import BadSetting
+from api.store import users
+from api.store.database import HEAD
+from api.store.errors import StoreError, Unavailable
+
+
+class Group(FlaskGroup):
+    """Flask's group of commands; what is refused is told in a line, with the driver's reason if there is one."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except (BadSetting, StoreError) as error:
+            cause = getattr(error.__cause__, "orig", error.__cause__)
+            raise click.ClickException(
+                f"{error} ({cause})" if isinstance(error, Unavailable) else str(error)
+            ) from error
+
+
+@click.group(cls=Group, create_app=create_app, add_default_commands=False, add_version_option=False)
+def cli() -> None:
+    """Pressroom: users and posts over JSON. Settings are PRESSROOM_ variables; see the README."""
+
+
+# Flask would let one choose another application.
+cli.params.clear()
+
+
+@cli.group("users")
+def users_() -> None:
+    """Who writes."""
+
+
+@users_.command()
+@click.argument("username")
+@click.option("--display-name", help="The name that readers see; the username if left out.")
+@click.option("--bio", default="", help="A few words about the user.")
+@click.password_option(help="What to sign in with; asked for if left out.")
+def create(username: str, display_name: str | None, bio: str, password: str) -> None:
+    """Register a user."""
+    account = {"username": username, "password": password, "bio": bio}
+    try:
+        account = UserCreate().load(account if display_name is None else {**account, "display_name": display_name})
+    except ValidationError as error:
+        wrong = " ".join(f"{path[0]}: {detail}" for path, detail in leaves(error.messages))
+        raise click.UsageError(wrong) from error
+    account["password_hash"] = hash_password(account.pop("password"))
+    with database().write() as db:
+        click.echo(f"{users.register(db, **account).username} is registered.")
+
+
+@cli.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the tables to this version. An embedded database does so by itself."""
+    database().upgrade()
+    click.echo(f"The tables are those of migration {HEAD}.")
+
+
+@cli.command("import")
+@click.argument(
+    "files", type=click.Path(exists=True, dir_okay=False, allow_dash=True), nargs=-1, required=True, metavar="FILE…"
+)
+def import_(files: tuple[str, ...]) -> None:
+    """Keep the users and posts of FILE…, lines of JSON as `export` writes them; `-` is standard input.
+
+    What is there already stays as it is, so the same file can be imported again. A user is identified by username, a
+    post by author, title and published_at. Bad lines are told by number, and all others kept.
+    """
+    totals: Counter[str] = Counter()
+    for name in files:
+        size = 0 if name == "-" else Path(name).stat().st_size
+        problems = []
+        with click.open_file(name, "rb") as file, click.progressbar(length=size, label=name, file=sys.stderr) as bar:
+            for outcome in archive.load(database(), file):
+                bar.update(outcome.size)
+                totals[outcome.result] += 1
+                if outcome.problem:
+                    problems.append(f"{name}:{outcome.number}: {outcome.problem}")
+        for problem in problems:
+            click.echo(problem, err=True)
+    click.echo(f"{totals['kept']} kept, {totals['present']} present already, {totals['bad']} bad.")
+    if totals["bad"]:
+        raise SystemExit(1)
+
+
+@cli.command()
+@click.argument("file", type=click.File("w", encoding="utf-8", atomic=True), default="-")
+def export(file: TextIO) -> None:
+    """Write all users and posts to FILE or standard output, a line of JSON each.
+
+    Accounts travel without their passwords.
+    """
+    with database().snapshot() as db:
+        for line in archive.export(db):
+            click.echo(line, file=file)

@@ -1,0 +1,1 @@
+"""How every resource speaks HTTP; no resource is named here."""

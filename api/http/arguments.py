@@ -1,0 +1,35 @@
+"""Input, read as the document says it is."""
+
+from typing import Any
+
+from flask import Request
+from flask_smorest import abort
+from marshmallow import RAISE, Schema, ValidationError, missing
+from webargs.flaskparser import FlaskParser
+
+from api.http.json import BadJSON, loads
+
+
+class StrictParser(FlaskParser):
+    """webargs, without its readiness to take one thing for another."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE}
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The body's value; `missing` if there is neither body nor type."""
+        raw = req.get_data()
+        if not raw and not req.mimetype:
+            return missing
+        if req.mimetype != "application/json" or req.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
+            abort(415, headers={"Accept": "application/json"})
+        try:
+            return loads(raw)
+        except BadJSON as error:
+            abort(400, message=f"The body is not usable as JSON: {error}.")
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        """The query's values, each given once."""
+        for name, values in req.args.lists():
+            if len(values) > 1:
+                raise ValidationError({name: ["Given more than once."]})
+        return super().load_querystring(req, schema)

@@ -1,0 +1,137 @@
+"""Who asks: HTTP Basic to get a token (RFC 7617), the bearer token from then on (RFC 6750)."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable
+from copy import deepcopy
+from functools import wraps
+from typing import Any, cast
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+from flask import Response, request
+from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
+from flask_smorest import abort
+
+from api import limits
+from api.http.transactions import database
+from api.store import tokens, users
+from api.store.sql import Row
+
+REALM = "Pressroom"
+PREFIX = "prt_"
+
+# OWASP's parameters for argon2id: 19 MiB, two passes, one lane.
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_NOBODY = _hasher.hash(secrets.token_urlsafe())
+
+bearer = HTTPTokenAuth("Bearer", realm=REALM)
+basic = HTTPBasicAuth(realm=REALM)
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash to keep of `password`. It takes some 25 ms, on purpose."""
+    return _hasher.hash(password)
+
+
+def new_token() -> str:
+    """A token of 256 random bits, with a prefix that scanners for leaked secrets can look for."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def sha256(token: str) -> bytes:
+    """What is kept of a token. The token is random, so this needs neither salt nor patience."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+@bearer.verify_token
+def _by_token(token: str) -> Row | None:
+    if not token.startswith(PREFIX):
+        return None
+    with database().read() as db:
+        return tokens.bearer(db, sha256(token))
+
+
+@basic.verify_password
+def _by_password(username: str, password: str) -> Row | None:
+    if not username:
+        return None
+    user = None
+    if re.fullmatch(limits.USERNAME, username):
+        with database().read() as db:
+            user = users.credentials(db, username)
+    known = user is not None and user.password_hash is not None
+    # To refuse somebody unknown takes as long as to refuse a wrong password.
+    try:
+        _hasher.verify(user.password_hash if user and known else _NOBODY, password)
+    except VerifyMismatchError:
+        return None
+    return user if known else None
+
+
+@bearer.error_handler
+def _no_token(_status: int) -> None:
+    # RFC 6750, section 3: no error code for those who did not try.
+    tried = ', error="invalid_token"' if "Authorization" in request.headers else ""
+    abort(
+        401,
+        message="Send a live token as `Authorization: Bearer …`; POST /tokens makes one.",
+        headers={"WWW-Authenticate": bearer.authenticate_header() + tried},
+    )
+
+
+@basic.error_handler
+def _no_password(_status: int) -> None:
+    abort(
+        401,
+        message="Send the username and password of a user by HTTP Basic.",
+        headers={"WWW-Authenticate": basic.authenticate_header() + ', charset="UTF-8"'},
+    )
+
+
+class AuthenticationMixin:
+    """Adds to a blueprint the judgement of who asks."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks: list[Callable[..., Any]]
+        self._prepare_doc_cbks.append(self._prepare_authentication_doc)
+
+    @staticmethod
+    def authenticated(auth: HTTPAuth, *, optional: bool = False) -> Callable[..., Any]:
+        """Let nobody pass but users who prove it by `auth`; if `optional`, those too who do not even try.
+
+        It stands outermost: 401 comes before 415, 422 and whatever else there is to say to strangers.
+        """
+
+        def decorator(func: Callable[..., Response]) -> Callable[..., Response]:
+            required = auth.login_required(func)
+
+            @wraps(func)
+            def wrapper(*args: object, **kwargs: object) -> Response:
+                anonymous = optional and "Authorization" not in request.headers
+                response: Response = (func if anonymous else required)(*args, **kwargs)
+                response.vary.add("Authorization")
+                return response
+
+            wrapper._apidoc = deepcopy(getattr(func, "_apidoc", {}))  # type: ignore[attr-defined] # smorest's own way
+            wrapper._apidoc["security"] = [*([{}] if optional else []), {auth.scheme.lower(): []}]  # type: ignore[attr-defined]
+            return wrapper
+
+        return decorator
+
+    @staticmethod
+    def _prepare_authentication_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {**doc, "security": doc_info.get("security", [])}
+
+
+def user() -> Row:
+    """The user who asks, on a resource that only lets users pass."""
+    return cast("Row", bearer.current_user())
+
+
+def viewer() -> str | None:
+    """The username of who asks, None for strangers."""
+    who = bearer.current_user()
+    return who.username if who else None

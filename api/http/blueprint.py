@@ -1,0 +1,39 @@
+"""Resources: a class per URL, a method per verb."""
+
+from typing import Any
+
+import flask_smorest
+from flask.views import MethodView
+
+from api.http.arguments import StrictParser
+from api.http.authentication import AuthenticationMixin
+from api.http.preconditions import PreconditionsMixin
+from api.http.statuses import STATUSES
+from api.http.transactions import transactional
+
+
+class Resource(MethodView):
+    """What stands at one URL. Its instance is shared by all requests and keeps nothing."""
+
+    init_every_request = False
+    decorators = [transactional]
+
+
+class Blueprint(PreconditionsMixin, AuthenticationMixin, flask_smorest.Blueprint):
+    """flask-smorest's blueprint, with this API's grammar.
+
+    Decorators stand in the order of judgement: who asks, which version, what body, what answer.
+    """
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def __init__(self, name: str, description: str, *, url_prefix: str | None = None, database: bool = True) -> None:
+        super().__init__(name, name, url_prefix=url_prefix, description=description)
+        self._database = database
+        self._prepare_doc_cbks.append(self._prepare_database_doc)
+
+    def _prepare_database_doc(self, doc: dict[str, Any], _doc_info: object, **_: object) -> dict[str, Any]:
+        """Every operation that needs the database may find it gone."""
+        if self._database:
+            doc["responses"][503] = STATUSES[503].component
+        return doc

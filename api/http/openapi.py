@@ -1,0 +1,109 @@
+"""The document: OpenAPI 3.1, generated from the code that serves."""
+
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import flask_smorest
+from flask import Flask, Response, json
+from werkzeug.exceptions import HTTPException
+
+from api.http import problems
+from api.http.documentation import Marshmallow, Operations
+from api.http.headers import HEADERS, HEADERS_OF
+from api.http.statuses import STATUSES, Status
+from api.schemas.problems import Problem
+
+TITLE = "Pressroom"
+VERSION = version("pressroom")
+DESCRIPTION = """\
+A publishing back end: users and posts over JSON.
+
+Reads are public. To write, register with `POST /users`, get a token with `POST /tokens` (HTTP Basic), and send it as
+`Authorization: Bearer …`.
+
+Times are in UTC, URLs are paths relative to the host that was asked, lists are paged by cursor with the newest first,
+and every error is a problem (RFC 9457) whose `detail` says what to do.
+"""
+
+
+class Api(flask_smorest.Api):
+    """flask-smorest's API, speaking problem details, and documenting nothing that is not answered."""
+
+    ERROR_SCHEMA = Problem
+    # A `default` response would make any status conform.
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def __init__(self, app: Flask) -> None:
+        app.config.update(
+            API_TITLE=TITLE,
+            API_VERSION=VERSION,
+            OPENAPI_VERSION="3.1.0",
+            API_SPEC_OPTIONS={
+                "info": {
+                    "summary": "Users and posts over JSON.",
+                    "description": DESCRIPTION,
+                    "license": {"name": "MIT", "identifier": "MIT"},
+                },
+                "servers": [{"url": "/", "description": "The host that serves this document."}],
+                "security": [],
+            },
+        )
+        super().__init__(app, spec_kwargs={"marshmallow_plugin": Marshmallow(), "extra_plugins": [Operations()]})
+        self.spec.components.security_scheme(
+            "bearer", {"type": "http", "scheme": "bearer", "description": "A token from `POST /tokens`."}
+        )
+        self.spec.components.security_scheme(
+            "basic",
+            {"type": "http", "scheme": "basic", "description": "Username and password, to get a token."},
+        )
+
+    @cached_property
+    def document(self) -> str:
+        """The text of the document, which does not change while the process lives."""
+        return f"{json.dumps(self.spec.to_dict(), indent=2, sort_keys=False)}\n"
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """Translate what Werkzeug raises."""
+        return problems.answer(error)
+
+    def _register_responses(self) -> None:
+        """Name the answers that operations share."""
+        components = self.spec.components
+        for name, header in HEADERS.items():
+            components.header(name, header, lazy=True)
+        for code, status in STATUSES.items():
+            response: dict[str, Any] = {"description": status.description}
+            if code >= 400:
+                response["content"] = {problems.MEDIA_TYPE: {"schema": Problem, "example": _example(code, status)}}
+            response["headers"] = HEADERS_OF.get(code, {})
+            components.response(status.component, response, lazy=True)
+
+    def _register_etag_headers(self) -> None:
+        """Describe conditional requests as RFC 9110 does."""
+        self.spec.components.parameter(
+            "IF_NONE_MATCH",
+            "header",
+            {
+                "name": "If-None-Match",
+                "description": "Answer 304 if the current `ETag` is one of these.",
+                "schema": {"type": "string"},
+                "example": '"1-1"',
+            },
+            lazy=True,
+        )
+
+    def _register_pagination_header(self) -> None:
+        """Nothing: pages are told by cursors, not by `X-Pagination`."""
+
+
+def _example(code: int, status: Status) -> dict[str, Any]:
+    example: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.title,
+        "status": code,
+        "detail": status.detail,
+    }
+    if code == 422:
+        example["errors"] = [{"detail": "Missing data for required field.", "pointer": "#/title"}]
+    return example

@@ -1,0 +1,84 @@
+"""Every status that this API answers in its own words."""
+
+from typing import NamedTuple
+
+
+class Status(NamedTuple):
+    """What the document calls a status, what it means, and what to do when nothing better is known."""
+
+    component: str
+    title: str
+    description: str
+    detail: str
+
+
+# Python's own names of statuses change with its version; the document must not.
+STATUSES = {
+    304: Status("NotModified", "Not Modified", "Your copy is still current.", ""),
+    400: Status(
+        "BadRequest",
+        "Bad Request",
+        "The request cannot be read: its body is no JSON, or its header fields are malformed.",
+        "The request cannot be read. Mend its syntax.",
+    ),
+    401: Status(
+        "Unauthorized",
+        "Unauthorized",
+        "The credentials are missing, wrong or expired.",
+        "Sign in as `WWW-Authenticate` says.",
+    ),
+    403: Status(
+        "Forbidden",
+        "Forbidden",
+        "You may not do that to what is somebody else's.",
+        "You may not do that.",
+    ),
+    404: Status(
+        "NotFound",
+        "Not Found",
+        "There is nothing here that you may know of.",
+        "There is nothing at this URL. `/` tells where everything is.",
+    ),
+    405: Status(
+        "MethodNotAllowed",
+        "Method Not Allowed",
+        "The resource has no such method; `Allow` names those it has.",
+        "The resource has no such method. Use one that `Allow` names.",
+    ),
+    409: Status(
+        "Conflict",
+        "Conflict",
+        "The request contradicts what is kept.",
+        "The request contradicts what is kept. Read it anew.",
+    ),
+    413: Status(
+        "ContentTooLarge",
+        "Content Too Large",
+        "The body is too large; `/about` tells the limits.",
+        "The body is too large. `/about` tells the limits.",
+    ),
+    415: Status(
+        "UnsupportedMediaType",
+        "Unsupported Media Type",
+        "The body is in a form that `Accept` does not name.",
+        "Send the body as application/json in UTF-8.",
+    ),
+    422: Status(
+        "UnprocessableContent",
+        "Unprocessable Content",
+        "The input can be read but is not what it must be; `errors` tells where.",
+        "Mend what `errors` names and send it again.",
+    ),
+    500: Status(
+        "InternalServerError",
+        "Internal Server Error",
+        "The server failed. Nothing was changed.",
+        "The server failed, nothing was changed, and the failure is logged.",
+    ),
+    503: Status(
+        "ServiceUnavailable",
+        "Service Unavailable",
+        "The database does not answer; try again after `Retry-After` seconds.",
+        "The database does not answer. Try again in a moment.",
+    ),
+}

@@ -1,0 +1,35 @@
+"""`/health`: whether to restart the process, and whether to send it requests."""
+
+from api.http.blueprint import Blueprint, Resource
+from api.http.transactions import database
+from api.schemas.health import Live, Ready
+from api.store.database import HEAD
+from api.store.errors import Unavailable
+
+blueprint = Blueprint("health", "For operators and their load balancers.", url_prefix="/health", database=False)
+
+
+@blueprint.route("/live")
+class Liveness(Resource):
+    @blueprint.doc(operationId="readLiveness")
+    @blueprint.response(200, Live)
+    def get(self) -> dict[str, str]:
+        """Ask whether the process answers.
+
+        It does not ask the database: restarting the process would not mend that.
+        """
+        return {"status": "live"}
+
+
+@blueprint.route("/ready")
+class Readiness(Resource):
+    @blueprint.doc(operationId="readReadiness", responses={503: ""})
+    @blueprint.response(200, Ready)
+    def get(self) -> dict[str, str]:
+        """Ask whether requests will be served.
+
+        They are if the database answers and its tables are those of this version.
+        """
+        if database().revision() != HEAD:
+            raise Unavailable("The tables are not those of this version. Run `pressroom db upgrade`.")
+        return {"status": "ready"}

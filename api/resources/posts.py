@@ -1,0 +1,104 @@
+"""`/posts`."""
+
+from typing import Any
+
+from flask import url_for
+
+from api.http import pagination
+from api.http.authentication import bearer, user, viewer
+from api.http.blueprint import Blueprint, Resource
+from api.http.preconditions import version
+from api.http.transactions import connection
+from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostQuery
+from api.store import posts
+from api.store.sql import Row
+
+blueprint = Blueprint("posts", "What is written.", url_prefix="/posts")
+
+POST_ID = [{"in": "path", "name": "post_id", "description": "The post's number.", "example": 1}]
+LINKS = {
+    name: {"operationId": name, "parameters": {"post_id": "$response.body#/id"}, "description": description}
+    for name, description in (
+        ("readPost", "Read the post."),
+        ("revisePost", "Revise the post."),
+        ("removePost", "Remove the post."),
+    )
+}
+
+
+def represent(row: Row) -> dict[str, Any]:
+    """A post with its author and URLs."""
+    return {
+        **row._mapping,
+        "author": {
+            "username": row.username,
+            "display_name": row.display_name,
+            "url": url_for("users.UserByName", username=row.username),
+        },
+        "url": url_for("posts.PostById", post_id=row.id),
+    }
+
+
+@blueprint.route("")
+class Posts(Resource):
+    @blueprint.authenticated(bearer, optional=True)
+    @blueprint.etag
+    @blueprint.doc(operationId="listPosts")
+    @blueprint.arguments(PostQuery(), location="query")
+    @blueprint.response(200, PostPage, headers={"Link": "Link"})
+    def get(self, query: dict[str, Any]) -> Any:
+        """List posts.
+
+        A page of what is published, the latest first, without bodies unless you `expand` them. With your token and
+        `author` being you, your drafts and scheduled posts come before them.
+        """
+        expanded = query.pop("expand", None) == "body"
+        return pagination.answer(posts.page(connection, **query, viewer=viewer(), expanded=expanded), represent)
+
+    @blueprint.authenticated(bearer)
+    @blueprint.doc(operationId="publishPost", responses={201: {"links": LINKS}})
+    @blueprint.arguments(PostCreate())
+    @blueprint.response(201, Post, headers={"Location": "Location"}, description="The post is kept.")
+    def post(self, content: dict[str, Any]) -> Any:
+        """Publish a post.
+
+        At once, at `published_at`, or never yet: with `published_at` null it is a draft that only you can read.
+        """
+        created = represent(posts.publish(connection, author_id=user().id, **content))
+        return created, {"Location": created["url"]}
+
+
+@blueprint.route("/<int:post_id>", parameters=POST_ID)
+class PostById(Resource):
+    @blueprint.authenticated(bearer, optional=True)
+    @blueprint.etag
+    @blueprint.doc(operationId="readPost")
+    @blueprint.response(200, Post)
+    def get(self, post_id: int) -> Any:
+        """Read a post.
+
+        Drafts and scheduled posts can be read by their author; for others there are none.
+        """
+        row = posts.get(connection, post_id, viewer=viewer())
+        return represent(row), version(row.id, row.version, row.author_version)
+
+    @blueprint.authenticated(bearer)
+    @blueprint.doc(operationId="revisePost", responses={403: ""})
+    @blueprint.arguments(PostPatch())
+    @blueprint.response(200, Post)
+    def patch(self, changes: dict[str, Any], post_id: int) -> Any:
+        """Revise your post.
+
+        Members left out stay as they are. 403 if the post is not yours.
+        """
+        return represent(posts.revise(connection, post_id, editor=user().username, **changes))
+
+    @blueprint.authenticated(bearer)
+    @blueprint.doc(operationId="removePost", responses={403: ""})
+    @blueprint.response(204, description="The post is gone.")
+    def delete(self, post_id: int) -> None:
+        """Remove your post.
+
+        For good. 403 if the post is not yours.
+        """
+        posts.remove(connection, post_id, editor=user().username)

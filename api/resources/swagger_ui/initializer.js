@@ -1,0 +1,9 @@
+// In a file of its own, because the page's Content-Security-Policy allows no inline script.
+SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  persistAuthorization: true,
+  tryItOutEnabled: true,
+  validatorUrl: null, // nothing leaves this host
+});

@@ -1,0 +1,116 @@
+"""`/users` and `/me`."""
+
+from typing import Any
+
+from flask import url_for
+
+from api.http import pagination
+from api.http.authentication import bearer, hash_password, user
+from api.http.blueprint import Blueprint, Resource
+from api.http.preconditions import version
+from api.http.transactions import connection
+from api.schemas.pages import PageQuery
+from api.schemas.users import User, UserCreate, UserPage, UserPatch
+from api.store import users
+from api.store.sql import Row
+
+blueprint = Blueprint("users", "Who writes.", url_prefix="/users")
+me = Blueprint("me", "Who you are.", url_prefix="/me")
+
+USERNAME = [{"in": "path", "name": "username", "description": "The user's name.", "example": "ada"}]
+LINKS = {
+    name: {
+        "operationId": name,
+        "parameters": {"username": "$response.body#/username"},
+        "description": description,
+    }
+    for name, description in (
+        ("readUser", "Read the user."),
+        ("reviseUser", "Change the user."),
+        ("removeUser", "Remove the user."),
+    )
+}
+
+
+def represent(row: Row) -> dict[str, Any]:
+    """A user with their URLs."""
+    return {
+        **row._mapping,
+        "url": url_for("users.UserByName", username=row.username),
+        "posts_url": url_for("posts.Posts", author=row.username),
+    }
+
+
+@blueprint.route("")
+class Users(Resource):
+    @blueprint.etag
+    @blueprint.doc(operationId="listUsers")
+    @blueprint.arguments(PageQuery(), location="query")
+    @blueprint.response(200, UserPage, headers={"Link": "Link"})
+    def get(self, query: dict[str, Any]) -> Any:
+        """List users.
+
+        A page of all users, who came last first.
+        """
+        return pagination.answer(users.page(connection, **query), represent)
+
+    @blueprint.doc(operationId="registerUser", responses={409: "", 201: {"links": LINKS}})
+    @blueprint.arguments(UserCreate())
+    @blueprint.response(201, User, headers={"Location": "Location"}, description="The user is registered.")
+    def post(self, account: dict[str, Any]) -> Any:
+        """Register.
+
+        Choose a username, for good, and a password. 409 if the username is taken.
+        """
+        account["password_hash"] = hash_password(account.pop("password"))
+        created = represent(users.register(connection, **account))
+        return created, {"Location": created["url"]}
+
+
+@blueprint.route("/<string:username>", parameters=USERNAME)
+class UserByName(Resource):
+    @blueprint.etag
+    @blueprint.doc(operationId="readUser")
+    @blueprint.response(200, User)
+    def get(self, username: str) -> Any:
+        """Read a user.
+
+        What everybody may know of them.
+        """
+        row = users.get(connection, username)
+        return represent(row), version(row.id, row.version)
+
+    @blueprint.authenticated(bearer)
+    @blueprint.doc(operationId="reviseUser", responses={403: ""})
+    @blueprint.arguments(UserPatch())
+    @blueprint.response(200, User)
+    def patch(self, changes: dict[str, Any], username: str) -> Any:
+        """Change your account.
+
+        Members left out stay as they are. 403 if the account is not yours.
+        """
+        return represent(users.revise(connection, username, editor_id=user().id, **changes))
+
+    @blueprint.authenticated(bearer)
+    @blueprint.doc(operationId="removeUser", responses={403: "", 409: ""})
+    @blueprint.response(204, description="The user and their tokens are gone.")
+    def delete(self, username: str) -> None:
+        """Remove your account.
+
+        For good, with your tokens. 409 while you have posts: delete them first. 403 if the account is not yours.
+        """
+        users.remove(connection, username, editor_id=user().id)
+
+
+@me.route("")
+class Me(Resource):
+    @me.authenticated(bearer)
+    @me.etag
+    @me.doc(operationId="readMe")
+    @me.response(200, User)
+    def get(self) -> Any:
+        """Read your account.
+
+        The user whose token was sent.
+        """
+        return represent(user()), version(user().id, user().version)

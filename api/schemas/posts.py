@@ -1,0 +1,132 @@
+"""Posts, as clients write and read them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from marshmallow import ValidationError, fields, validate
+
+from api import limits
+from api.schemas.base import Closed, Integer, Link, Moment, Patch, Text
+from api.schemas.pages import PageQuery, page_of
+from api.schemas.users import Author, CreatedAt, UpdatedAt, Username
+
+
+def _distinct(tags: Sequence[str]) -> None:
+    if len(set(tags)) < len(tags):
+        raise ValidationError("Name each tag once.")
+
+
+Title = partial(Text, limits.TITLE, metadata={"description": "One line.", "examples": ["Notes on the engine"]})
+Body = partial(
+    Text,
+    limits.BODY,
+    metadata={
+        "description": "The text, most often Markdown; kept as it is sent.",
+        "examples": ["It *weaves* patterns."],
+    },
+)
+Tag = partial(
+    Text,
+    limits.TAG_MAX,
+    pattern=limits.TAG,
+    error="Use 1 to 49 of a-z, 0-9 and -, and begin with a letter or digit.",
+    metadata={"description": "One word.", "examples": ["engines"]},
+)
+Tags = partial(
+    fields.List,
+    Tag(),
+    validate=[validate.Length(max=limits.TAGS), _distinct],
+    metadata={
+        "description": "In the order in which they are sent.",
+        "uniqueItems": True,
+        "examples": [["engines"]],
+    },
+)
+PublishedAt = partial(
+    Moment,
+    allow_none=True,
+    metadata={
+        "description": "Public from this moment on, in the years 1000 to 8999; null for a draft.",
+        "examples": ["2026-01-31T12:00:00Z"],
+    },
+)
+
+
+class PostCreate(Closed):
+    """A post to publish, schedule or keep as a draft."""
+
+    class Meta(Closed.Meta):
+        """Goes into the document."""
+
+        description = "A post to publish; without `published_at`, it is published now."
+
+    title = Title(required=True)
+    body = Body(required=True)
+    tags = Tags(load_default=[])
+    published_at = PublishedAt(load_default=lambda: datetime.now(UTC))
+
+
+class PostImport(PostCreate):
+    """A post as `pressroom import` reads one: somebody's, and certain of its moment."""
+
+    author = Username(required=True)
+    published_at = PublishedAt(required=True)
+
+
+class PostPatch(Patch):
+    """What an author may change of a post."""
+
+    class Meta(Patch.Meta):
+        """Goes into the document."""
+
+        description = "What to change of a post; members left out stay as they are."
+
+    title = Title()
+    body = Body()
+    tags = Tags()
+    published_at = PublishedAt()
+
+
+class PostSummary(Closed):
+    """A post in a list."""
+
+    class Meta(Closed.Meta):
+        """Goes into the document."""
+
+        description = "A post, with its body if the list was asked to expand it."
+
+    id = Integer(1, limits.MAX_ID, required=True, metadata={"description": "The number in the URL.", "examples": [1]})
+    title = Title(required=True)
+    body = Body()
+    tags = Tags(required=True)
+    author = fields.Nested(Author, required=True, metadata={"description": "Who wrote it."})
+    published_at = PublishedAt(required=True)
+    created_at = CreatedAt()
+    updated_at = UpdatedAt()
+    url = Link("The post.", "/posts/1")
+
+
+class Post(PostSummary):
+    """A post, whole."""
+
+    class Meta(Closed.Meta):
+        """Goes into the document."""
+
+        description = "A post."
+
+    body = Body(required=True)
+
+
+class PostQuery(PageQuery):
+    """Which posts, and how much of them."""
+
+    author = Username(metadata={"description": "Only posts of this user.", "examples": ["ada"]})
+    tag = Tag(metadata={"description": "Only posts with this tag.", "examples": ["engines"]})
+    expand = fields.String(
+        validate=validate.OneOf(["body"]),
+        metadata={"description": "`body` adds the body to each post.", "examples": ["body"]},
+    )
+
+
+PostPage = page_of(PostSummary, "Published posts, the latest first.")

@@ -1,0 +1,63 @@
+"""Problems, as clients read them (RFC 9457)."""
+
+from marshmallow import fields
+
+from api.schemas.base import Closed, Integer, Text
+
+
+class ProblemError(Closed):
+    """One thing that is wrong with a request."""
+
+    class Meta(Closed.Meta):
+        """Goes into the document."""
+
+        description = "One thing that is wrong with the request."
+
+    detail = Text(
+        2048,
+        required=True,
+        metadata={"description": "What is wrong.", "examples": ["Missing data for required field."]},
+    )
+    pointer = Text(
+        2048,
+        metadata={
+            "description": "Where in the body: a JSON Pointer (RFC 6901) as a fragment.",
+            "examples": ["#/title"],
+        },
+    )
+    # A query may have a nameless parameter.
+    parameter = Text(2048, minimum=0, metadata={"description": "Which query parameter.", "examples": ["limit"]})
+
+
+class Problem(Closed):
+    """Why a request failed."""
+
+    class Meta(Closed.Meta):
+        """Goes into the document."""
+
+        description = "Why the request failed (RFC 9457)."
+
+    type = Text(
+        2048,
+        required=True,
+        metadata={
+            "format": "uri-reference",
+            "description": "The kind of problem.",
+            "examples": ["about:blank"],
+        },
+    )
+    title = Text(
+        200,
+        required=True,
+        metadata={"description": "The status in words.", "examples": ["Unprocessable Content"]},
+    )
+    status = Integer(400, 599, required=True, metadata={"description": "The status code.", "examples": [422]})
+    detail = Text(
+        2048,
+        required=True,
+        metadata={"description": "What happened and what to do.", "examples": ["Mend what `errors` names."]},
+    )
+    errors = fields.List(
+        fields.Nested(ProblemError),
+        metadata={"description": "What is wrong with the input, one by one.", "maxItems": 100},
+    )

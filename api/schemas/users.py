@@ -1,0 +1,107 @@
+"""Users, as clients write and read them."""
+
+from functools import partial
+
+from api import limits
+from api.schemas.base import Closed, Link, Moment, Patch, Text
+from api.schemas.pages import page_of
+
+Username = partial(
+    Text,
+    limits.USERNAME_MAX,
+    minimum=limits.USERNAME_MIN,
+    pattern=limits.USERNAME,
+    error="Use 2 to 39 of a-z, 0-9, - and _, and begin with a letter or digit.",
+    metadata={"description": "The name in URLs; it never changes.", "examples": ["ada"]},
+)
+DisplayName = partial(
+    Text,
+    limits.DISPLAY_NAME,
+    metadata={"description": "The name that readers see.", "examples": ["Ada Lovelace"]},
+)
+Bio = partial(
+    Text,
+    limits.BIO,
+    minimum=0,
+    metadata={"description": "A few words about the user.", "examples": ["Writes about engines."]},
+)
+CreatedAt = partial(
+    Moment,
+    required=True,
+    metadata={"description": "When it was created.", "examples": ["2026-01-31T12:00:00Z"]},
+)
+UpdatedAt = partial(
+    Moment,
+    required=True,
+    metadata={"description": "When it was last changed.", "examples": ["2026-01-31T12:00:00Z"]},
+)
+
+
+class UserImport(Closed):
+    """A user as `pressroom import` reads one: without a password."""
+
+    username = Username(required=True)
+    display_name = DisplayName()
+    bio = Bio()
+
+
+class UserCreate(UserImport):
+    """A user to register."""
+
+    class Meta(Closed.Meta):
+        """Goes into the document."""
+
+        description = "A user to register. Without a `display_name`, it is the username."
+
+    password = Text(
+        limits.PASSWORD_MAX,
+        minimum=limits.PASSWORD_MIN,
+        required=True,
+        load_only=True,
+        metadata={"description": "What to sign in with.", "examples": ["correct horse battery staple"]},
+    )
+
+
+class UserPatch(Patch):
+    """What a user may change of their own."""
+
+    class Meta(Patch.Meta):
+        """Goes into the document."""
+
+        description = "What to change of a user; members left out stay as they are."
+
+    display_name = DisplayName()
+    bio = Bio()
+
+
+class User(Closed):
+    """A user, as everybody reads them."""
+
+    class Meta(Closed.Meta):
+        """Goes into the document."""
+
+        description = "Somebody who writes."
+
+    username = Username(required=True)
+    display_name = DisplayName(required=True)
+    bio = Bio(required=True)
+    created_at = CreatedAt()
+    updated_at = UpdatedAt()
+    url = Link("The user.", "/users/ada")
+    posts_url = Link("The posts of the user.", "/posts?author=ada")
+
+
+class Author(Closed):
+    """A user, as a post names them."""
+
+    class Meta(Closed.Meta):
+        """Goes into the document."""
+
+        description = "Who wrote it."
+
+    username = Username(required=True)
+    display_name = DisplayName(required=True)
+    url = Link("The user.", "/users/ada")
+
+
+UserPage = page_of(User, "Users, who came last first.")

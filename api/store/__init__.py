@@ -1,0 +1,1 @@
+"""What is kept: tables, and the questions asked of them, in SQL."""

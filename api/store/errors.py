@@ -1,0 +1,40 @@
+"""Why the store refuses.
+
+StoreError
+├── NotFound          there is no such row, or none that this viewer may know of
+├── NotYours          somebody else's row
+├── Conflict          the change contradicts what is kept
+│   ├── UsernameTaken
+│   └── HasPosts
+└── Unavailable       the database does not answer; the same request may succeed later
+
+The message of each is a sentence for the client, without anything of the driver's.
+"""
+
+
+class StoreError(Exception):
+    """A refusal of the store."""
+
+
+class NotFound(StoreError):
+    """There is no such row, or none that this viewer may know of."""
+
+
+class NotYours(StoreError):
+    """The row belongs to somebody else."""
+
+
+class Conflict(StoreError):
+    """The change contradicts what is kept."""
+
+
+class UsernameTaken(Conflict):
+    """A user of that name exists."""
+
+
+class HasPosts(Conflict):
+    """The user has written posts that still exist."""
+
+
+class Unavailable(StoreError):
+    """The database does not answer; the same request may succeed later."""

@@ -1,0 +1,101 @@
+"""Users, as they are kept."""
+
+import sqlalchemy as sa
+
+from api import limits
+from api.store.errors import HasPosts, NotYours, UsernameTaken
+from api.store.pages import NewestFirst, Page
+from api.store.sql import Connection, Id, Row, Timestamp, metadata, now, one
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("username", sa.String(limits.USERNAME_MAX), nullable=False, unique=True),
+    sa.Column("display_name", sa.String(limits.DISPLAY_NAME), nullable=False),
+    sa.Column("bio", sa.Text, nullable=False),
+    sa.Column("password_hash", sa.String(200)),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False),
+    sa.Column("updated_at", Timestamp, nullable=False),
+    sa.CheckConstraint(sa.func.length(sa.column("display_name")).between(1, limits.DISPLAY_NAME), name="display_name"),
+    sa.CheckConstraint(sa.func.length(sa.column("bio")) <= limits.BIO, name="bio"),
+    sa.Index(None, "created_at", "id"),
+    # An id must not come back with another meaning.
+    sqlite_autoincrement=True,
+)
+
+_USER = sa.select(*(each for each in users.c if each is not users.c.password_hash))
+_BY_ID = _USER.where(users.c.id == sa.bindparam("user_id"))
+_BY_NAME = _USER.where(users.c.username == sa.bindparam("username"))
+_ALL = NewestFirst(_USER, users.c.created_at, users.c.id)
+_CREDENTIALS = sa.select(users.c.id, users.c.password_hash).where(users.c.username == sa.bindparam("username"))
+_REGISTER = sa.insert(users)
+_REVISE = sa.update(users).where(users.c.id == sa.bindparam("user_id")).values(version=users.c.version + 1)
+_REMOVE = sa.delete(users).where(users.c.id == sa.bindparam("user_id"))
+
+
+def page(db: Connection, *, limit: int, cursor: str | None = None) -> Page:
+    """A page of all users, who came last first."""
+    return _ALL.page(db, limit=limit, cursor=cursor)
+
+
+def get(db: Connection, username: str) -> Row:
+    """The user of that name; `NotFound` if there is none."""
+    return one(db, _BY_NAME, f"There is no user {username!r}.", username=username)
+
+
+def credentials(db: Connection, username: str) -> Row | None:
+    """The id and password hash of the user of that name; None if there is none."""
+    return db.execute(_CREDENTIALS, {"username": username}).one_or_none()
+
+
+def register(
+    db: Connection,
+    *,
+    username: str,
+    display_name: str | None = None,
+    bio: str = "",
+    password_hash: str | None = None,
+) -> Row:
+    """A new user, who can sign in if there is a `password_hash`; `UsernameTaken` if the name is not free."""
+    moment = now()
+    try:
+        db.execute(
+            _REGISTER,
+            {
+                "username": username,
+                "display_name": display_name or username,
+                "bio": bio,
+                "password_hash": password_hash,
+                "version": 1,
+                "created_at": moment,
+                "updated_at": moment,
+            },
+        )
+    except sa.exc.IntegrityError as error:
+        raise UsernameTaken(f"The username {username!r} is taken. Choose another one.") from error
+    return get(db, username)
+
+
+def revise(db: Connection, username: str, *, editor_id: int, **changes: object) -> Row:
+    """The user with `changes`; `NotYours` unless the editor is that user."""
+    user = _own(db, username, editor_id)
+    db.execute(_REVISE, {"user_id": user.id, "updated_at": now(), **changes})
+    return one(db, _BY_ID, "The user is gone.", user_id=user.id)
+
+
+def remove(db: Connection, username: str, *, editor_id: int) -> None:
+    """Remove the user and their tokens; `NotYours` unless the editor is that user, `HasPosts` while posts remain."""
+    user = _own(db, username, editor_id)
+    try:
+        db.execute(_REMOVE, {"user_id": user.id})
+    except sa.exc.IntegrityError as error:
+        raise HasPosts(f"{username!r} still has posts. Delete them first.") from error
+
+
+def _own(db: Connection, username: str, editor_id: int) -> Row:
+    user = get(db, username)
+    if user.id != editor_id:
+        raise NotYours("You can change only your own account.")
+    return user

@@ -1,0 +1,126 @@
+"""The cast, and the house they meet in."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, settings
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.http.authentication import hash_password, new_token, sha256
+from api.settings import Settings
+from api.store import tokens, users
+from api.store.database import Database
+from api.store.sql import now
+
+# Enough for every change; `--hypothesis-profile=thorough` for more.
+settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
+settings.load_profile("quick")
+
+HOUSE = Path(__file__).parent.parent
+PASSWORD = "correct horse battery staple"
+
+
+@cache
+def kept_password() -> str:
+    """The hash of PASSWORD, computed once: it is slow on purpose."""
+    return hash_password(PASSWORD)
+
+
+@dataclass(frozen=True)
+class Client:
+    """Somebody at the other end: what they send is JSON, signed with their token if they have one."""
+
+    app: Flask
+    username: str = ""
+    token: str = ""
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.send("GET", path, **options)
+
+    def post(self, path: str, content: object = None, **options: Any) -> TestResponse:
+        return self.send("POST", path, json=content, **options)
+
+    def patch(self, path: str, content: object, **options: Any) -> TestResponse:
+        return self.send("PATCH", path, json=content, **options)
+
+    def delete(self, path: str, **options: Any) -> TestResponse:
+        return self.send("DELETE", path, **options)
+
+    def send(self, method: str, path: str, **options: Any) -> TestResponse:
+        if self.token:
+            options["headers"] = {"Authorization": f"Bearer {self.token}", **options.get("headers", {})}
+        if options.get("json", ...) is None:
+            del options["json"]
+        return self.app.test_client().open(path, method=method, buffered=True, **options)
+
+    def with_token(self, token: str) -> "Client":
+        return replace(self, token=token)
+
+
+def member(app: Flask, username: str) -> Client:
+    """A user of that name, signed in."""
+    token = new_token()
+    database: Database = app.extensions["database"]
+    with database.write() as db:
+        user = users.register(db, username=username, password_hash=kept_password())
+        tokens.grant(db, user_id=user.id, name="", sha256=sha256(token), expires_at=now() + timedelta(days=1))
+    return Client(app, username, token)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with empty tables, to copy."""
+    path = tmp_path_factory.mktemp("migrated") / "pressroom.sqlite"
+    database = Database(Settings(database_url=f"sqlite:///{path}"))
+    database.upgrade()
+    database.close()  # moves what was written from the log into the file
+    return path
+
+
+@pytest.fixture
+def house(migrated: Path, tmp_path: Path) -> Settings:
+    """Settings with an SQLite file of the test's own."""
+    return Settings(database_url=f"sqlite:///{shutil.copy(migrated, tmp_path / 'pressroom.sqlite')}")
+
+
+@pytest.fixture
+def build(house: Settings) -> Iterator[Callable[..., Flask]]:
+    """Makes applications, with other settings if asked to."""
+    made = []
+
+    def make(**changes: Any) -> Flask:
+        made.append(create_app(replace(house, **changes)))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.extensions["database"].close()
+
+
+@pytest.fixture
+def app(build: Callable[..., Flask]) -> Flask:
+    return build()
+
+
+@pytest.fixture
+def anyone(app: Flask) -> Client:
+    return Client(app)
+
+
+@pytest.fixture
+def ada(app: Flask) -> Client:
+    return member(app, "ada")
+
+
+@pytest.fixture
+def bob(app: Flask) -> Client:
+    return member(app, "bob")

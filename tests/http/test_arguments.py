@@ -1,0 +1,73 @@
+"""Input is read as the document says it is, and nothing else is taken for it."""
+
+import pytest
+
+from tests.conftest import Client
+from tests.http.test_problems import assert_problem
+
+POST = b'{"title": "t", "body": "b"}'
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=UTF-8", "Application/JSON"])
+def test_json_in_utf8_is_read(ada: Client, content_type: str) -> None:
+    assert ada.send("POST", "/posts", data=POST, content_type=content_type).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "text/plain",
+        "text/json",
+        "application/vnd.api+json",
+        "application/json; charset=utf-16",
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded",
+    ],
+)
+def test_other_types_are_not(ada: Client, content_type: str | None) -> None:
+    response = ada.send("POST", "/posts", data=POST, content_type=content_type)
+    assert_problem(response, 415)
+    assert response.headers["Accept"] == "application/json"
+
+
+def test_a_body_that_is_no_json_is_refused_with_the_reason(ada: Client) -> None:
+    response = ada.send("POST", "/posts", data=b'{"title": NaN}', content_type="application/json")
+    assert_problem(response, 400, detail="The body is not usable as JSON: NaN is no number of JSON.")
+
+
+def test_no_body_at_all_is_an_empty_object(ada: Client) -> None:
+    errors = assert_problem(ada.send("POST", "/posts"), 422)["errors"]
+    assert {error["pointer"] for error in errors} == {"#/title", "#/body"}
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"null", b'"x"', b"1"])
+def test_the_top_level_is_an_object(ada: Client, raw: bytes) -> None:
+    assert_problem(ada.send("POST", "/posts", data=raw, content_type="application/json"), 422)
+
+
+def test_a_body_over_four_mebibytes_is_too_large(ada: Client) -> None:
+    raw = b'{"title": "t", "body": "' + b"x" * 4 * 1024 * 1024 + b'"}'
+    assert_problem(ada.send("POST", "/posts", data=raw, content_type="application/json"), 413)
+
+
+def test_the_longest_post_fits_however_it_is_written(ada: Client) -> None:
+    raw = b'{"title": "t", "body": "' + b"\\ud83d\\ude00" * 262_144 + b'"}'
+    response = ada.send("POST", "/posts", data=raw, content_type="application/json")
+    assert response.status_code == 201
+    assert response.json
+    assert response.json["body"] == "😀" * 262_144
+
+
+@pytest.mark.parametrize(
+    "limit",
+    ["0", "101", "-1", "+1", "01", "1_0", " 1", "1 ", "1.0", "1e1", "\N{ARABIC-INDIC DIGIT ONE}", "", "a", "9" * 5000],
+)
+def test_a_number_in_a_query_has_one_form(anyone: Client, limit: str) -> None:
+    errors = assert_problem(anyone.get("/users", query_string={"limit": limit}), 422)["errors"]
+    assert [error["parameter"] for error in errors] == ["limit"]
+
+
+def test_a_parameter_is_given_once(anyone: Client) -> None:
+    errors = assert_problem(anyone.get("/users?limit=1&limit=1"), 422)["errors"]
+    assert errors == [{"detail": "Given more than once.", "parameter": "limit"}]

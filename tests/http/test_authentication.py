@@ -1,0 +1,144 @@
+"""Who asks."""
+
+from base64 import b64encode
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher, extract_parameters
+from flask import Flask
+
+from api.http import authentication
+from api.store import tokens, users
+from api.store.database import Database
+from api.store.sql import now
+from tests.conftest import PASSWORD, Client, member
+from tests.http.test_problems import assert_problem
+
+
+def basic(username: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + b64encode(f"{username}:{password}".encode()).decode()}
+
+
+def test_a_token_signs_in(ada: Client) -> None:
+    me = ada.get("/me").json
+    assert me
+    assert me["username"] == "ada"
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_the_name_of_the_scheme_has_no_case(ada: Client, scheme: str) -> None:
+    assert ada.get("/me", headers={"Authorization": f"{scheme} {ada.token}"}).status_code == 200
+
+
+def test_strangers_are_told_how_to_sign_in(anyone: Client) -> None:
+    response = anyone.get("/me")
+    assert_problem(response, 401, detail="Send a live token as `Authorization: Bearer …`; POST /tokens makes one.")
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer nonsense",
+        "Bearer prt_" + "x" * 43,
+        "Bearer prt_\xff\xe9",
+        "Token prt_x",
+        "Basic !!!",
+        "\xff",
+        "Bearer " + "x" * 8_000,
+    ],
+)
+@pytest.mark.parametrize("path", ["/me", "/posts", "/posts/1"])
+def test_a_token_that_is_none_is_refused_even_where_none_is_needed(anyone: Client, path: str, value: str) -> None:
+    response = anyone.get(path, headers={"Authorization": value})
+    assert_problem(response, 401)
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom", error="invalid_token"'
+
+
+def test_a_password_is_no_token(ada: Client) -> None:
+    assert_problem(ada.get("/me", headers=basic("ada", PASSWORD)), 401)
+
+
+def test_a_token_is_no_password(ada: Client) -> None:
+    assert_problem(ada.send("POST", "/tokens"), 401)
+
+
+def test_an_expired_token_is_none(app: Flask, ada: Client) -> None:
+    database: Database = app.extensions["database"]
+    with database.write() as db:
+        db.execute(tokens.tokens.update().values(expires_at=now() - timedelta(seconds=1)))
+    assert_problem(ada.get("/me"), 401)
+
+
+def test_a_password_gets_a_token(ada: Client, anyone: Client) -> None:
+    response = anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD))
+    assert response.status_code == 201
+    assert response.json
+    assert anyone.with_token(response.json["token"]).get("/me").status_code == 200
+
+
+@pytest.mark.parametrize("password", ["", "wrong", PASSWORD + " ", "x" * 5_000, "\x00"])
+def test_a_wrong_password_does_not(ada: Client, anyone: Client, password: str) -> None:
+    response = anyone.send("POST", "/tokens", headers=basic("ada", password))
+    assert_problem(response, 401, detail="Send the username and password of a user by HTTP Basic.")
+    assert response.headers["WWW-Authenticate"] == 'Basic realm="Pressroom", charset="UTF-8"'
+
+
+@pytest.mark.parametrize("value", ["", "Basic", "Basic !!!", "Basic eA==", "Basic /////w==", "Digest x", "\xff"])
+def test_credentials_that_cannot_be_read_are_none(anyone: Client, value: str) -> None:
+    assert_problem(anyone.send("POST", "/tokens", headers={"Authorization": value}), 401)
+
+
+@pytest.mark.parametrize("username", ["nobody", "ADA", "", "a:da", "\x00", "ada\n", "x" * 5_000])
+def test_nobody_else_gets_one(ada: Client, anyone: Client, username: str) -> None:
+    assert_problem(anyone.send("POST", "/tokens", headers=basic(username, PASSWORD)), 401)
+
+
+def test_a_user_without_a_password_cannot_sign_in(app: Flask, anyone: Client) -> None:
+    with app.extensions["database"].write() as db:
+        users.register(db, username="imported")
+    assert_problem(anyone.send("POST", "/tokens", headers=basic("imported", "")), 401)
+
+
+def test_refusing_a_stranger_takes_a_hash_like_refusing_a_user(
+    ada: Client, anyone: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified = []
+
+    def spy(hasher: PasswordHasher, *arguments: Any) -> bool:
+        verified.append(arguments)
+        return verify(hasher, *arguments)
+
+    verify = PasswordHasher.verify
+    monkeypatch.setattr(PasswordHasher, "verify", spy)
+    for username in ("ada", "nobody", "NOBODY"):
+        anyone.send("POST", "/tokens", headers=basic(username, "wrong"))
+    assert len(verified) == 3
+
+
+def test_passwords_are_kept_as_owasp_asks() -> None:
+    parameters = extract_parameters(authentication.hash_password(PASSWORD))
+    assert (parameters.type.name, parameters.memory_cost, parameters.time_cost) == ("ID", 19 * 1024, 2)
+
+
+def test_neither_password_nor_token_is_kept(app: Flask, ada: Client) -> None:
+    with app.extensions["database"].read() as db:
+        kept = str([*db.execute(users.users.select()), *db.execute(tokens.tokens.select())])
+    assert PASSWORD not in kept
+    assert ada.token not in kept
+    assert ada.token.removeprefix("prt_") not in kept
+
+
+def test_a_token_is_256_random_bits(app: Flask) -> None:
+    one, another = member(app, "one").token, member(app, "another").token
+    assert one != another
+    assert len(one) == len("prt_") + 43
+
+
+def test_who_is_judged_before_what(anyone: Client) -> None:
+    for method, path in (("POST", "/posts"), ("PATCH", "/posts/1"), ("PATCH", "/users/ada"), ("DELETE", "/tokens/1")):
+        assert_problem(anyone.send(method, path, data=b"{", content_type="text/plain"), 401)

@@ -1,0 +1,39 @@
+"""Pages of other origins may call the API where the operator says so, and only then."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from tests.conftest import Client
+
+ORIGIN = "https://blog.example"
+PREFLIGHT = {
+    "Origin": ORIGIN,
+    "Access-Control-Request-Method": "PATCH",
+    "Access-Control-Request-Headers": "authorization, content-type, if-none-match",
+}
+
+
+@pytest.fixture
+def open_to(build: Callable[..., Flask]) -> Client:
+    return Client(build(cors_origins=(ORIGIN,)))
+
+
+def test_an_origin_that_is_named_may_ask_for_everything(open_to: Client) -> None:
+    headers = open_to.send("OPTIONS", "/posts/1", headers=PREFLIGHT).headers
+    assert headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "PATCH" in headers["Access-Control-Allow-Methods"]
+    allowed = headers["Access-Control-Allow-Headers"].lower()
+    assert {"authorization", "content-type", "if-none-match"} <= set(allowed.split(", "))
+
+
+def test_it_may_read_the_header_fields_that_the_contract_needs(open_to: Client) -> None:
+    headers = open_to.get("/posts", headers={"Origin": ORIGIN}).headers
+    assert set(headers["Access-Control-Expose-Headers"].split(", ")) == {"ETag", "Link", "Location", "Retry-After"}
+    assert "Access-Control-Allow-Credentials" not in headers
+
+
+def test_other_origins_may_not(open_to: Client, anyone: Client) -> None:
+    for client, origin in ((open_to, "https://evil.example"), (anyone, ORIGIN)):
+        assert "Access-Control-Allow-Origin" not in client.get("/posts", headers={"Origin": origin}).headers

@@ -1,0 +1,105 @@
+"""What every error looks like (RFC 9457).
+
+HTTP/1.1 422 UNPROCESSABLE ENTITY
+Content-Type: application/problem+json
+Cache-Control: no-store
+
+{"type": "about:blank", "title": "Unprocessable Content", "status": 422, "detail": "…",
+ "errors": [{"detail": "…", "pointer": "#/title"}, {"detail": "…", "parameter": "limit"}]}
+"""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from gunicorn.http.errors import InvalidChunkSize, NoMoreData
+from werkzeug.exceptions import ImATeapot
+from werkzeug.test import TestResponse
+
+from api.http.problems import REFUSALS
+from api.store import errors
+from tests.conftest import Client
+
+
+def assert_problem(response: TestResponse, status: int, **members: Any) -> dict[str, Any]:
+    assert response.status_code == status
+    assert response.content_type == "application/problem+json"
+    assert response.headers["Cache-Control"] == "no-store"
+    problem: dict[str, Any] = response.json or {}
+    assert problem.keys() - {"errors"} == {"type", "title", "status", "detail"}
+    assert (problem["type"], problem["status"]) == ("about:blank", status)
+    assert problem == {**problem, **members}
+    return problem
+
+
+def failing(app: Flask, error: Exception) -> TestResponse:
+    def fail() -> str:
+        raise error
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.add_url_rule("/failing", view_func=fail)
+    return app.test_client().get("/failing")
+
+
+def test_every_refusal_of_the_store_has_a_status() -> None:
+    refusals = {error for error in vars(errors).values() if isinstance(error, type) and error is not errors.StoreError}
+    assert set(REFUSALS) == refusals
+
+
+def test_a_refusal_of_the_store_speaks_for_itself(app: Flask) -> None:
+    assert_problem(failing(app, errors.NotFound("There is no post 1.")), 404, detail="There is no post 1.")
+
+
+def test_a_database_that_is_gone_may_come_back(app: Flask) -> None:
+    response = failing(app, errors.Unavailable("The database does not answer."))
+    assert_problem(response, 503, detail="The database does not answer.")
+    assert response.headers["Retry-After"] == "1"
+
+
+def test_a_failure_of_ours_says_nothing_of_its_reason(app: Flask) -> None:
+    problem = assert_problem(failing(app, ZeroDivisionError("secret")), 500, title="Internal Server Error")
+    assert "secret" not in str(problem)
+
+
+@pytest.mark.parametrize("error", [InvalidChunkSize(b"zz"), NoMoreData(b"")])
+def test_a_body_that_is_badly_chunked_is_the_clients_fault(app: Flask, error: Exception) -> None:
+    response = failing(app, error)
+    assert_problem(response, 400)
+    assert response.headers["Connection"] == "close"
+
+
+def test_a_status_without_words_of_ours_has_those_of_http(app: Flask) -> None:
+    assert_problem(failing(app, ImATeapot()), 418, title="I'm a teapot", detail="I'm a teapot.")
+
+
+def test_nothing_stands_at_other_urls(anyone: Client) -> None:
+    problem = assert_problem(anyone.get("/nothing"), 404)
+    assert problem["detail"] == "There is nothing at this URL. `/` tells where everything is."
+
+
+def test_a_method_that_is_not_there_names_those_that_are(anyone: Client) -> None:
+    for method in ("PUT", "TRACE", "QUERY", "FOO"):
+        response = anyone.send(method, "/users")
+        assert_problem(response, 405)
+        assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+def test_bad_members_are_told_by_json_pointer(ada: Client) -> None:
+    content = {"body": 1, "tags": ["x", "Y"], "a/b~c d": 1}
+    errors = assert_problem(ada.post("/posts", content), 422)["errors"]
+    assert {error["pointer"] for error in errors} == {"#/title", "#/body", "#/tags/1", "#/a~1b~0c%20d"}
+    assert all(error["detail"] for error in errors)
+
+
+def test_bad_parameters_are_told_by_name(anyone: Client) -> None:
+    errors = assert_problem(anyone.get("/users?limit=0&size=1"), 422)["errors"]
+    assert {error["parameter"] for error in errors} == {"limit", "size"}
+
+
+def test_names_chosen_by_the_client_are_bounded_and_safe(ada: Client) -> None:
+    errors = assert_problem(ada.patch("/posts/1", {f"\n{'x' * 1000}": 1}), 422)["errors"]
+    assert errors[0]["pointer"] == "#/%EF%BF%BD" + "x" * 99
+
+
+def test_there_are_at_most_a_hundred_errors(ada: Client) -> None:
+    assert len(assert_problem(ada.post("/posts", {str(n): n for n in range(1000)}), 422)["errors"]) == 100

@@ -1,0 +1,44 @@
+"""URLs are right behind a proxy, and nobody else is believed about it."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask, request
+
+from tests.conftest import Client, member
+
+FORWARDED = {
+    "X-Forwarded-For": "203.0.113.7",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "blog.example",
+    "X-Forwarded-Prefix": "/api",
+}
+
+
+@pytest.mark.parametrize(("proxies", "prefix"), [(0, ""), (1, "/api")])
+def test_every_url_has_the_prefix_of_a_trusted_proxy(build: Callable[..., Flask], proxies: int, prefix: str) -> None:
+    app = build(trusted_proxies=proxies)
+    ada = member(app, "ada")
+    created = ada.post("/posts", {"title": "t", "body": "b"}, headers=FORWARDED)
+    assert created.json
+    assert created.headers["Location"] == created.json["url"] == f"{prefix}/posts/1"
+    assert created.json["author"]["url"] == f"{prefix}/users/ada"
+    ada.post("/posts", {"title": "t", "body": "b"})
+    link = ada.get("/posts?limit=1&author=ada", headers=FORWARDED).headers["Link"]
+    assert link.startswith(f"<{prefix}/posts?limit=1&author=ada&cursor=")
+    root = ada.get("/", headers=FORWARDED).json or {}
+    assert {name: url for name, url in root.items() if name.endswith("_url")} == {
+        f"{name}_url": f"{prefix}/{path or name}"
+        for name, path in dict.fromkeys(["about", "users", "posts", "tokens", "me", "docs"], "").items()
+    } | {"openapi_url": f"{prefix}/openapi.json"}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "told"), [(0, ("127.0.0.1", "http", "localhost")), (1, ("203.0.113.7", "https", "blog.example"))]
+)
+def test_a_trusted_proxy_tells_client_scheme_and_host(
+    build: Callable[..., Flask], proxies: int, told: tuple[str, ...]
+) -> None:
+    app = build(trusted_proxies=proxies)
+    app.add_url_rule("/told", view_func=lambda: [request.remote_addr, request.scheme, request.host])
+    assert tuple(Client(app).get("/told", headers=FORWARDED).json or ()) == told

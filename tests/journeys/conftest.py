@@ -1,0 +1,83 @@
+"""The real thing: gunicorn, as it is started in production."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import HOUSE
+
+
+class Server:
+    """A server on a port of its own, with a database of its own."""
+
+    def __init__(self, command: list[str], directory: Path, **settings: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.database_url = f"sqlite:///{directory / 'pressroom.sqlite'}"
+        self.log = directory / "log"
+        given = {
+            "PRESSROOM_BIND": f"127.0.0.1:{self.port}",
+            "PRESSROOM_DATABASE_URL": self.database_url,
+            "FLASK_RUN_PORT": str(self.port),
+            **settings,
+        }
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *command], cwd=HOUSE, env={**os.environ, **given}, stdout=log, stderr=log
+            )
+
+    def wait(self) -> "Server":
+        """Until it is ready."""
+        for _ in range(200):
+            with suppress(OSError):
+                if self.get("/health/ready") == 200:
+                    return self
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.05)
+        raise TimeoutError(self.log.read_text())
+
+    def get(self, path: str) -> int:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def send(self, raw: bytes) -> bytes:
+        """The bytes that are answered to `raw` until the connection is closed or silent."""
+        answer = b""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
+            with suppress(TimeoutError):
+                while more := connection.recv(65536):
+                    answer += more
+        return answer
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(10)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts a server, gunicorn if nothing else is said, and waits until it is ready."""
+    servers: list[Server] = []
+
+    def start(*command: str, **settings: str) -> Server:
+        servers.append(Server([*(command or ["gunicorn"])], tmp_path, **settings))
+        return servers[-1].wait()
+
+    yield start
+    for server in servers:
+        server.stop()

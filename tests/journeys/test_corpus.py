@@ -1,0 +1,73 @@
+"""A real blog, from import to the last page."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import HOUSE
+from tests.journeys.conftest import Server
+
+CORPUS = HOUSE.parent / "shared" / "data" / "rust-blog.ndjson"
+
+pytestmark = pytest.mark.skipif(
+    not CORPUS.exists(), reason="the corpus does not ship: put 750 posts as NDJSON at ../shared/data/rust-blog.ndjson"
+)
+
+
+def pressroom(database_url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("pressroom"), *arguments],
+        cwd=HOUSE,
+        env={**os.environ, "PRESSROOM_DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_real_blog_is_imported_paged_read_and_exported(serve: Callable[..., Server], tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in CORPUS.read_text().splitlines()]
+    sent = [line["post"] for line in lines if "post" in line]
+    server = serve()
+    started = time.monotonic()
+    imported = pressroom(server.database_url, "import", CORPUS)
+    assert imported.stdout == "911 kept, 0 present already, 0 bad.\n"
+    assert time.monotonic() - started < 10
+    again = pressroom(server.database_url, "import", CORPUS)
+    assert again.stdout == "0 kept, 911 present already, 0 bad.\n"
+
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+
+    def get(path: str) -> Any:
+        connection.request("GET", path)
+        return json.loads(connection.getresponse().read())
+
+    listed: list[Any] = []
+    page: dict[str, Any] = {"next_cursor": ""}
+    while page["next_cursor"] is not None:
+        page = get("/posts?limit=100" + (page["next_cursor"] and f"&cursor={page['next_cursor']}"))
+        listed += page["items"]
+    assert len(listed) == len({post["id"] for post in listed}) == len(sent) == 750
+    order = [(post["published_at"], post["id"]) for post in listed]
+    assert order == sorted(order, reverse=True)
+    for post, original in zip(sorted(listed, key=lambda post: int(post["id"])), sent, strict=True):
+        read = get(post["url"])
+        assert {**original, "author": read["author"]["username"]} == {
+            **{name: read[name] for name in original},
+            "author": original["author"],
+        }
+    connection.close()
+
+    exported, moved = tmp_path / "exported.ndjson", f"sqlite:///{tmp_path / 'moved.sqlite'}"
+    assert pressroom(server.database_url, "export", exported).returncode == 0
+    assert pressroom(moved, "import", exported).returncode == 0
+    assert pressroom(moved, "export").stdout == exported.read_text()
+    assert [json.loads(line)["post"] for line in exported.read_text().splitlines()[161:]] == sent

@@ -1,0 +1,129 @@
+"""`gunicorn`, without arguments."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import HOUSE
+from tests.journeys.conftest import Server
+
+
+def gunicorn(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gunicorn", *arguments]
+    return subprocess.run(
+        command, cwd=HOUSE, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_configuration_is_good() -> None:
+    assert gunicorn("--check-config").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "shown"),
+    [
+        ("PRESSROOM_BIND", "127.0.0.1:9000", "bind = ['127.0.0.1:9000']"),
+        ("PRESSROOM_WORKER_CLASS", "sync", "worker_class = sync"),
+        ("PRESSROOM_THREADS", "3", "threads = 3"),
+        ("PRESSROOM_WORKER_CONNECTIONS", "77", "worker_connections = 77"),
+        ("PRESSROOM_TIMEOUT", "11", "timeout = 11"),
+        ("PRESSROOM_GRACEFUL_TIMEOUT", "12", "graceful_timeout = 12"),
+        ("PRESSROOM_KEEPALIVE", "13", "keepalive = 13"),
+        ("PRESSROOM_MAX_REQUESTS", "14", "max_requests = 14"),
+        ("PRESSROOM_MAX_REQUESTS_JITTER", "15", "max_requests_jitter = 15"),
+        ("PRESSROOM_ACCESS_LOG", "", "accesslog = None"),
+        ("PRESSROOM_ERROR_LOG", "error.log", "errorlog = error.log"),
+        ("PRESSROOM_LOG_LEVEL", "debug", "loglevel = debug"),
+        ("WEB_CONCURRENCY", "4", "workers = 4"),
+    ],
+)
+def test_every_setting_of_the_server_has_its_variable(variable: str, value: str, shown: str) -> None:
+    printed = gunicorn("--print-config", **{variable: value}).stdout
+    assert shown in [" ".join(line.split()) for line in printed.splitlines()]
+
+
+@pytest.mark.parametrize("variable", ["PRESSROOM_THREADS", "PRESSROOM_THREAD"])
+def test_a_bad_setting_stops_the_start_with_a_sentence(variable: str) -> None:
+    refused = gunicorn(**{variable: "many"})
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert refused.stderr.startswith(f"{variable} is ")
+
+
+def test_a_database_that_cannot_be_opened_stops_the_start() -> None:
+    refused = gunicorn(PRESSROOM_DATABASE_URL="sqlite:///nowhere/pressroom.sqlite", PRESSROOM_BIND="127.0.0.1:0")
+    assert refused.returncode == 3
+    assert "unable to open database file" in refused.stderr
+
+
+@pytest.mark.parametrize("worker_class", ["gthread", "sync", "gevent"])
+def test_the_first_start_makes_the_database(serve: Callable[..., Server], worker_class: str) -> None:
+    server = serve(PRESSROOM_WORKER_CLASS=worker_class)
+    assert server.get("/posts") == 200
+    assert server.stop() == 0
+
+
+def test_flask_serves_development(serve: Callable[..., Server]) -> None:
+    assert serve("flask", "--app", "api.app", "run").get("/posts") == 200
+
+
+def test_connections_are_kept(serve: Callable[..., Server]) -> None:
+    connection = HTTPConnection("127.0.0.1", serve().port, timeout=10)
+    for _ in range(3):
+        connection.request("GET", "/health/live")
+        assert connection.getresponse().read() == b'{"status":"live"}\n'
+        kept = connection.sock
+        assert kept is not None
+    connection.close()
+
+
+def test_new_workers_load_what_was_deployed(serve: Callable[..., Server]) -> None:
+    """A master that had imported the application would hand its old code down to new workers."""
+    server = serve(PRESSROOM_LOG_LEVEL="info")
+    server.process.send_signal(signal.SIGHUP)
+    for _ in range(100):
+        if server.log.read_text().count("Booting worker") >= 4:
+            break
+        time.sleep(0.1)
+    assert server.wait().get("/posts") == 200
+    loaded = Path(f"/proc/{server.process.pid}/maps")
+    if loaded.exists():  # on Linux
+        assert "_argon2_cffi_bindings" not in loaded.read_text()
+
+
+CHUNKED = (
+    b"POST /users HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
+
+
+def test_a_chunked_body_is_read(serve: Callable[..., Server]) -> None:
+    body = b'{"username": "ada", "password": "12345678"}'
+    half = len(body) // 2
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:half], body[half:], b""))
+    assert serve().send(CHUNKED + chunks).startswith(b"HTTP/1.1 201 ")
+
+
+def test_what_cannot_be_read_is_the_clients_fault(serve: Callable[..., Server]) -> None:
+    server = serve()
+    for body in (b"zz\r\n", b"5\r\nab", b"-1\r\n\r\n", b"5\r\nabcdeXX\r\n0\r\n\r\n", b"ffffffffffffffffffff\r\n"):
+        answer = server.send(CHUNKED + body)
+        assert answer.startswith(b"HTTP/1.1 400 "), (body, answer)
+        assert b"application/problem+json" in answer
+    for raw in (
+        b"GET /users/%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /users/\xff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /users?limit=%ff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"FOO /users HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /users HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 9_000 + b"\r\n\r\n",
+        CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\n") + b"0\r\n\r\n",
+    ):
+        assert server.send(raw).startswith(b"HTTP/1.1 4"), raw
+    assert "Traceback" not in server.log.read_text()

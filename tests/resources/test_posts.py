@@ -1,0 +1,210 @@
+"""`/posts`."""
+
+from typing import Any
+
+import pytest
+
+from api import limits
+from tests.conftest import Client
+from tests.http.test_problems import assert_problem
+
+POST = {"title": "t", "body": "b"}
+
+BAD: dict[str, list[Any]] = {
+    "title": ["", "x" * 201, "\x00", 1, None],
+    "body": ["", "x" * 262_145, "a\x00b", {}, None],
+    "tags": [None, "x", ["x", "x"], [str(number) for number in range(11)]],
+    "published_at": ["", "now", 0, True],
+    **{name: [1] for name in ("id", "author", "author_id", "created_at", "version", "url")},
+}
+BAD_TAGS = ["", "X", "-x", "x y", "x\n", "é", "x" * 50, 1, None]
+
+
+def titles(client: Client, path: str) -> list[str]:
+    page = client.get(path).json
+    assert page
+    return [post["title"] for post in page["items"]]
+
+
+def test_a_member_publishes_at_once(ada: Client, anyone: Client) -> None:
+    created = ada.post("/posts", {**POST, "tags": ["engines"]})
+    assert (created.status_code, created.headers["Location"]) == (201, "/posts/1")
+    read = anyone.get("/posts/1").json
+    assert read == created.json
+    assert read
+    assert read["published_at"] <= read["created_at"] == read["updated_at"]
+    assert read == {
+        **POST,
+        "id": 1,
+        "tags": ["engines"],
+        "author": {"username": "ada", "display_name": "ada", "url": "/users/ada"},
+        "url": "/posts/1",
+        **{name: read[name] for name in ("published_at", "created_at", "updated_at")},
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [" ", "\n", "\r\n\r", "x\u2028y", "😀" * 10, "\ufeffx", "e\u0301", "\u202e", "</script>", "{{7*7}}", "\x7f\x1b"],
+)
+def test_a_body_comes_back_as_it_was_sent(ada: Client, body: str) -> None:
+    ada.post("/posts", {**POST, "body": body})
+    read = ada.get("/posts/1").json
+    assert read
+    assert read["body"] == body
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"title": "😀" * limits.TITLE, "body": "b" * limits.BODY},
+        {**POST, "tags": [str(number) for number in range(limits.TAGS)]},
+        {**POST, "tags": ["0" + "-" * 48]},
+    ],
+)
+def test_the_limits_themselves_are_allowed(ada: Client, content: dict[str, Any]) -> None:
+    assert ada.post("/posts", content).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "pointer"),
+    [
+        *((member, value, member) for member, values in BAD.items() for value in values),
+        *(("tags", [tag], "tags/0") for tag in BAD_TAGS),
+    ],
+)
+def test_what_breaks_the_rules_is_refused_by_name(ada: Client, member: str, value: Any, pointer: str) -> None:
+    for response in (ada.post("/posts", {**POST, member: value}), ada.patch("/posts/1", {member: value})):
+        errors = assert_problem(response, 422)["errors"]
+        assert {error["pointer"] for error in errors} == {f"#/{pointer}"}
+    assert titles(ada, "/posts?author=ada") == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+        ("2026-01-31t12:00:00z", "2026-01-31T12:00:00Z"),
+        ("2026-01-31T14:00:00.5+02:00", "2026-01-31T12:00:00.500000Z"),
+        ("2026-01-31T12:00:00.123456789Z", "2026-01-31T12:00:00.123456Z"),
+        ("1000-01-01T00:00:00+23:59", "0999-12-31T00:01:00Z"),
+        ("8999-12-31T23:59:59.999999-23:59", "9000-01-01T23:58:59.999999Z"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        ("2016-12-31T18:59:60-05:00", "2017-01-01T00:00:00Z"),
+        (None, None),
+    ],
+)
+def test_a_moment_of_publication_is_kept_in_utc(ada: Client, sent: str | None, kept: str | None) -> None:
+    created = ada.post("/posts", {**POST, "published_at": sent}).json
+    assert created
+    assert created["published_at"] == kept
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2026-01-31",
+        "2026-01-31T12:00:00",
+        "2026-01-31 12:00:00Z",
+        "2026-02-30T12:00:00Z",
+        "2026-01-31T24:00:00Z",
+        "2026-01-31T12:00:60Z",
+        "2026-01-31T12:00:00+24:00",
+        "2026-01-31T12:00:00Z\n",
+        "20260131T120000Z",
+        "2026-W05-6T12:00:00Z",
+        "٢٠٢٦-01-31T12:00:00Z",
+        "0999-12-31T23:59:59Z",
+        "9000-01-01T00:00:00Z",
+        "2026-01-31T12:00:00." + "0" * 60 + "Z",
+    ],
+)
+def test_no_other_form_of_a_moment_is_taken(ada: Client, moment: str) -> None:
+    errors = assert_problem(ada.post("/posts", {**POST, "published_at": moment}), 422)["errors"]
+    assert errors[0]["detail"].startswith("Write a moment as RFC 3339 does")
+
+
+@pytest.mark.parametrize("published_at", [None, "2999-01-01T00:00:00Z"])
+def test_what_is_not_published_yet_is_its_authors_secret(
+    ada: Client, bob: Client, anyone: Client, published_at: str | None
+) -> None:
+    ada.post("/posts", {**POST, "published_at": published_at})
+    assert ada.get("/posts/1").status_code == 200
+    assert titles(ada, "/posts?author=ada") == ["t"]
+    for other in (bob, anyone):
+        assert_problem(other.get("/posts/1"), 404, detail="There is no post 1.")
+        assert titles(other, "/posts?author=ada") == titles(other, "/posts") == []
+    for response in (bob.patch("/posts/1", {"title": "x"}), bob.delete("/posts/1")):
+        assert_problem(response, 404, detail="There is no post 1.")
+    assert titles(ada, "/posts") == []
+
+
+def test_a_draft_is_published_by_saying_when(ada: Client, anyone: Client) -> None:
+    ada.post("/posts", {**POST, "published_at": None})
+    ada.patch("/posts/1", {"published_at": "2026-01-31T12:00:00Z"})
+    assert titles(anyone, "/posts") == ["t"]
+    ada.patch("/posts/1", {"published_at": None})
+    assert titles(anyone, "/posts") == []
+
+
+def test_authors_revise_their_posts(ada: Client) -> None:
+    ada.post("/posts", {**POST, "tags": ["x"]})
+    revised = ada.patch("/posts/1", {"title": "new", "tags": []})
+    assert revised.status_code == 200
+    assert revised.json == ada.get("/posts/1").json
+    assert revised.json
+    assert (revised.json["title"], revised.json["body"], revised.json["tags"]) == ("new", "b", [])
+    assert revised.json["updated_at"] > revised.json["created_at"]
+
+
+def test_nobody_else_does(ada: Client, bob: Client) -> None:
+    ada.post("/posts", POST)
+    for response in (bob.patch("/posts/1", {"title": "x"}), bob.delete("/posts/1")):
+        assert_problem(response, 403, detail="You can change only your own posts.")
+    assert titles(ada, "/posts") == ["t"]
+
+
+def test_a_removed_post_is_gone(ada: Client) -> None:
+    ada.post("/posts", POST)
+    removed = ada.delete("/posts/1")
+    assert (removed.status_code, removed.data, "Content-Type" in removed.headers) == (204, b"", False)
+    for response in (ada.get("/posts/1"), ada.delete("/posts/1"), ada.patch("/posts/1", {"title": "x"})):
+        assert_problem(response, 404)
+
+
+def test_lists_are_narrowed_by_author_and_tag(ada: Client, bob: Client, anyone: Client) -> None:
+    ada.post("/posts", {**POST, "title": "1", "tags": ["x"]})
+    bob.post("/posts", {**POST, "title": "2", "tags": ["x", "y"]})
+    ada.post("/posts", {**POST, "title": "3", "tags": ["y"]})
+    assert titles(anyone, "/posts") == ["3", "2", "1"]
+    assert titles(anyone, "/posts?author=ada") == ["3", "1"]
+    assert titles(anyone, "/posts?tag=y") == ["3", "2"]
+    assert titles(anyone, "/posts?tag=x&author=bob") == ["2"]
+    assert titles(anyone, "/posts?tag=z") == titles(anyone, "/posts?author=nobody") == []
+
+
+def test_bodies_come_when_they_are_expanded(ada: Client, anyone: Client) -> None:
+    ada.post("/posts", POST)
+    for path, told in (("/posts", None), ("/posts?expand=body", "b")):
+        page = anyone.get(path).json
+        assert page
+        assert page["items"][0].get("body") == told
+
+
+@pytest.mark.parametrize(
+    "query", ["expand=", "expand=author", "tag=X", "tag=", "author=A", "author=", "page=1", "=", "TAG=x"]
+)
+def test_a_query_that_means_nothing_is_refused(anyone: Client, query: str) -> None:
+    assert_problem(anyone.get(f"/posts?{query}"), 422)
+
+
+def test_a_page_leads_to_the_next_with_everything_that_was_asked(ada: Client, anyone: Client) -> None:
+    for number in range(3):
+        ada.post("/posts", {**POST, "title": str(number), "tags": ["x"]})
+    path, seen = "/posts?limit=1&tag=x&expand=body", []
+    while path:
+        response = anyone.get(path)
+        assert response.json
+        seen += [post["title"] for post in response.json["items"]]
+        path = response.headers.get("Link", "").partition(">")[0].removeprefix("<")
+    assert seen == ["2", "1", "0"]

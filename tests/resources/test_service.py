@@ -1,0 +1,71 @@
+"""`/`, `/about`, `/health`, `/docs` and `/openapi.json`."""
+
+import re
+from importlib.metadata import version
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from api import limits
+from tests.conftest import Client
+from tests.http.test_problems import assert_problem
+
+
+def test_the_root_leads_everywhere(ada: Client) -> None:
+    root = ada.get("/").json or {}
+    assert (root["name"], root["version"]) == ("Pressroom", version("pressroom"))
+    urls = [url for name, url in root.items() if name.endswith("_url")]
+    assert len(urls) == 7
+    assert all(ada.get(url).status_code == 200 for url in urls)
+
+
+def test_the_limits_are_told(anyone: Client) -> None:
+    about = anyone.get("/about").json or {}
+    assert about["limits"] == {
+        "display_name": limits.DISPLAY_NAME,
+        "bio": limits.BIO,
+        "title": limits.TITLE,
+        "body": limits.BODY,
+        "tags": limits.TAGS,
+        "page": limits.PAGE_MAX,
+        "request_body": limits.REQUEST_BODY,
+        "token_days": 30,
+    }
+
+
+def test_health_is_not_cached(anyone: Client) -> None:
+    for path, status in (("/health/live", "live"), ("/health/ready", "ready")):
+        response = anyone.get(path)
+        assert (response.json, response.headers["Cache-Control"]) == ({"status": status}, "no-store")
+
+
+def test_tables_of_another_version_are_not_ready(anyone: Client, app: Flask) -> None:
+    with app.extensions["database"].write() as db:
+        db.execute(sa.text("UPDATE alembic_version SET version_num = '0000'"))
+    response = anyone.get("/health/ready")
+    assert_problem(response, 503, detail="The tables are not those of this version. Run `pressroom db upgrade`.")
+    assert anyone.get("/health/live").status_code == 200
+
+
+def test_the_documentation_loads_nothing_from_elsewhere(anyone: Client) -> None:
+    page = anyone.get("/docs")
+    assert page.content_type == "text/html; charset=utf-8"
+    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
+    assert "<script>" not in page.text
+    for file in re.findall(r'(?:src|href)="([^"]*)"', page.text):
+        assert anyone.get(f"/{file}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/docs/assets/swagger-ui.css", "/nothing"])
+def test_no_browser_guesses_types_or_frames_answers(anyone: Client, path: str) -> None:
+    headers = anyone.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/users", "/posts/1", "/docs", "/openapi.json"])
+def test_options_are_told_without_a_body(anyone: Client, path: str) -> None:
+    response = anyone.send("OPTIONS", path)
+    assert (response.status_code, response.data, "Content-Type" in response.headers) == (200, b"", False)
+    assert "GET" in response.headers["Allow"]

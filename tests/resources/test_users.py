@@ -1,0 +1,113 @@
+"""`/users` and `/me`."""
+
+from typing import Any
+
+import pytest
+
+from api import limits
+from tests.conftest import PASSWORD, Client
+from tests.http.test_problems import assert_problem
+
+ACCOUNT = {"username": "ada", "password": PASSWORD}
+
+BAD: dict[str, list[Any]] = {
+    "username": ["a", "x" * 40, "Ada", "_a", "-a", "a b", "a\n", "adà", "", 1, None],
+    "password": ["x" * 7, "x" * 129, "\x00" * 8, 12345678, None],
+    "display_name": ["", "x" * 101, "\x00", None],
+    "bio": ["x" * 1001, "a\x00", None, []],
+    **{name: [1] for name in ("id", "role", "created_at", "version", "password_hash", "url")},
+}
+
+
+def test_anyone_registers(anyone: Client) -> None:
+    created = anyone.post("/users", {**ACCOUNT, "display_name": "Ada", "bio": "Engines."})
+    assert (created.status_code, created.headers["Location"]) == (201, "/users/ada")
+    read = anyone.get("/users/ada").json or {}
+    assert read == created.json
+    assert read["created_at"].endswith("Z")
+    assert read == {
+        "username": "ada",
+        "display_name": "Ada",
+        "bio": "Engines.",
+        "created_at": read["created_at"],
+        "updated_at": read["created_at"],
+        "url": "/users/ada",
+        "posts_url": "/posts?author=ada",
+    }
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        {"username": "a0", "password": "x" * limits.PASSWORD_MIN},
+        {"username": "0" + "_-" * 19, "password": "😀" * limits.PASSWORD_MAX},
+        {**ACCOUNT, "display_name": "😀" * limits.DISPLAY_NAME, "bio": "😀" * limits.BIO},
+    ],
+)
+def test_the_limits_themselves_are_allowed(anyone: Client, account: dict[str, str]) -> None:
+    assert anyone.post("/users", account).status_code == 201
+
+
+@pytest.mark.parametrize(("member", "value"), [(member, value) for member in BAD for value in BAD[member]])
+def test_what_breaks_the_rules_is_refused_by_name(anyone: Client, member: str, value: Any) -> None:
+    errors = assert_problem(anyone.post("/users", {**ACCOUNT, member: value}), 422)["errors"]
+    assert {error["pointer"] for error in errors} == {f"#/{member}"}
+    assert_problem(anyone.get("/users/ada"), 404)
+
+
+def test_a_name_can_be_taken_once(anyone: Client, ada: Client) -> None:
+    response = anyone.post("/users", ACCOUNT)
+    assert_problem(response, 409, detail="The username 'ada' is taken. Choose another one.")
+
+
+def test_users_change_themselves(ada: Client) -> None:
+    changed = ada.patch("/users/ada", {"display_name": "Ada"})
+    assert changed.json == ada.get("/users/ada").json == ada.get("/me").json
+    assert changed.json
+    assert changed.json["display_name"] == "Ada"
+    assert changed.json["updated_at"] > changed.json["created_at"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"username": "eve"}, {"password": "12345678"}, {"bio": None}])
+def test_only_what_may_change_is_changed(ada: Client, changes: dict[str, Any]) -> None:
+    before = ada.get("/me").json
+    assert_problem(ada.patch("/users/ada", changes), 422)
+    assert ada.get("/me").json == before
+
+
+def test_users_do_not_change_each_other(ada: Client, bob: Client) -> None:
+    for response in (bob.patch("/users/ada", {"bio": "x"}), bob.delete("/users/ada")):
+        assert_problem(response, 403, detail="You can change only your own account.")
+    assert ada.get("/me").status_code == 200
+
+
+def test_nobody_can_be_changed_who_is_not_there(ada: Client) -> None:
+    for response in (ada.patch("/users/eve", {"bio": "x"}), ada.delete("/users/eve")):
+        assert_problem(response, 404, detail="There is no user 'eve'.")
+
+
+def test_a_user_leaves_when_their_posts_are_gone(ada: Client, anyone: Client) -> None:
+    ada.post("/posts", {"title": "t", "body": "b"})
+    assert_problem(ada.delete("/users/ada"), 409, detail="'ada' still has posts. Delete them first.")
+    ada.delete("/posts/1")
+    left = ada.delete("/users/ada")
+    assert (left.status_code, left.data, "Content-Type" in left.headers) == (204, b"", False)
+    assert_problem(anyone.get("/users/ada"), 404)
+    assert_problem(ada.get("/me"), 401)
+
+
+def test_users_are_listed_who_came_last_first(anyone: Client, ada: Client, bob: Client) -> None:
+    first = anyone.get("/users?limit=1")
+    assert first.json
+    assert [user["username"] for user in first.json["items"]] == ["bob"]
+    assert first.headers["Link"] == f'</users?limit=1&cursor={first.json["next_cursor"]}>; rel="next"'
+    second = anyone.get(f"/users?cursor={first.json['next_cursor']}")
+    assert second.json
+    assert [user["username"] for user in second.json["items"]] == ["ada"]
+    assert second.json["next_cursor"] is None
+    assert "Link" not in second.headers
+
+
+@pytest.mark.parametrize("cursor", ["", "0" * 31, "0" * 33, "8" + "0" * 31, "g" * 32, "0" * 31 + "\n", "F" * 32])
+def test_a_cursor_has_one_form(anyone: Client, cursor: str) -> None:
+    assert_problem(anyone.get("/users", query_string={"cursor": cursor}), 422)

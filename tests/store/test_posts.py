@@ -1,0 +1,127 @@
+"""Posts, as they are kept."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from api import limits
+from api.store import posts
+from api.store.errors import NotFound, NotYours
+from api.store.posts import post_tags
+from api.store.sql import Connection, Row, now
+
+YESTERDAY, TOMORROW = now() - timedelta(days=1), now() + timedelta(days=1)
+
+
+def publish(db: Connection, author: Row, **content: Any) -> Row:
+    return posts.publish(
+        db, author_id=author.id, **{"title": "t", "body": "b", "tags": [], "published_at": YESTERDAY, **content}
+    )
+
+
+def test_a_post_is_kept_as_it_was_sent(db: Connection, ada: Row) -> None:
+    body = "\r\n  «Ünïcode» 😀 \t\u2028" + "x" * 100_000
+    moment = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
+    kept = publish(db, ada, title="😀" * limits.TITLE, body=body, tags=["b", "a"], published_at=moment)
+    assert (kept.title, kept.body, kept.tags) == ("😀" * limits.TITLE, body, ["b", "a"])
+    assert kept.published_at == moment
+    assert kept.published_at.tzinfo is UTC
+
+
+def test_a_post_names_its_author(db: Connection, ada: Row) -> None:
+    assert publish(db, ada).username == "ada"
+
+
+@pytest.mark.parametrize("content", [{"title": ""}, {"title": "t" * 201}, {"body": ""}, {"body": "b" * 262_145}])
+def test_the_database_knows_the_limits_too(db: Connection, ada: Row, content: dict[str, str]) -> None:
+    savepoint = db.begin_nested()
+    with pytest.raises((sa.exc.IntegrityError, sa.exc.DataError)):
+        publish(db, ada, **content)
+    savepoint.rollback()
+
+
+@pytest.mark.parametrize("moment", [None, TOMORROW])
+def test_what_is_not_published_yet_is_there_for_its_author_only(
+    db: Connection, ada: Row, moment: datetime | None
+) -> None:
+    post = publish(db, ada, published_at=moment)
+    assert posts.get(db, post.id, viewer="ada") == post
+    for viewer in ("bob", None):
+        with pytest.raises(NotFound, match=f"no post {post.id}"):
+            posts.get(db, post.id, viewer=viewer)
+        assert posts.page(db, limit=1, author="ada", viewer=viewer).rows == []
+    assert posts.page(db, limit=1, viewer="ada").rows == []
+
+
+def test_a_post_appears_when_its_moment_comes(db: Connection, ada: Row) -> None:
+    post = publish(db, ada, published_at=now())
+    assert posts.get(db, post.id, viewer=None) == post
+    assert [row.id for row in posts.page(db, limit=1).rows] == [post.id]
+
+
+def test_revising_changes_what_is_named_and_the_version(db: Connection, ada: Row) -> None:
+    post = publish(db, ada, tags=["x"])
+    revised = posts.revise(db, post.id, editor="ada", title="new")
+    assert (revised.title, revised.body, revised.tags) == ("new", "b", ["x"])
+    assert (revised.version, revised.created_at) == (post.version + 1, post.created_at)
+    assert revised.updated_at > post.updated_at
+
+
+def test_only_the_author_revises_and_removes(db: Connection, ada: Row, bob: Row) -> None:
+    post = publish(db, ada)
+    with pytest.raises(NotYours):
+        posts.revise(db, post.id, editor="bob", title="mine")
+    with pytest.raises(NotYours):
+        posts.remove(db, post.id, editor="bob")
+    assert posts.get(db, post.id, viewer=None) == post
+
+
+def test_somebody_elses_draft_cannot_be_told_from_nothing(db: Connection, ada: Row, bob: Row) -> None:
+    draft = publish(db, ada, published_at=None)
+    with pytest.raises(NotFound):
+        posts.revise(db, draft.id, editor="bob", title="mine")
+    with pytest.raises(NotFound):
+        posts.remove(db, draft.id, editor="bob")
+
+
+def test_a_removed_post_is_gone(db: Connection, ada: Row) -> None:
+    post = publish(db, ada, tags=["x"])
+    posts.remove(db, post.id, editor="ada")
+    with pytest.raises(NotFound):
+        posts.get(db, post.id, viewer="ada")
+    assert posts.page(db, limit=1, tag="x").rows == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "tags"),
+    [({"tags": ["y"]}, ["y"]), ({"tags": []}, []), ({"title": "new"}, ["x"]), ({"published_at": TOMORROW}, ["x"])],
+)
+def test_the_index_of_tags_follows_the_post(
+    db: Connection, ada: Row, changes: dict[str, Any], tags: Sequence[str]
+) -> None:
+    post = publish(db, ada, tags=["x"])
+    revised = posts.revise(db, post.id, editor="ada", **changes)
+    indexed = db.execute(sa.select(post_tags)).all()
+    assert [(row.tag, row.published_at) for row in indexed] == [(tag, revised.published_at) for tag in tags]
+
+
+def test_lists_can_be_narrowed(db: Connection, ada: Row, bob: Row) -> None:
+    for author, tags in ((ada, ["x"]), (ada, ["y"]), (bob, ["x", "y"])):
+        publish(db, author, title=f"{author.username} {tags}", tags=tags)
+
+    def titles(**query: str) -> set[str]:
+        return {row.title for row in posts.page(db, limit=10, **query).rows}  # type: ignore[arg-type] # all are text
+
+    assert titles(author="ada") == {"ada ['x']", "ada ['y']"}
+    assert titles(tag="x") == {"ada ['x']", "bob ['x', 'y']"}
+    assert titles(author="ada", tag="x") == {"ada ['x']"}
+    assert titles(author="nobody") == titles(tag="z") == set()
+
+
+def test_bodies_come_when_asked_for(db: Connection, ada: Row) -> None:
+    publish(db, ada)
+    assert "body" not in posts.page(db, limit=1).rows[0]._mapping
+    assert posts.page(db, limit=1, expanded=True).rows[0].body == "b"

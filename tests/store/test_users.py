@@ -1,0 +1,62 @@
+"""Users, as they are kept."""
+
+import pytest
+
+from api.store import posts, users
+from api.store.errors import HasPosts, NotFound, NotYours, UsernameTaken
+from api.store.sql import Connection, Row
+
+
+def test_a_user_is_kept(db: Connection) -> None:
+    kept = users.register(db, username="ada", display_name="Ada", bio="Engines.", password_hash="hash")
+    assert (kept.username, kept.display_name, kept.bio, kept.version) == ("ada", "Ada", "Engines.", 1)
+    assert users.get(db, "ada") == kept
+
+
+def test_the_username_stands_in_for_a_display_name(db: Connection, ada: Row) -> None:
+    assert ada.display_name == "ada"
+
+
+def test_a_password_hash_is_only_among_credentials(db: Connection) -> None:
+    kept = users.register(db, username="ada", password_hash="hash")
+    assert "password_hash" not in kept._mapping
+    assert users.credentials(db, "ada") == (kept.id, "hash")
+    assert users.credentials(db, "bob") is None
+
+
+def test_a_username_can_be_taken_once(db: Connection, ada: Row) -> None:
+    savepoint = db.begin_nested()
+    with pytest.raises(UsernameTaken, match="'ada' is taken"):
+        users.register(db, username="ada")
+    savepoint.rollback()
+
+
+def test_there_is_nobody_of_another_name(db: Connection, ada: Row) -> None:
+    with pytest.raises(NotFound, match="no user 'bob'"):
+        users.get(db, "bob")
+
+
+def test_users_revise_themselves(db: Connection, ada: Row) -> None:
+    revised = users.revise(db, "ada", editor_id=ada.id, display_name="Ada")
+    assert (revised.display_name, revised.bio, revised.version) == ("Ada", "", 2)
+    assert revised.updated_at > ada.updated_at
+
+
+def test_users_do_not_change_each_other(db: Connection, ada: Row, bob: Row) -> None:
+    with pytest.raises(NotYours):
+        users.revise(db, "ada", editor_id=bob.id, bio="mine")
+    with pytest.raises(NotYours):
+        users.remove(db, "ada", editor_id=bob.id)
+    assert users.get(db, "ada") == ada
+
+
+def test_a_user_with_posts_stays(db: Connection, ada: Row) -> None:
+    post = posts.publish(db, author_id=ada.id, title="t", body="b", tags=[], published_at=None)
+    savepoint = db.begin_nested()
+    with pytest.raises(HasPosts, match="still has posts"):
+        users.remove(db, "ada", editor_id=ada.id)
+    savepoint.rollback()
+    posts.remove(db, post.id, editor="ada")
+    users.remove(db, "ada", editor_id=ada.id)
+    with pytest.raises(NotFound):
+        users.get(db, "ada")

@@ -1,0 +1,144 @@
+"""`pressroom`, at a terminal."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from api.cli import cli
+from api.settings import Settings
+from tests.conftest import PASSWORD
+
+USER = {"user": {"username": "ada", "display_name": "Ada", "bio": ""}}
+POST = {"post": {"author": "ada", "title": "t", "body": "b", "tags": ["x"], "published_at": "2026-01-31T12:00:00Z"}}
+DRAFT = {"post": {**POST["post"], "published_at": None}}
+
+
+@pytest.fixture
+def pressroom(house: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs a command on the test's own database."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", house.database_url)
+
+    def run(*arguments: str, **options: Any) -> Result:
+        return CliRunner().invoke(cli, arguments, **options)
+
+    return run
+
+
+def write(path: str, *lines: object) -> str:
+    Path(path).write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines))
+    return path
+
+
+def exported(pressroom: Callable[..., Result]) -> list[Any]:
+    return [json.loads(line) for line in pressroom("export").stdout.splitlines()]
+
+
+def test_a_user_is_created_with_a_password_that_is_asked_for(pressroom: Callable[..., Result]) -> None:
+    created = pressroom("users", "create", "ada", "--display-name", "Ada", input=f"{PASSWORD}\n{PASSWORD}\n")
+    assert (created.exit_code, created.stdout.splitlines()[-1]) == (0, "ada is registered.")
+    assert PASSWORD not in created.output
+    assert exported(pressroom) == [USER]
+
+
+def test_a_user_is_created_by_the_rules_of_the_api(pressroom: Callable[..., Result]) -> None:
+    refused = pressroom("users", "create", "Ada", "--password", "short")
+    assert refused.exit_code == 2
+    assert "username: Use 2 to 39 of" in refused.stderr
+    assert "password: Length must be between 8 and 128." in refused.stderr
+
+
+def test_a_refusal_is_one_line(pressroom: Callable[..., Result]) -> None:
+    for expected in (0, 1):
+        created = pressroom("users", "create", "ada", "--password", PASSWORD)
+        assert created.exit_code == expected
+    assert created.stderr == "Error: The username 'ada' is taken. Choose another one.\n"
+
+
+def test_a_bad_setting_is_one_line(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", "nonsense")
+    refused = pressroom("export")
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("Error: PRESSROOM_DATABASE_URL: write sqlite:///FILE")
+
+
+def test_a_database_that_is_not_there_is_one_line_with_its_reason(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///nowhere/pressroom.sqlite")
+    refused = pressroom("export")
+    assert refused.exit_code == 1
+    assert refused.stderr.count("\n") == 1
+    assert "unable to open database file" in refused.stderr
+
+
+def test_the_database_is_made_on_first_use(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///new.sqlite")
+    assert pressroom("db", "upgrade").stdout == "The tables are those of migration 0001.\n"
+    assert Path("new.sqlite").exists()
+
+
+def test_what_is_exported_can_be_imported_and_is_equal(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [USER, POST, DRAFT]
+    assert pressroom("import", write("in.ndjson", *lines)).stdout == "3 kept, 0 present already, 0 bad.\n"
+    assert exported(pressroom) == lines
+    assert pressroom("export", "out.ndjson").exit_code == 0
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///new.sqlite")
+    assert pressroom("import", "out.ndjson").exit_code == 0
+    assert exported(pressroom) == lines
+
+
+def test_importing_twice_makes_no_duplicates(pressroom: Callable[..., Result]) -> None:
+    file = write("in.ndjson", USER, POST, DRAFT)
+    pressroom("import", file)
+    assert pressroom("import", file).stdout == "0 kept, 3 present already, 0 bad.\n"
+    assert exported(pressroom) == [USER, POST, DRAFT]
+
+
+def test_posts_that_are_alike_are_all_kept_and_only_once(pressroom: Callable[..., Result]) -> None:
+    other = {"post": {**DRAFT["post"], "body": "another"}}
+    pressroom("import", write("in.ndjson", USER, DRAFT, other))
+    pressroom("import", write("more.ndjson", USER, DRAFT, other, other))
+    assert exported(pressroom) == [USER, DRAFT, other, other]
+
+
+def test_what_is_present_stays_as_it_is(pressroom: Callable[..., Result]) -> None:
+    pressroom("import", write("in.ndjson", USER, POST))
+    changed = [{"user": {**USER["user"], "bio": "new"}}, {"post": {**POST["post"], "body": "new"}}]
+    assert pressroom("import", write("in.ndjson", *changed)).stdout == "0 kept, 2 present already, 0 bad.\n"
+    assert exported(pressroom) == [USER, POST]
+
+
+def test_bad_lines_are_told_by_number_and_all_others_kept(pressroom: Callable[..., Result]) -> None:
+    bad = ["", "{", "[]", '{"user": 1}', '{"page": {}}', {**USER, **POST}, {"user": {"username": "A"}}]
+    bad += [{"post": {**POST["post"], "author": "nobody"}}, {"post": {**POST["post"], "tags": ["x", "X"]}}]
+    imported = pressroom("import", write("in.ndjson", USER, *bad, POST))
+    assert (imported.exit_code, imported.stdout) == (1, "2 kept, 0 present already, 9 bad.\n")
+    told = [line for line in imported.stderr.splitlines() if line.startswith("in.ndjson:")]
+    assert [line.split(":")[1] for line in told] == [str(number) for number in range(2, 11)]
+    assert told[-2].endswith("/post/author: There is no user 'nobody'; name users before their posts.")
+    assert "/post/tags/1: Use 1 to 49" in told[-1]
+    assert exported(pressroom) == [USER, POST]
+
+
+def test_lines_are_kept_batch_by_batch(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.archive.BATCH", 2)
+    posts = [{"post": {**POST["post"], "title": str(number)}} for number in range(5)]
+    assert pressroom("import", write("in.ndjson", USER, *posts)).stdout == "6 kept, 0 present already, 0 bad.\n"
+    assert exported(pressroom) == [USER, *posts]
+
+
+def test_lines_can_come_from_a_pipe(pressroom: Callable[..., Result]) -> None:
+    assert pressroom("import", "-", input=json.dumps(USER)).stdout == "1 kept, 0 present already, 0 bad.\n"
+
+
+def test_the_document_can_be_written(pressroom: Callable[..., Result]) -> None:
+    committed = Path(__file__).parent.parent / "openapi" / "openapi.json"
+    assert pressroom("openapi", "write", "openapi.json").exit_code == 0
+    assert Path("openapi.json").read_bytes() == committed.read_bytes()

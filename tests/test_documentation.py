@@ -1,0 +1,54 @@
+"""What the README says is so."""
+
+import dataclasses
+import json
+import re
+
+from api.settings import Settings
+from tests.conftest import HOUSE
+
+README = (HOUSE / "README.md").read_text()
+
+
+def section(title: str) -> str:
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_every_setting_stands_in_the_table_with_its_default() -> None:
+    rows = []
+    for setting in dataclasses.fields(Settings):
+        default = ",".join(setting.default) if isinstance(setting.default, tuple) else setting.default
+        shown = f"`{default}`" if default != "" else "none"
+        rows.append(f"| `PRESSROOM_{setting.name.upper()}` | {shown} | {setting.metadata['description']} |")
+    assert "\n".join(rows) in section("Settings"), "\n".join(rows)
+
+
+def test_every_operation_stands_in_the_table() -> None:
+    document = json.loads((HOUSE / "openapi" / "openapi.json").read_text())
+    operations = {
+        f"{method.upper()} {path}"
+        for path, item in document["paths"].items()
+        for method in item.keys() - {"parameters"}
+    }
+    shown = re.findall(r"^\| `([A-Z]+ [^`]*)`", section("The API"), flags=re.MULTILINE)
+    renamed = (line.replace("<username>", "{username}") for line in shown)
+    assert {re.sub(r"/(user|post|token)s/<id>", r"/\1s/{\1_id}", line) for line in renamed} == operations
+
+
+def test_every_room_is_there() -> None:
+    shown = set(re.findall(r"^  (\S+)  ", section("How it is built"), flags=re.MULTILINE))
+    rooms = {path.name + "/" * path.is_dir() for path in (HOUSE / "api").iterdir() if not path.name.startswith("__")}
+    assert shown == rooms
+
+
+def test_files_that_are_linked_exist() -> None:
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", (HOUSE / name).read_text()):
+            assert (HOUSE / target).exists(), f"{name}: {target}"
+
+
+def test_commands_of_make_exist() -> None:
+    makefile = (HOUSE / "Makefile").read_text()
+    for name in ("README.md", "CONTRIBUTING.md", ".ci/run"):
+        for target in re.findall(r"(?:`|^|\$ )make\s([a-z]+)(?:`|$)", (HOUSE / name).read_text(), flags=re.M):
+            assert f"\n{target}:" in makefile, f"{name}: make {target}"

@@ -1,0 +1,62 @@
+"""Settings, from the environment."""
+
+import dataclasses
+
+import pytest
+
+from api.settings import BadSetting, Settings
+
+
+def test_nothing_needs_to_be_set() -> None:
+    assert Settings.from_environment({"PATH": "/bin", "pressroom_bind": "x"}) == Settings()
+
+
+def test_every_setting_has_its_variable() -> None:
+    given = {
+        "PRESSROOM_DATABASE_URL": "sqlite:///other.sqlite",
+        "PRESSROOM_SQLITE_SYNCHRONOUS": "NORMAL",
+        "PRESSROOM_TOKEN_DAYS": "7",
+        "PRESSROOM_TRUSTED_PROXIES": "2",
+        "PRESSROOM_CORS_ORIGINS": "https://a.example, https://b.example,",
+        "PRESSROOM_BIND": "unix:/run/pressroom.sock",
+        "PRESSROOM_WORKER_CLASS": "gevent",
+        "PRESSROOM_THREADS": "16",
+        "PRESSROOM_WORKER_CONNECTIONS": "100",
+        "PRESSROOM_TIMEOUT": "10",
+        "PRESSROOM_GRACEFUL_TIMEOUT": "20",
+        "PRESSROOM_KEEPALIVE": "0",
+        "PRESSROOM_MAX_REQUESTS": "0",
+        "PRESSROOM_MAX_REQUESTS_JITTER": "0",
+        "PRESSROOM_ACCESS_LOG": "",
+        "PRESSROOM_ERROR_LOG": "error.log",
+        "PRESSROOM_LOG_LEVEL": "debug",
+    }
+    settings = Settings.from_environment(given)
+    assert settings.cors_origins == ("https://a.example", "https://b.example")
+    assert (settings.token_days, settings.access_log) == (7, "")
+    for field in dataclasses.fields(Settings):
+        assert getattr(settings, field.name) != getattr(Settings(), field.name)
+        assert field.metadata["description"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        ("PRESSROOM_THREAD", "4", "PRESSROOM_THREAD is no setting. Write one of: PRESSROOM_DATABASE_URL, "),
+        ("PRESSROOM_THREADS", "0", "PRESSROOM_THREADS is '0'. Write a whole number, 1 or more."),
+        ("PRESSROOM_THREADS", "٤", "Write a whole number, 1 or more."),
+        ("PRESSROOM_TRUSTED_PROXIES", "-1", "Write a whole number, 0 or more."),
+        ("PRESSROOM_TOKEN_DAYS", "", "Write a whole number, 1 or more."),
+        ("PRESSROOM_WORKER_CLASS", "tornado", "Write one of: gthread, sync, gevent."),
+        ("PRESSROOM_SQLITE_SYNCHRONOUS", "off", "Write one of: FULL, NORMAL."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_advice(name: str, value: str, advice: str) -> None:
+    with pytest.raises(BadSetting) as refusal:
+        Settings.from_environment({name: value})
+    assert advice in str(refusal.value)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().threads = 1  # type: ignore[misc] # that is the point
