@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
+from flask import Flask
 from flask.cli import FlaskGroup
 from marshmallow import ValidationError
 
@@ -35,7 +36,13 @@ class Group(FlaskGroup):
             ) from error
 
 
-@click.group(cls=Group, create_app=create_app, add_default_commands=False, add_version_option=False)
+def _application() -> Flask:
+    app = create_app()
+    click.get_current_context().call_on_close(app.extensions["database"].close)
+    return app
+
+
+@click.group(cls=Group, create_app=_application, add_default_commands=False, add_version_option=False)
 def cli() -> None:
     """Pressroom: users and posts over JSON. Settings are PRESSROOM_ variables; see the README."""
 

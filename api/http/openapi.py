@@ -45,7 +45,12 @@ class Api(flask_smorest.Api):
                     "description": DESCRIPTION,
                     "license": {"name": "MIT", "identifier": "MIT"},
                 },
-                "servers": [{"url": "/", "description": "The host that serves this document."}],
+                "servers": [
+                    {
+                        "url": ".",
+                        "description": "Where this document is served, with the prefix of a proxy if it has one.",
+                    }
+                ],
                 "security": [],
             },
         )

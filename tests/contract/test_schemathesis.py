@@ -32,6 +32,7 @@ with app.extensions["database"].write() as db:
     posts.publish(db, author_id=1, title="First", body="A body.", tags=["engines"], published_at=now())
 app.extensions["database"].close()
 schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
+schema.config.update(base_url="http://localhost")
 
 
 def begin_anew(*, with_post: bool = True) -> None:
