@@ -18,9 +18,10 @@ except _module["BadSetting"] as error:
 
 wsgi_app = "api.app:create_app()"
 bind = _settings.bind
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))  # one serves while the other is renewed
+workers = os.environ.get("WEB_CONCURRENCY", "2")  # one serves while the other is renewed
 worker_class = _settings.worker_class
-threads = _settings.threads
+# With more threads, gunicorn would quietly make it a gthread worker.
+threads = 1 if worker_class == "sync" else _settings.threads
 worker_connections = _settings.worker_connections
 timeout = _settings.timeout
 graceful_timeout = _settings.graceful_timeout
@@ -37,6 +38,7 @@ preload_app = False
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 (gunicorn's own advice)
 # Whom to believe about client, scheme and host is decided once, by PRESSROOM_TRUSTED_PROXIES.
 forwarded_allow_ips = ""
+forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 # By default it is made in the home directory of whoever starts the server.
 control_socket_disable = True

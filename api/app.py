@@ -12,21 +12,22 @@ from api.http import converters, problems, transactions
 from api.http.openapi import Api
 from api.resources import docs, health, posts, root, tokens, users
 from api.settings import Settings
-from api.store.database import HEAD, Database
+from api.store.database import Database
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Flask:
     """The application; without `settings`, those of the environment.
 
-    An embedded database is made and brought up to date here. `BadSetting` for settings that cannot be meant.
+    It is ready to serve unless `prepare` is false: an embedded database is made and brought up to date.
+    `BadSetting` for settings that cannot be meant, `Unavailable` for a database that cannot be opened.
     """
     settings = settings or Settings.from_environment()
     database = Database(settings)
-    if database.embedded and database.revision() != HEAD:
-        database.upgrade()
+    if prepare:
+        database.prepare()
 
     app = Flask(__name__, static_folder=None)
-    app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=limits.REQUEST_BODY)
+    app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=limits.REQUEST_BODY + 1)
     app.url_map.merge_slashes = False
     app.after_request(_guarded)
     _plain_json(app)
@@ -35,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         CORS(
             app,
             origins=list(settings.cors_origins),
-            expose_headers=["ETag", "Link", "Location", "Retry-After"],
+            expose_headers=["ETag", "Link", "Location", "Retry-After", "WWW-Authenticate"],
         )
 
     api = Api(app)
@@ -68,6 +69,6 @@ def _guarded(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
     response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if response.status_code == 204 or request.method == "OPTIONS":
+    if response.status_code == 204 or (request.method == "OPTIONS" and response.status_code == 200):
         del response.headers["Content-Type"]
     return response

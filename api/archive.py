@@ -3,22 +3,28 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from marshmallow import Schema, ValidationError
 
 from api.http.json import BadJSON, loads
-from api.http.problems import leaves
 from api.schemas.posts import PostImport
+from api.schemas.problems import leaves
 from api.schemas.users import UserImport
 from api.store import archive as stored
 from api.store import posts, users
 from api.store.database import Database
+from api.store.errors import SignedOut, UsernameTaken
 from api.store.sql import Connection
 
 BATCH = 500
 """Lines that are kept in one transaction."""
+
+Content = dict[str, Any]
+Present = dict[tuple[int, datetime | None], Counter[str]]
+"""Of each author and moment of publication, the titles of the posts that no line has named yet."""
 
 _SHAPES: dict[str, Schema] = {"user": UserImport(), "post": PostImport()}
 
@@ -48,58 +54,60 @@ def load(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
     """Keep what `lines` say and is not kept yet; the outcomes of a batch come when it is committed.
 
     A user is identified by `username`, a post by `author`, `title` and `published_at`; where several posts are alike in
-    these, the n-th of the lines is the n-th of the database. What is present stays as it is.
+    these, the n-th of the lines is the n-th of the database. What is present stays as it is. Blank lines say nothing.
     """
-    met: Counter[tuple[Any, ...]] = Counter()
-    numbered = iter(enumerate(lines, 1))
-    while batch := list(islice(numbered, BATCH)):
+    present: Present = {}
+    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    while batch := [(number, len(line), _read(line)) for number, line in islice(numbered, BATCH)]:
         with database.write() as db:
-            outcomes = [Outcome(number, len(line), *_judged(db, line, met)) for number, line in batch]
+            outcomes = [Outcome(number, size, *_keep(db, content, present)) for number, size, content in batch]
         yield from outcomes
 
 
-def _judged(db: Connection, line: bytes, met: Counter[tuple[Any, ...]]) -> tuple[str, str]:
+def _keep(db: Connection, content: "Content | BadLine", present: Present) -> tuple[str, str]:
+    if isinstance(content, BadLine):
+        return "bad", str(content)
     try:
-        kind, content = _read(line)
-        kept = _keep_user(db, content) if kind == "user" else _keep_post(db, content, met)
-    except BadLine as error:
+        # A savepoint, so that PostgreSQL forgives a line that is refused.
+        with db.begin_nested():
+            if "author" in content:
+                return _keep_post(db, content, present), ""
+            users.register(db, **content)
+            return "kept", ""
+    except UsernameTaken:
+        return "present", ""
+    except (BadLine, SignedOut) as error:
         return "bad", str(error)
-    return "kept" if kept else "present", ""
 
 
-def _read(line: bytes) -> tuple[str, dict[str, Any]]:
+def _read(line: bytes) -> "Content | BadLine":
+    """What a line says, `PostImport`'s members or `UserImport`'s, or what is wrong with it."""
     try:
-        value = loads(line)
+        value = loads(line.rstrip(b"\r\n"))
     except BadJSON as error:
-        raise BadLine(f"The line is not usable as JSON: {error}.") from None
+        return BadLine(f"The line is not usable as JSON: {error}.")
     kind = next(iter(value), None) if isinstance(value, dict) and len(value) == 1 else None
     if kind not in _SHAPES:
-        raise BadLine('Write {"user": {…}} or {"post": {…}}.')
+        return BadLine('Write {"user": {…}} or {"post": {…}}.')
     try:
-        return kind, _SHAPES[kind].load(value[kind])
+        return cast("Content", _SHAPES[kind].load(value[kind]))
     except ValidationError as error:
-        raise BadLine(
-            " ".join(f"/{'/'.join((kind, *path))}: {detail}" for path, detail in leaves(error.messages))
-        ) from None
+        told = (f"/{'/'.join((kind, *path))}: {detail}" for path, detail in leaves(error.messages))
+        return BadLine(" ".join(told))
 
 
-def _keep_user(db: Connection, content: dict[str, Any]) -> bool:
-    if users.credentials(db, content["username"]):
-        return False
-    users.register(db, **content)
-    return True
-
-
-def _keep_post(db: Connection, content: dict[str, Any], met: Counter[tuple[Any, ...]]) -> bool:
+def _keep_post(db: Connection, content: Content, present: Present) -> str:
     author = users.credentials(db, content["author"])
     if author is None:
         raise BadLine(f"/post/author: There is no user {content['author']!r}; name users before their posts.")
-    identity = content["title"], content["published_at"]
-    met[author.id, *identity] += 1
-    if stored.alike(db, author.id, *identity) >= met[author.id, *identity]:
-        return False
+    moment = author.id, content["published_at"]
+    if moment not in present:
+        present[moment] = stored.titles(db, *moment)
+    if present[moment][content["title"]]:
+        present[moment][content["title"]] -= 1
+        return "present"
     posts.publish(db, author_id=author.id, **{name: content[name] for name in content if name != "author"})
-    return True
+    return "kept"
 
 
 def _line(kind: str, row: Any) -> str:

@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import click
 from flask import Flask
@@ -13,13 +13,14 @@ from marshmallow import ValidationError
 from api import archive
 from api.app import create_app
 from api.http.authentication import hash_password
-from api.http.problems import leaves
 from api.http.transactions import database
+from api.schemas.problems import leaves
 from api.schemas.users import UserCreate
 from api.settings import BadSetting
 from api.store import users
-from api.store.database import HEAD
+from api.store.database import HEAD, Database
 from api.store.errors import StoreError, Unavailable
+from api.store.sql import Connection
 
 
 class Group(FlaskGroup):
@@ -31,15 +32,20 @@ class Group(FlaskGroup):
             return super().invoke(ctx)
         except (BadSetting, StoreError) as error:
             cause = getattr(error.__cause__, "orig", error.__cause__)
-            raise click.ClickException(
-                f"{error} ({cause})" if isinstance(error, Unavailable) else str(error)
-            ) from error
+            told = f"{error} ({cause})" if cause and isinstance(error, Unavailable) else str(error)
+            raise click.ClickException(told) from error
 
 
 def _application() -> Flask:
-    app = create_app()
+    app = create_app(prepare=False)
     click.get_current_context().call_on_close(app.extensions["database"].close)
     return app
+
+
+def _database() -> Database:
+    """The database, with its tables; commands that do not ask for it do not make it."""
+    database().prepare()
+    return database()
 
 
 @click.group(cls=Group, create_app=_application, add_default_commands=False, add_version_option=False)
@@ -70,7 +76,7 @@ def create(username: str, display_name: str | None, bio: str, password: str) -> 
         wrong = " ".join(f"{path[0]}: {detail}" for path, detail in leaves(error.messages))
         raise click.UsageError(wrong) from error
     account["password_hash"] = hash_password(account.pop("password"))
-    with database().write() as db:
+    with _database().write() as db:
         click.echo(f"{users.register(db, **account).username} is registered.")
 
 
@@ -96,30 +102,43 @@ def import_(files: tuple[str, ...]) -> None:
     What is there already stays as it is, so the same file can be imported again. A user is identified by username, a
     post by author, title and published_at. Bad lines are told by number, and all others kept.
     """
-    totals: Counter[str] = Counter()
-    for name in files:
-        size = 0 if name == "-" else Path(name).stat().st_size
-        problems = []
-        with click.open_file(name, "rb") as file, click.progressbar(length=size, label=name, file=sys.stderr) as bar:
-            for outcome in archive.load(database(), file):
-                bar.update(outcome.size)
-                totals[outcome.result] += 1
-                if outcome.problem:
-                    problems.append(f"{name}:{outcome.number}: {outcome.problem}")
+    kept, totals, problems = _database(), Counter[str](), list[str]()
+    try:
+        for name in files:
+            size = 0 if name == "-" else Path(name).stat().st_size
+            with (
+                click.open_file(name, "rb") as file,
+                click.progressbar(length=size, label=name, file=sys.stderr) as bar,
+            ):
+                for outcome in archive.load(kept, file):
+                    bar.update(outcome.size)
+                    totals[outcome.result] += 1
+                    if outcome.problem:
+                        problems.append(f"{name}:{outcome.number}: {outcome.problem}")
+    finally:
         for problem in problems:
             click.echo(problem, err=True)
-    click.echo(f"{totals['kept']} kept, {totals['present']} present already, {totals['bad']} bad.")
+        click.echo(f"{totals['kept']} kept, {totals['present']} present already, {totals['bad']} bad.")
     if totals["bad"]:
         raise SystemExit(1)
 
 
 @cli.command()
-@click.argument("file", type=click.File("w", encoding="utf-8", atomic=True), default="-")
-def export(file: TextIO) -> None:
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, allow_dash=True), default="-")
+def export(file: str) -> None:
     """Write all users and posts to FILE or standard output, a line of JSON each.
 
-    Accounts travel without their passwords.
+    Accounts travel without their passwords, posts without their numbers. FILE is replaced when all is written.
     """
-    with database().snapshot() as db:
-        for line in archive.export(db):
-            click.echo(line, file=file)
+    with _database().snapshot() as db:
+        if file == "-":
+            _write(sys.stdout.buffer, db)
+            return
+        unfinished = Path(f"{file}.unfinished")
+        with unfinished.open("wb") as stream:
+            _write(stream, db)
+        unfinished.replace(file)
+
+
+def _write(stream: BinaryIO, db: Connection) -> None:
+    stream.writelines(f"{line}\n".encode() for line in archive.export(db))

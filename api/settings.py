@@ -1,6 +1,7 @@
 """Every setting: its default, its environment variable, its reason."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, get_args
@@ -12,9 +13,18 @@ class BadSetting(ValueError):
     """A setting that nobody knows or that cannot be read; its text says what to write instead."""
 
 
-def setting(default: Any, description: str, *, choices: tuple[str, ...] = (), minimum: int = 0) -> Any:
-    """A dataclass field that carries its own documentation and bounds."""
-    return field(default=default, metadata={"description": description, "choices": choices, "minimum": minimum})
+def setting(
+    default: Any,
+    description: str,
+    *,
+    choices: tuple[str, ...] = (),
+    form: tuple[str, str] = ("", ""),
+    minimum: int = 0,
+    maximum: int = 1_000_000,
+) -> Any:
+    """A dataclass field that carries its own documentation and bounds; a `form` is a pattern and how to say it."""
+    bounds = {"choices": choices, "form": form, "minimum": minimum, "maximum": maximum}
+    return field(default=default, metadata={"description": description, **bounds})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,19 +34,25 @@ class Settings:
     database_url: str = setting(
         "sqlite:///pressroom.sqlite",
         "Where everything is kept: an SQLite file, or `postgresql+psycopg://user@host/name`.",
+        form=(
+            r"sqlite:///(?!:memory:).+|postgresql(\+psycopg)?://.+",
+            "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
+        ),
     )
     sqlite_synchronous: str = setting(
         "FULL",
         "`FULL` survives loss of power; `NORMAL` writes faster and may then lose the last commits.",
         choices=("FULL", "NORMAL"),
     )
-    token_days: int = setting(30, "Days until a bearer token expires.", minimum=1)
+    token_days: int = setting(30, "Days until a bearer token expires.", minimum=1, maximum=3650)
     trusted_proxies: int = setting(
         0,
         "How many proxies in front may be believed about client, scheme, host and prefix (`X-Forwarded-*`).",
     )
     cors_origins: tuple[str, ...] = setting(
-        (), "Origins whose pages may call the API, separated by commas, or `*`; none by default."
+        (),
+        "Origins whose pages may call the API, separated by commas, or `*`; none by default.",
+        form=(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]+)?", "* or SCHEME://HOST, separated by commas"),
     )
     bind: str = setting("127.0.0.1:8000", "Where gunicorn listens: `host:port` or `unix:path`.")
     worker_class: str = setting(
@@ -68,13 +84,16 @@ class Settings:
 
 
 def _read(name: str, text: str, wanted: Any) -> Any:
-    choices, minimum = wanted.metadata["choices"], wanted.metadata["minimum"]
+    choices, (pattern, form) = wanted.metadata["choices"], wanted.metadata["form"]
     if wanted.type is int:
-        if not (text.isascii() and text.isdigit() and int(text) >= minimum):
-            raise BadSetting(f"{name} is {text!r}. Write a whole number, {minimum} or more.")
+        minimum, maximum = wanted.metadata["minimum"], wanted.metadata["maximum"]
+        if not (re.fullmatch("[0-9]{1,9}", text) and minimum <= int(text) <= maximum):
+            raise BadSetting(f"{name} is {text!r}. Write a whole number from {minimum} to {maximum}.")
         return int(text)
-    if get_args(wanted.type):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
     if choices and text not in choices:
         raise BadSetting(f"{name} is {text!r}. Write one of: {', '.join(choices)}.")
-    return text
+    parts = tuple(part.strip() for part in text.split(",") if part.strip()) if get_args(wanted.type) else (text,)
+    if pattern and not all(re.fullmatch(pattern, part) for part in parts):
+        # Not repeated here: it may hold a password.
+        raise BadSetting(f"{name} has another form. Write {form}.")
+    return parts if get_args(wanted.type) else text

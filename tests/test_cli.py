@@ -10,6 +10,9 @@ from click.testing import CliRunner, Result
 
 from api.cli import cli
 from api.settings import Settings
+from api.store import posts, users
+from api.store.errors import Unavailable
+from api.store.sql import Connection, Row
 from tests.conftest import PASSWORD
 
 USER = {"user": {"username": "ada", "display_name": "Ada", "bio": ""}}
@@ -63,7 +66,7 @@ def test_a_bad_setting_is_one_line(pressroom: Callable[..., Result], monkeypatch
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "nonsense")
     refused = pressroom("export")
     assert refused.exit_code == 1
-    assert refused.stderr.startswith("Error: PRESSROOM_DATABASE_URL: write sqlite:///FILE")
+    assert refused.stderr.startswith("Error: PRESSROOM_DATABASE_URL has another form. Write sqlite:///FILE")
 
 
 def test_a_database_that_is_not_there_is_one_line_with_its_reason(
@@ -116,22 +119,75 @@ def test_what_is_present_stays_as_it_is(pressroom: Callable[..., Result]) -> Non
 
 
 def test_bad_lines_are_told_by_number_and_all_others_kept(pressroom: Callable[..., Result]) -> None:
-    bad = ["", "{", "[]", '{"user": 1}', '{"page": {}}', {**USER, **POST}, {"user": {"username": "A"}}]
+    bad = ["{", "[]", '{"user": 1}', '{"page": {}}', {**USER, **POST}, {"user": {"username": "A"}}]
     bad += [{"post": {**POST["post"], "author": "nobody"}}, {"post": {**POST["post"], "tags": ["x", "X"]}}]
-    imported = pressroom("import", write("in.ndjson", USER, *bad, POST))
-    assert (imported.exit_code, imported.stdout) == (1, "2 kept, 0 present already, 9 bad.\n")
+    imported = pressroom("import", write("in.ndjson", USER, *bad, "", POST))
+    assert (imported.exit_code, imported.stdout) == (1, "2 kept, 0 present already, 8 bad.\n")
     told = [line for line in imported.stderr.splitlines() if line.startswith("in.ndjson:")]
-    assert [line.split(":")[1] for line in told] == [str(number) for number in range(2, 11)]
+    assert [line.split(":")[1] for line in told] == [str(number) for number in range(2, 10)]
     assert told[-2].endswith("/post/author: There is no user 'nobody'; name users before their posts.")
     assert "/post/tags/1: Use 1 to 49" in told[-1]
     assert exported(pressroom) == [USER, POST]
 
 
+def test_a_post_whose_author_leaves_meanwhile_is_a_bad_line(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressroom("import", write("in.ndjson", USER))
+    find = users.credentials
+
+    def find_who_leaves(db: Connection, username: str) -> Row | None:
+        found = find(db, username)
+        users.remove(db, username, editor=users.get(db, username))
+        return found
+
+    monkeypatch.setattr(users, "credentials", find_who_leaves)
+    imported = pressroom("import", write("in.ndjson", POST))
+    assert (imported.exit_code, imported.stdout) == (1, "0 kept, 0 present already, 1 bad.\n")
+    assert "in.ndjson:1: The author has been removed." in imported.stderr
+
+
+def test_what_an_import_did_is_told_even_if_it_fails(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise Unavailable("The database does not answer. Try again in a moment.")
+
+    monkeypatch.setattr("api.archive.BATCH", 2)
+    monkeypatch.setattr(posts, "publish", fail)
+    imported = pressroom("import", write("in.ndjson", USER, "{", POST))
+    assert (imported.exit_code, imported.stdout) == (1, "1 kept, 0 present already, 1 bad.\n")
+    assert "in.ndjson:2: " in imported.stderr
+    assert imported.stderr.endswith("Error: The database does not answer. Try again in a moment.\n")
+
+
+def test_an_export_that_fails_leaves_the_last_one(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressroom("import", write("in.ndjson", USER, POST))
+    assert pressroom("export", "out.ndjson").exit_code == 0
+    before = Path("out.ndjson").read_bytes()
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("api.store.archive.everything", fail)
+    assert pressroom("export", "out.ndjson").exit_code == 1
+    assert Path("out.ndjson").read_bytes() == before
+
+
+def test_asking_for_help_makes_no_database(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///new.sqlite")
+    for command in (["--help"], ["import", "--help"], ["openapi", "print"]):
+        assert pressroom(*command).exit_code == 0
+    assert not Path("new.sqlite").exists()
+
+
 def test_lines_are_kept_batch_by_batch(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.archive.BATCH", 2)
-    posts = [{"post": {**POST["post"], "title": str(number)}} for number in range(5)]
-    assert pressroom("import", write("in.ndjson", USER, *posts)).stdout == "6 kept, 0 present already, 0 bad.\n"
-    assert exported(pressroom) == [USER, *posts]
+    lines = [{"post": {**POST["post"], "title": str(number)}} for number in range(5)]
+    assert pressroom("import", write("in.ndjson", USER, *lines)).stdout == "6 kept, 0 present already, 0 bad.\n"
+    assert exported(pressroom) == [USER, *lines]
 
 
 def test_lines_can_come_from_a_pipe(pressroom: Callable[..., Result]) -> None:

@@ -43,10 +43,17 @@ def test_every_setting_has_its_variable() -> None:
     ("name", "value", "advice"),
     [
         ("PRESSROOM_THREAD", "4", "PRESSROOM_THREAD is no setting. Write one of: PRESSROOM_DATABASE_URL, "),
-        ("PRESSROOM_THREADS", "0", "PRESSROOM_THREADS is '0'. Write a whole number, 1 or more."),
-        ("PRESSROOM_THREADS", "٤", "Write a whole number, 1 or more."),
-        ("PRESSROOM_TRUSTED_PROXIES", "-1", "Write a whole number, 0 or more."),
-        ("PRESSROOM_TOKEN_DAYS", "", "Write a whole number, 1 or more."),
+        ("PRESSROOM_THREADS", "0", "PRESSROOM_THREADS is '0'. Write a whole number from 1 to 1000000."),
+        ("PRESSROOM_THREADS", "٤", "Write a whole number from 1 to 1000000."),
+        ("PRESSROOM_TRUSTED_PROXIES", "-1", "Write a whole number from 0 to 1000000."),
+        ("PRESSROOM_TOKEN_DAYS", "", "Write a whole number from 1 to 3650."),
+        ("PRESSROOM_TOKEN_DAYS", "9" * 5_000, "Write a whole number from 1 to 3650."),
+        ("PRESSROOM_CORS_ORIGINS", "blog.example", "Write * or SCHEME://HOST, separated by commas."),
+        ("PRESSROOM_CORS_ORIGINS", "https://a.example,https://b[.]x.*", "Write * or SCHEME://HOST"),
+        *(
+            ("PRESSROOM_DATABASE_URL", url, "Write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")
+            for url in ("", "secret", "sqlite://", "sqlite:///:memory:", "mysql://x/y", "postgresql+asyncpg://x/y")
+        ),
         ("PRESSROOM_WORKER_CLASS", "tornado", "Write one of: gthread, sync, gevent."),
         ("PRESSROOM_SQLITE_SYNCHRONOUS", "off", "Write one of: FULL, NORMAL."),
     ],
@@ -55,6 +62,7 @@ def test_what_cannot_be_meant_is_refused_with_advice(name: str, value: str, advi
     with pytest.raises(BadSetting) as refusal:
         Settings.from_environment({name: value})
     assert advice in str(refusal.value)
+    assert "secret" not in str(refusal.value)
 
 
 def test_settings_do_not_change() -> None:

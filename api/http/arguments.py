@@ -2,12 +2,19 @@
 
 from typing import Any
 
-from flask import Request
+from flask import Request, g, request
 from flask_smorest import abort
 from marshmallow import RAISE, Schema, ValidationError, missing
 from webargs.flaskparser import FlaskParser
 
+from api import limits
 from api.http.json import BadJSON, loads
+
+
+def refuse_query() -> None:
+    """422 for a query string that the operation has not read: it would not mean anything."""
+    if request.query_string and "query_is_read" not in g:
+        abort(422, messages={"query": {name: ["Unknown parameter."] for name in request.args}})
 
 
 class StrictParser(FlaskParser):
@@ -18,6 +25,9 @@ class StrictParser(FlaskParser):
     def load_json(self, req: Request, schema: Schema) -> Any:
         """The body's value; `missing` if there is neither body nor type."""
         raw = req.get_data()
+        # Werkzeug refuses a length that is announced; of a chunked body it leaves out what is too much.
+        if len(raw) > limits.REQUEST_BODY:
+            abort(413)
         if not raw and not req.mimetype:
             return missing
         if req.mimetype != "application/json" or req.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
@@ -29,6 +39,7 @@ class StrictParser(FlaskParser):
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         """The query's values, each given once."""
+        g.query_is_read = True
         for name, values in req.args.lists():
             if len(values) > 1:
                 raise ValidationError({name: ["Given more than once."]})

@@ -83,9 +83,14 @@ def _no_token(_status: int) -> None:
 
 @basic.error_handler
 def _no_password(_status: int) -> None:
+    tried = "Authorization" in request.headers
     abort(
         401,
-        message="Send the username and password of a user by HTTP Basic.",
+        message=(
+            "The username or password is wrong, or not sent as HTTP Basic."
+            if tried
+            else "Send the username and password of a user by HTTP Basic."
+        ),
         headers={"WWW-Authenticate": basic.authenticate_header() + ', charset="UTF-8"'},
     )
 
@@ -127,11 +132,10 @@ class AuthenticationMixin:
 
 
 def user() -> Row:
-    """The user who asks, on a resource that only lets users pass."""
+    """The user who asks, where only users pass."""
     return cast("Row", bearer.current_user())
 
 
-def viewer() -> str | None:
-    """The username of who asks, None for strangers."""
-    who = bearer.current_user()
-    return who.username if who else None
+def viewer() -> Row | None:
+    """The user who asks, None for strangers."""
+    return cast("Row | None", bearer.current_user())

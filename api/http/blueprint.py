@@ -1,11 +1,13 @@
 """Resources: a class per URL, a method per verb."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
 
 import flask_smorest
 from flask.views import MethodView
 
-from api.http.arguments import StrictParser
+from api.http.arguments import StrictParser, refuse_query
 from api.http.authentication import AuthenticationMixin
 from api.http.preconditions import PreconditionsMixin
 from api.http.statuses import STATUSES
@@ -31,6 +33,20 @@ class Blueprint(PreconditionsMixin, AuthenticationMixin, flask_smorest.Blueprint
         super().__init__(name, name, url_prefix=url_prefix, description=description)
         self._database = database
         self._prepare_doc_cbks.append(self._prepare_database_doc)
+
+    def response(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        """flask-smorest's, of an operation that refuses parameters which it does not know."""
+        answered = super().response(*args, **kwargs)
+
+        def decorator(func: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(func)
+            def wrapper(*args: object, **kwargs: object) -> Any:
+                refuse_query()
+                return func(*args, **kwargs)
+
+            return cast("Callable[..., Any]", answered(wrapper))
+
+        return decorator
 
     def _prepare_database_doc(self, doc: dict[str, Any], _doc_info: object, **_: object) -> dict[str, Any]:
         """Every operation that needs the database may find it gone."""

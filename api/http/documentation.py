@@ -84,13 +84,13 @@ class Operations(BasePlugin):
     @staticmethod
     def _complete(path: str, operation: dict[str, Any]) -> None:
         responses = operation["responses"]
-        statuses = {500}
+        statuses = {422, 500}
         if operation["security"]:
             statuses.add(401)
         if "{" in path:
             statuses.add(404)
         if "requestBody" in operation:
-            statuses |= {400, 413, 415, 422}
+            statuses |= {400, 413, 415}
         for status in statuses:
             responses.setdefault(status, "")
         for status in sorted(responses):

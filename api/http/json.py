@@ -25,7 +25,7 @@ def loads(raw: bytes) -> Any:
     except UnicodeEncodeError:
         raise BadJSON("it names half a surrogate pair") from None
     except json.JSONDecodeError as error:
-        raise BadJSON(f"{error.msg.lower()} in line {error.lineno}, column {error.colno}") from None
+        raise BadJSON(f"{error.msg.lower()} at character {error.pos + 1}") from None
     return value
 
 

@@ -1,10 +1,13 @@
 """Conditional requests (RFC 9110, section 13)."""
 
+import hashlib
 from collections.abc import Callable
 from copy import deepcopy
 from functools import wraps
 
 from flask import Response, request
+
+from api.http.openapi import VERSION
 
 
 class PreconditionsMixin:
@@ -33,6 +36,7 @@ class PreconditionsMixin:
         return wrapper
 
 
-def version(*parts: int) -> dict[str, str]:
-    """The header field that names a representation by the versions it is made of."""
-    return {"ETag": f'"{"-".join(map(str, parts))}"'}
+def version(*parts: object) -> dict[str, str]:
+    """The header field that names a representation by what it is made of: a hash of `parts` and of its shape."""
+    digest = hashlib.blake2b(repr((VERSION, *parts)).encode(), digest_size=12).hexdigest()
+    return {"ETag": f'"{digest}"'}

@@ -1,6 +1,5 @@
 """Every refusal, translated once into problem details (RFC 9457)."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -12,7 +11,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from api.http.statuses import STATUSES, Status
-from api.store.errors import Conflict, HasPosts, NotFound, NotYours, StoreError, Unavailable, UsernameTaken
+from api.schemas.problems import leaves
+from api.store.errors import Conflict, HasPosts, NotFound, NotYours, SignedOut, StoreError, Unavailable, UsernameTaken
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100
@@ -22,16 +22,15 @@ MAX_ERRORS = 100
 REFUSALS: dict[type[StoreError], int] = {
     NotFound: 404,
     NotYours: 403,
+    SignedOut: 401,
     Conflict: 409,
     UsernameTaken: 409,
     HasPosts: 409,
     Unavailable: 503,
 }
-TEMPORARY = frozenset({503})
 RETRY_AFTER = 1
 """Seconds after which a temporary refusal may be over."""
-
-_UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_HEADERS = {401: {"WWW-Authenticate": 'Bearer realm="Pressroom"'}, 503: {"Retry-After": str(RETRY_AFTER)}}
 
 
 def init_app(app: Flask) -> None:
@@ -76,10 +75,10 @@ def _problem(
 
 
 def _refused(error: StoreError) -> Response:
-    code = REFUSALS[type(error)]
-    if code in TEMPORARY:
+    if error.__cause__ and isinstance(error, Unavailable):
         current_app.logger.error("%s", error, exc_info=error)
-    return _problem(code, str(error), headers=[("Retry-After", str(RETRY_AFTER))] if code in TEMPORARY else [])
+    code = REFUSALS[type(error)]
+    return _problem(code, str(error), headers=_HEADERS.get(code, {}).items())
 
 
 def _unreadable(_error: Exception) -> Response:
@@ -97,15 +96,3 @@ def _errors(messages: Mapping[str, Any]) -> Iterator[dict[str, str]]:
                 yield {"detail": detail, "pointer": "#" + "".join(f"/{part}" for part in escaped)}
             else:
                 yield {"detail": detail, "parameter": "/".join(path)}
-
-
-def leaves(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The texts in marshmallow's nested messages, each with the names that lead to it."""
-    if isinstance(messages, Mapping):
-        for name, inside in messages.items():
-            # Names may be the client's: bounded, and safe to print.
-            here = () if name == "_schema" else (_UNSPEAKABLE.sub("\ufffd", str(name))[:100],)
-            yield from leaves(inside, path + here)
-    else:
-        for text in messages:
-            yield path, str(text)

@@ -72,8 +72,8 @@ STATUSES = {
     500: Status(
         "InternalServerError",
         "Internal Server Error",
-        "The server failed. Nothing was changed.",
-        "The server failed, nothing was changed, and the failure is logged.",
+        "The server failed.",
+        "The server failed. The failure is logged; try again later.",
     ),
     503: Status(
         "ServiceUnavailable",

@@ -80,7 +80,7 @@ class PostById(Resource):
         Drafts and scheduled posts can be read by their author; for others there are none.
         """
         row = posts.get(connection, post_id, viewer=viewer())
-        return represent(row), version(row.id, row.version, row.author_version)
+        return represent(row), version(row)
 
     @blueprint.authenticated(bearer)
     @blueprint.doc(operationId="revisePost", responses={403: ""})
@@ -91,7 +91,7 @@ class PostById(Resource):
 
         Members left out stay as they are. 403 if the post is not yours.
         """
-        return represent(posts.revise(connection, post_id, editor=user().username, **changes))
+        return represent(posts.revise(connection, post_id, editor=user(), **changes))
 
     @blueprint.authenticated(bearer)
     @blueprint.doc(operationId="removePost", responses={403: ""})
@@ -101,4 +101,4 @@ class PostById(Resource):
 
         For good. 403 if the post is not yours.
         """
-        posts.remove(connection, post_id, editor=user().username)
+        posts.remove(connection, post_id, editor=user())

@@ -78,7 +78,7 @@ class UserByName(Resource):
         What everybody may know of them.
         """
         row = users.get(connection, username)
-        return represent(row), version(row.id, row.version)
+        return represent(row), version(row)
 
     @blueprint.authenticated(bearer)
     @blueprint.doc(operationId="reviseUser", responses={403: ""})
@@ -89,7 +89,7 @@ class UserByName(Resource):
 
         Members left out stay as they are. 403 if the account is not yours.
         """
-        return represent(users.revise(connection, username, editor_id=user().id, **changes))
+        return represent(users.revise(connection, username, editor=user(), **changes))
 
     @blueprint.authenticated(bearer)
     @blueprint.doc(operationId="removeUser", responses={403: "", 409: ""})
@@ -99,7 +99,7 @@ class UserByName(Resource):
 
         For good, with your tokens. 409 while you have posts: delete them first. 403 if the account is not yours.
         """
-        users.remove(connection, username, editor_id=user().id)
+        users.remove(connection, username, editor=user())
 
 
 @me.route("")
@@ -113,4 +113,4 @@ class Me(Resource):
 
         The user whose token was sent.
         """
-        return represent(user()), version(user().id, user().version)
+        return represent(user()), version(user())

@@ -57,9 +57,14 @@ class Text(fields.String):
         **options: Any,
     ) -> None:
         super().__init__(
-            validate=[validate.Length(minimum, maximum), Pattern(pattern, error)],
+            validate=[Pattern(pattern, error), validate.Length(minimum, maximum)],
             **options,
         )
+
+    def _validate(self, value: str) -> None:
+        """Tell one thing that is wrong: the others follow from it."""
+        for check in self.validators:
+            check(value)
 
 
 class Integer(fields.Integer):
@@ -81,13 +86,14 @@ class Integer(fields.Integer):
 
 
 class Moment(fields.AwareDateTime):
-    """A moment as RFC 3339, section 5.6, writes it; in the years 1000 to 8999; answered in UTC."""
+    """A moment as RFC 3339, section 5.6, writes it; in the years 1000 to 8999 of UTC."""
 
     _RFC3339 = re.compile(
-        r"([1-8][0-9]{3}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+        r"([1-8][0-9]{3}-[0-9]{2}-[0-9]{2})[Tt]([01][0-9]:[0-5][0-9]|2[0-3]:[0-5][0-9]):([0-5][0-9]|60)"
+        r"(\.[0-9]+)?([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
     )
     default_error_messages = {
-        "invalid": "Write a moment as RFC 3339 does, in a year from 1000 to 8999: 2026-01-31T12:00:00Z."
+        "invalid": "Write a moment as RFC 3339 does, in a year of UTC from 1000 to 8999: 2026-01-31T12:00:00Z."
     }
 
     def __init__(self, *, metadata: Mapping[str, object], **options: Any) -> None:
@@ -105,7 +111,7 @@ class Moment(fields.AwareDateTime):
             raise self.make_error("invalid", input=value) from None
         moment = moment.astimezone(UTC) + timedelta(seconds=leap)
         # The 61st second exists only at the end of a day (RFC 3339, section 5.7).
-        if leap and (moment.hour, moment.minute) != (0, 0):
+        if (leap and (moment.hour, moment.minute) != (0, 0)) or not 1000 <= moment.year <= 8999:
             raise self.make_error("invalid", input=value)
         return moment
 

@@ -17,7 +17,7 @@ def _distinct(tags: Sequence[str]) -> None:
         raise ValidationError("Name each tag once.")
 
 
-Title = partial(Text, limits.TITLE, metadata={"description": "One line.", "examples": ["Notes on the engine"]})
+Title = partial(Text, limits.TITLE, metadata={"description": "What it is called.", "examples": ["Notes on the engine"]})
 Body = partial(
     Text,
     limits.BODY,
@@ -30,7 +30,7 @@ Tag = partial(
     Text,
     limits.TAG_MAX,
     pattern=limits.TAG,
-    error="Use 1 to 49 of a-z, 0-9 and -, and begin with a letter or digit.",
+    error=f"Use 1 to {limits.TAG_MAX} of a-z, 0-9 and -, and begin with a letter or digit.",
     metadata={"description": "One word.", "examples": ["engines"]},
 )
 Tags = partial(
@@ -47,7 +47,7 @@ PublishedAt = partial(
     Moment,
     allow_none=True,
     metadata={
-        "description": "Public from this moment on, in the years 1000 to 8999; null for a draft.",
+        "description": "Public from this moment on, in the years 1000 to 8999 of UTC; null for a draft.",
         "examples": ["2026-01-31T12:00:00Z"],
     },
 )

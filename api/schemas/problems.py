@@ -1,8 +1,14 @@
 """Problems, as clients read them (RFC 9457)."""
 
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from marshmallow import fields
 
 from api.schemas.base import Closed, Integer, Text
+
+_UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class ProblemError(Closed):
@@ -61,3 +67,15 @@ class Problem(Closed):
         fields.Nested(ProblemError),
         metadata={"description": "What is wrong with the input, one by one.", "maxItems": 100},
     )
+
+
+def leaves(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The texts in marshmallow's nested messages, each with the names that lead to it."""
+    if isinstance(messages, Mapping):
+        for name, inside in messages.items():
+            # Names may be the client's: bounded, and safe to print.
+            here = () if name == "_schema" else (_UNSPEAKABLE.sub("\ufffd", str(name))[:100],)
+            yield from leaves(inside, path + here)
+    else:
+        for text in messages:
+            yield path, str(text)

@@ -11,7 +11,7 @@ Username = partial(
     limits.USERNAME_MAX,
     minimum=limits.USERNAME_MIN,
     pattern=limits.USERNAME,
-    error="Use 2 to 39 of a-z, 0-9, - and _, and begin with a letter or digit.",
+    error=f"Use {limits.USERNAME_MIN} to {limits.USERNAME_MAX} of a-z, 0-9, - and _, and begin with a letter or digit.",
     metadata={"description": "The name in URLs; it never changes.", "examples": ["ada"]},
 )
 DisplayName = partial(

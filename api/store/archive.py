@@ -1,5 +1,6 @@
 """All that is kept, to take away and bring back."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -16,10 +17,13 @@ _EVERYTHING = (
     .order_by(posts.c.id)
     .execution_options(yield_per=100)
 )
-_ALIKE = sa.select(sa.func.count()).where(
-    posts.c.author_id == sa.bindparam("author_id"),
-    posts.c.title == sa.bindparam("title"),
-    posts.c.published_at == sa.bindparam("published_at"),
+_TITLES = (
+    sa.select(posts.c.title, sa.func.count().label("posts"))
+    .where(
+        posts.c.author_id == sa.bindparam("author_id"),
+        posts.c.published_at == sa.bindparam("published_at"),
+    )
+    .group_by(posts.c.title)
 )
 
 
@@ -33,7 +37,7 @@ def everything(db: Connection) -> Iterable[Row]:
     return db.execute(_EVERYTHING)
 
 
-def alike(db: Connection, author_id: int, title: str, published_at: datetime | None) -> int:
-    """How many posts have that author, title and moment of publication."""
-    parameters = {"author_id": author_id, "title": title, "published_at": published_at}
-    return db.execute(_ALIKE, parameters).scalar_one()
+def titles(db: Connection, author_id: int, published_at: datetime | None) -> Counter[str]:
+    """The titles of the author's posts of that moment (None: their drafts), each with how many posts have it."""
+    rows = db.execute(_TITLES, {"author_id": author_id, "published_at": published_at})
+    return Counter({row.title: row.posts for row in rows})

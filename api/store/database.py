@@ -2,8 +2,9 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +16,10 @@ from api.store.sql import Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = max(path.stem for path in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
-PATIENCE = 10
-"""Seconds to wait for a connection, or for one's turn to write."""
+PATIENCE = 5
+"""Seconds to wait for a connection, for one's turn to write, and then for the writers of other processes."""
+UNDEFINED_TABLE = "42P01"
+"""PostgreSQL's SQLSTATE."""
 
 
 class Database:
@@ -39,7 +42,12 @@ class Database:
             self._writes = engine
             self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
         # SQLite wakes waiting writers in no order: a queue within the process doubles what they get done.
-        self._turn: AbstractContextManager[object] = threading.Lock() if self.embedded else nullcontext()
+        self._turn = threading.BoundedSemaphore(1 if self.embedded else settings.threads)
+
+    def prepare(self) -> None:
+        """Make an embedded database, or bring it up to date; others are migrated by their operator."""
+        if self.embedded and self.revision() != HEAD:
+            self.upgrade()
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
@@ -54,8 +62,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A connection in a transaction: committed at the end, rolled back if an exception leaves the block."""
-        with _translated(), self._turn, self._writes.begin() as connection:
-            yield connection
+        if not self._turn.acquire(timeout=PATIENCE):
+            raise Unavailable("Too many are writing. Try again in a moment.")
+        try:
+            with _translated(), self._writes.begin() as connection:
+                yield connection
+        finally:
+            self._turn.release()
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -73,34 +86,34 @@ class Database:
     def upgrade(self) -> None:
         """Bring the tables to this version's migration. Safe to run from many processes at once."""
         # Alembic costs a fifth of a second and ten megabytes: only who migrates pays.
-        from alembic import command, config  # noqa: PLC0415
+        from alembic import command, config, util  # noqa: PLC0415
 
         configuration = config.Config()
         configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         with self.write() as connection:
             if not self.embedded:
+                connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+                connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('pressroom upgrade'))"))
             configuration.attributes["connection"] = connection
-            command.upgrade(configuration, "head")
+            try:
+                command.upgrade(configuration, "head")
+            except util.CommandError as error:
+                raise Unavailable("The tables are of a newer version. Run that one.") from error
 
 
 def _engine(settings: Settings) -> sa.Engine:
-    try:
-        url = sa.make_url(settings.database_url)
-        backend = url.get_backend_name()
-    except sa.exc.ArgumentError:
-        backend = None
-    if backend == "sqlite" and url.database not in (None, "", ":memory:"):
+    url = sa.make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite":
         waiting: dict[str, Any] = {"poolclass": sa.QueuePool, "connect_args": {"timeout": PATIENCE}}
-    elif backend == "postgresql":
-        waiting = {"pool_pre_ping": True, "connect_args": {"connect_timeout": PATIENCE}}
     else:
-        # Not repeated here: it may hold a password.
-        raise BadSetting("PRESSROOM_DATABASE_URL: write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")
+        # In UTC, because Python's last moment does not exist further east.
+        options = f"-c timezone=UTC -c lock_timeout={PATIENCE}s -c statement_timeout={2 * PATIENCE}s"
+        waiting = {"pool_pre_ping": True, "connect_args": {"connect_timeout": PATIENCE, "options": options}}
     try:
         return sa.create_engine(url, pool_size=settings.threads, max_overflow=0, pool_timeout=PATIENCE, **waiting)
     except ModuleNotFoundError as error:
-        raise BadSetting(f"PRESSROOM_DATABASE_URL needs {error.name}: pip install 'pressroom[postgresql]'.") from error
+        raise BadSetting(f"PRESSROOM_DATABASE_URL needs a driver: pip install '{error.name}[binary]'.") from error
 
 
 def _embed(engine: sa.Engine, synchronous: str) -> None:
@@ -109,7 +122,8 @@ def _embed(engine: sa.Engine, synchronous: str) -> None:
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+        _write_ahead(connection)
+        for pragma in (f"synchronous={synchronous}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "begin")
@@ -118,9 +132,29 @@ def _embed(engine: sa.Engine, synchronous: str) -> None:
             connection.exec_driver_sql(f"BEGIN {mode}")
 
 
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on. For a new file that needs a lock, which SQLite does not wait for by itself."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         raise Unavailable("The database does not answer. Try again in a moment.") from error
+    except sa.exc.DatabaseError as error:
+        if getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE:
+            raise Unavailable("The tables are not made yet. Run `pressroom db upgrade`.") from error
+        if type(error) is sa.exc.DatabaseError:
+            raise Unavailable("The database cannot be read.") from error
+        raise

@@ -3,6 +3,7 @@
 StoreError
 ├── NotFound          there is no such row, or none that this viewer may know of
 ├── NotYours          somebody else's row
+├── SignedOut         who asks has been removed meanwhile
 ├── Conflict          the change contradicts what is kept
 │   ├── UsernameTaken
 │   └── HasPosts
@@ -22,6 +23,10 @@ class NotFound(StoreError):
 
 class NotYours(StoreError):
     """The row belongs to somebody else."""
+
+
+class SignedOut(StoreError):
+    """Who asks has been removed since they proved who they are."""
 
 
 class Conflict(StoreError):

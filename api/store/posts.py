@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from api import limits
-from api.store.errors import NotFound, NotYours
+from api.store.errors import NotFound, NotYours, SignedOut
 from api.store.pages import NewestFirst, Page
-from api.store.sql import END, Connection, Id, PublishedAt, Row, Timestamp, metadata, now, one
+from api.store.sql import END, FOREIGN_KEY, Connection, Id, PublishedAt, Row, Timestamp, metadata, now, one, refusing
 from api.store.users import users
 
 posts = sa.Table(
@@ -83,23 +83,24 @@ def page(
     cursor: str | None = None,
     author: str | None = None,
     tag: str | None = None,
-    viewer: str | None = None,
+    viewer: Row | None = None,
     expanded: bool = False,
 ) -> Page:
     """A page of what is published, the latest first, with bodies if `expanded`.
 
     Authors who ask for their own see all of it: drafts, then what is scheduled, then what is published.
     """
-    until = END if viewer and viewer == author else now()
+    until = END if viewer and viewer.username == author else now()
     wanted = _LISTS[expanded, author is not None, tag is not None]
     return wanted.page(db, limit=limit, cursor=cursor, until=until, author=author, tag=tag)
 
 
-def get(db: Connection, post_id: int, *, viewer: str | None) -> Row:
+def get(db: Connection, post_id: int, *, viewer: Row | None) -> Row:
     """The post; `NotFound` if there is none, or if it is not published yet and the viewer is not its author."""
     refusal = f"There is no post {post_id}."
     post = one(db, _BY_ID, refusal, post_id=post_id)
-    if post.username != viewer and (post.published_at is None or post.published_at > now()):
+    public = post.published_at is not None and post.published_at <= now()
+    if not (public or (viewer and viewer.id == post.author_id)):
         raise NotFound(refusal)
     return post
 
@@ -113,27 +114,26 @@ def publish(
     tags: Sequence[str],
     published_at: datetime | None,
 ) -> Row:
-    """A new post: public at `published_at`, or a draft if that is None."""
+    """A new post: public at `published_at`, or a draft if that is None; `SignedOut` if the author is gone."""
     moment = now()
-    identity = db.execute(
-        _PUBLISH,
-        {
-            "author_id": author_id,
-            "title": title,
-            "body": body,
-            "tags": tags,
-            "published_at": published_at,
-            "version": 1,
-            "created_at": moment,
-            "updated_at": moment,
-        },
-    ).scalar_one()
+    values = {
+        "author_id": author_id,
+        "title": title,
+        "body": body,
+        "tags": tags,
+        "published_at": published_at,
+        "version": 1,
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    with refusing(FOREIGN_KEY, SignedOut("The author has been removed. Register anew.")):
+        identity = db.execute(_PUBLISH, values).scalar_one()
     post = one(db, _BY_ID, "The post is gone.", post_id=identity)
     _index(db, post)
     return post
 
 
-def revise(db: Connection, post_id: int, *, editor: str, **changes: object) -> Row:
+def revise(db: Connection, post_id: int, *, editor: Row, **changes: object) -> Row:
     """The post with `changes`; `NotYours` unless the editor is its author."""
     _own(db, post_id, editor)
     db.execute(_REVISE, {"post_id": post_id, "updated_at": now(), **changes})
@@ -144,7 +144,7 @@ def revise(db: Connection, post_id: int, *, editor: str, **changes: object) -> R
     return post
 
 
-def remove(db: Connection, post_id: int, *, editor: str) -> None:
+def remove(db: Connection, post_id: int, *, editor: Row) -> None:
     """Remove the post for good; `NotYours` unless the editor is its author."""
     _own(db, post_id, editor)
     db.execute(_REMOVE, {"post_id": post_id})
@@ -155,6 +155,6 @@ def _index(db: Connection, post: Row) -> None:
         db.execute(_TAG, [{"post_id": post.id, "tag": tag, "published_at": post.published_at} for tag in post.tags])
 
 
-def _own(db: Connection, post_id: int, editor: str) -> None:
-    if get(db, post_id, viewer=editor).username != editor:
+def _own(db: Connection, post_id: int, editor: Row) -> None:
+    if get(db, post_id, viewer=editor).author_id != editor.id:
         raise NotYours("You can change only your own posts.")

@@ -1,11 +1,13 @@
 """The store's vocabulary: types of columns, rows, the moment."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from api.store.errors import NotFound
+from api.store.errors import NotFound, StoreError
 
 metadata = sa.MetaData(
     naming_convention={
@@ -21,6 +23,10 @@ metadata = sa.MetaData(
 START = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 
+UNIQUE = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE"})
+FOREIGN_KEY = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
+"""Kinds of constraints: their SQLSTATE, and SQLite's name of the error."""
+
 Connection: TypeAlias = sa.Connection
 Row: TypeAlias = sa.Row[*tuple[Any, ...]]
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -34,7 +40,7 @@ class Timestamp(sa.TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """The moment as the database keeps it."""
-        return value.replace(tzinfo=None) if value and dialect.name == "sqlite" else value
+        return value.astimezone(UTC).replace(tzinfo=None) if value and dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """The moment with its zone."""
@@ -69,3 +75,15 @@ def one(db: Connection, statement: sa.Select[Any], refusal: str, **parameters: o
     if row is None:
         raise NotFound(refusal)
     return row
+
+
+@contextmanager
+def refusing(violation: frozenset[str], refusal: StoreError) -> Iterator[None]:
+    """Raise `refusal` if the statement inside breaks a constraint of that kind."""
+    try:
+        yield
+    except sa.exc.IntegrityError as error:
+        broken = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+        if broken not in violation:
+            raise
+        raise refusal from error

@@ -5,8 +5,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from api import limits
+from api.store.errors import SignedOut
 from api.store.pages import NewestFirst, Page
-from api.store.sql import Connection, Id, Row, Timestamp, metadata, now, one
+from api.store.sql import FOREIGN_KEY, Connection, Id, Row, Timestamp, metadata, now, one, refusing
 from api.store.users import users
 
 tokens = sa.Table(
@@ -62,13 +63,12 @@ def get(db: Connection, token_id: int, *, user_id: int) -> Row:
 
 
 def grant(db: Connection, *, user_id: int, name: str, sha256: bytes, expires_at: datetime) -> Row:
-    """A new token of the user. Those of theirs that have expired are swept away."""
+    """A new token of the user. Those of theirs that have expired are swept away. `SignedOut` if they are gone."""
     moment = now()
     db.execute(_SWEEP, {"user_id": user_id, "moment_asked": moment})
-    identity = db.execute(
-        _GRANT,
-        {"user_id": user_id, "name": name, "sha256": sha256, "created_at": moment, "expires_at": expires_at},
-    ).scalar_one()
+    values = {"user_id": user_id, "name": name, "sha256": sha256, "created_at": moment, "expires_at": expires_at}
+    with refusing(FOREIGN_KEY, SignedOut("The user has been removed. Register anew.")):
+        identity = db.execute(_GRANT, values).scalar_one()
     return get(db, identity, user_id=user_id)
 
 

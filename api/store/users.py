@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from api import limits
 from api.store.errors import HasPosts, NotYours, UsernameTaken
 from api.store.pages import NewestFirst, Page
-from api.store.sql import Connection, Id, Row, Timestamp, metadata, now, one
+from api.store.sql import FOREIGN_KEY, UNIQUE, Connection, Id, Row, Timestamp, metadata, now, one, refusing
 
 users = sa.Table(
     "users",
@@ -60,42 +60,36 @@ def register(
 ) -> Row:
     """A new user, who can sign in if there is a `password_hash`; `UsernameTaken` if the name is not free."""
     moment = now()
-    try:
-        db.execute(
-            _REGISTER,
-            {
-                "username": username,
-                "display_name": display_name or username,
-                "bio": bio,
-                "password_hash": password_hash,
-                "version": 1,
-                "created_at": moment,
-                "updated_at": moment,
-            },
-        )
-    except sa.exc.IntegrityError as error:
-        raise UsernameTaken(f"The username {username!r} is taken. Choose another one.") from error
+    values = {
+        "username": username,
+        "display_name": display_name or username,
+        "bio": bio,
+        "password_hash": password_hash,
+        "version": 1,
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    with refusing(UNIQUE, UsernameTaken(f"The username {username!r} is taken. Choose another one.")):
+        db.execute(_REGISTER, values)
     return get(db, username)
 
 
-def revise(db: Connection, username: str, *, editor_id: int, **changes: object) -> Row:
+def revise(db: Connection, username: str, *, editor: Row, **changes: object) -> Row:
     """The user with `changes`; `NotYours` unless the editor is that user."""
-    user = _own(db, username, editor_id)
+    user = _own(db, username, editor)
     db.execute(_REVISE, {"user_id": user.id, "updated_at": now(), **changes})
     return one(db, _BY_ID, "The user is gone.", user_id=user.id)
 
 
-def remove(db: Connection, username: str, *, editor_id: int) -> None:
+def remove(db: Connection, username: str, *, editor: Row) -> None:
     """Remove the user and their tokens; `NotYours` unless the editor is that user, `HasPosts` while posts remain."""
-    user = _own(db, username, editor_id)
-    try:
+    user = _own(db, username, editor)
+    with refusing(FOREIGN_KEY, HasPosts(f"{username!r} still has posts, drafts included. Delete them first.")):
         db.execute(_REMOVE, {"user_id": user.id})
-    except sa.exc.IntegrityError as error:
-        raise HasPosts(f"{username!r} still has posts. Delete them first.") from error
 
 
-def _own(db: Connection, username: str, editor_id: int) -> Row:
+def _own(db: Connection, username: str, editor: Row) -> Row:
     user = get(db, username)
-    if user.id != editor_id:
+    if user.id != editor.id:
         raise NotYours("You can change only your own account.")
     return user

@@ -1,5 +1,6 @@
 """Any request: what the document says holds for the answer (schemathesis, all checks, all phases)."""
 
+import atexit
 import shutil
 import tempfile
 from base64 import b64encode
@@ -7,18 +8,20 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import settings
 from schemathesis import Case
 
 from api.app import create_app
 from api.settings import Settings
-from api.store import posts
+from api.store import posts, users
 from api.store.database import Database
 from api.store.sql import now
 from tests.conftest import PASSWORD, member
 
 HOUSE = Path(tempfile.mkdtemp(prefix="pressroom-"))
+atexit.register(shutil.rmtree, HOUSE, ignore_errors=True)
 accepted: Counter[str] = Counter()
 
 
@@ -41,7 +44,7 @@ def begin_anew(*, with_post: bool = True) -> None:
     app.extensions["database"] = Database(kept_in(shutil.copy(HOUSE / "seed", HOUSE / "kept")))
     if not with_post:
         with app.extensions["database"].write() as db:
-            posts.remove(db, 1, editor="ada")
+            posts.remove(db, 1, editor=users.get(db, "ada"))
 
 
 class SignIn:
@@ -67,6 +70,8 @@ def test_any_request_is_answered_as_the_document_says(case: Case[Any]) -> None:
 
 
 def test_every_operation_has_accepted_requests() -> None:
+    if not accepted:
+        pytest.skip("it counts what the tests above send: run the file as a whole")
     operations = {result.ok().label for result in schema.get_all_operations()}  # type: ignore[union-attr] # none is invalid
     assert {operation for operation in operations if not accepted[operation]} == set()
 

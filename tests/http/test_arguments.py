@@ -68,6 +68,22 @@ def test_a_number_in_a_query_has_one_form(anyone: Client, limit: str) -> None:
     assert [error["parameter"] for error in errors] == ["limit"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", path) for path in ("/", "/about", "/users/ada", "/posts/1", "/me", "/docs", "/health/live")),
+        *(("POST", "/posts"), ("PATCH", "/posts/1"), ("DELETE", "/posts/1"), ("DELETE", "/users/ada")),
+    ],
+)
+def test_a_parameter_that_is_unknown_is_refused_everywhere(ada: Client, method: str, path: str) -> None:
+    content = {"title": "t", "body": "b"}
+    ada.post("/posts", content)
+    body = {"json": content} if method in {"POST", "PATCH"} else {}
+    errors = assert_problem(ada.send(method, f"{path}?dry_run=1&dry_run=2", **body), 422)["errors"]
+    assert errors == [{"detail": "Unknown parameter.", "parameter": "dry_run"}]
+    assert ada.get("/posts/1").status_code == 200
+
+
 def test_a_parameter_is_given_once(anyone: Client) -> None:
     errors = assert_problem(anyone.get("/users?limit=1&limit=1"), 422)["errors"]
     assert errors == [{"detail": "Given more than once.", "parameter": "limit"}]

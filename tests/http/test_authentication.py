@@ -63,8 +63,10 @@ def test_a_password_is_no_token(ada: Client) -> None:
     assert_problem(ada.get("/me", headers=basic("ada", PASSWORD)), 401)
 
 
-def test_a_token_is_no_password(ada: Client) -> None:
+def test_a_token_is_no_password(ada: Client, anyone: Client) -> None:
     assert_problem(ada.send("POST", "/tokens"), 401)
+    refused = anyone.send("POST", "/tokens")
+    assert_problem(refused, 401, detail="Send the username and password of a user by HTTP Basic.")
 
 
 def test_an_expired_token_is_none(app: Flask, ada: Client) -> None:
@@ -84,7 +86,7 @@ def test_a_password_gets_a_token(ada: Client, anyone: Client) -> None:
 @pytest.mark.parametrize("password", ["", "wrong", PASSWORD + " ", "x" * 5_000, "\x00"])
 def test_a_wrong_password_does_not(ada: Client, anyone: Client, password: str) -> None:
     response = anyone.send("POST", "/tokens", headers=basic("ada", password))
-    assert_problem(response, 401, detail="Send the username and password of a user by HTTP Basic.")
+    assert_problem(response, 401, detail="The username or password is wrong, or not sent as HTTP Basic.")
     assert response.headers["WWW-Authenticate"] == 'Basic realm="Pressroom", charset="UTF-8"'
 
 

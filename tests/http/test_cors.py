@@ -30,7 +30,13 @@ def test_an_origin_that_is_named_may_ask_for_everything(open_to: Client) -> None
 
 def test_it_may_read_the_header_fields_that_the_contract_needs(open_to: Client) -> None:
     headers = open_to.get("/posts", headers={"Origin": ORIGIN}).headers
-    assert set(headers["Access-Control-Expose-Headers"].split(", ")) == {"ETag", "Link", "Location", "Retry-After"}
+    assert set(headers["Access-Control-Expose-Headers"].split(", ")) == {
+        "ETag",
+        "Link",
+        "Location",
+        "Retry-After",
+        "WWW-Authenticate",
+    }
     assert "Access-Control-Allow-Credentials" not in headers
 
 

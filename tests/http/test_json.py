@@ -24,7 +24,7 @@ def test_what_json_can_say_is_read_as_it_was_meant(value: Any, ascii_only: bool)
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (b"", "expecting value in line 1, column 1"),
+        (b"", "expecting value at character 1"),
         (b"{", "expecting property name"),
         (b'{"a":1,"a":2}', "names a member twice"),
         (b'[{"b":{"a":1,"a":1}}]', "names a member twice"),

@@ -56,6 +56,12 @@ def test_a_database_that_is_gone_may_come_back(app: Flask) -> None:
     assert response.headers["Retry-After"] == "1"
 
 
+def test_who_is_gone_may_sign_in_anew(app: Flask) -> None:
+    response = failing(app, errors.SignedOut("The author has been removed."))
+    assert_problem(response, 401, detail="The author has been removed.")
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
+
+
 def test_a_failure_of_ours_says_nothing_of_its_reason(app: Flask) -> None:
     problem = assert_problem(failing(app, ZeroDivisionError("secret")), 500, title="Internal Server Error")
     assert "secret" not in str(problem)

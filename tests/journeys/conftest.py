@@ -1,14 +1,16 @@
 """The real thing: gunicorn, as it is started in production."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ from tests.conftest import HOUSE
 class Server:
     """A server on a port of its own, with a database of its own."""
 
-    def __init__(self, command: list[str], directory: Path, **settings: str) -> None:
+    def __init__(self, command: list[str], directory: Path, house: Path, **settings: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -32,7 +34,7 @@ class Server:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *command], cwd=HOUSE, env={**os.environ, **given}, stdout=log, stderr=log
+                [sys.executable, "-m", *command], cwd=house, env={**os.environ, **given}, stdout=log, stderr=log
             )
 
     def wait(self) -> "Server":
@@ -46,12 +48,16 @@ class Server:
         raise TimeoutError(self.log.read_text())
 
     def get(self, path: str) -> int:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
+        """The status of the answer."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
             connection.request("GET", path)
             return connection.getresponse().status
-        finally:
-            connection.close()
+
+    def read(self, path: str) -> Any:
+        """The JSON of the answer."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
 
     def send(self, raw: bytes) -> bytes:
         """The bytes that are answered to `raw` until the connection is closed or silent."""
@@ -74,8 +80,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts a server, gunicorn if nothing else is said, and waits until it is ready."""
     servers: list[Server] = []
 
-    def start(*command: str, **settings: str) -> Server:
-        servers.append(Server([*(command or ["gunicorn"])], tmp_path, **settings))
+    def start(*command: str, directory: Path = HOUSE, **settings: str) -> Server:
+        servers.append(Server([*(command or ["gunicorn"])], tmp_path, directory, **settings))
         return servers[-1].wait()
 
     yield start

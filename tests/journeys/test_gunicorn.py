@@ -1,6 +1,7 @@
 """`gunicorn`, without arguments."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,8 +23,9 @@ def gunicorn(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     )
 
 
-def test_the_configuration_is_good() -> None:
-    assert gunicorn("--check-config").returncode == 0
+def test_the_configuration_is_good(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'pressroom.sqlite'}"
+    assert gunicorn("--check-config", PRESSROOM_DATABASE_URL=database).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -59,13 +61,14 @@ def test_a_bad_setting_stops_the_start_with_a_sentence(variable: str) -> None:
 
 def test_a_database_that_cannot_be_opened_stops_the_start() -> None:
     refused = gunicorn(PRESSROOM_DATABASE_URL="sqlite:///nowhere/pressroom.sqlite", PRESSROOM_BIND="127.0.0.1:0")
-    assert refused.returncode == 3
+    assert refused.returncode != 0
     assert "unable to open database file" in refused.stderr
 
 
 @pytest.mark.parametrize("worker_class", ["gthread", "sync", "gevent"])
 def test_the_first_start_makes_the_database(serve: Callable[..., Server], worker_class: str) -> None:
     server = serve(PRESSROOM_WORKER_CLASS=worker_class)
+    assert f"Using worker: {worker_class}\n" in server.log.read_text()
     assert server.get("/posts") == 200
     assert server.stop() == 0
 
@@ -84,18 +87,21 @@ def test_connections_are_kept(serve: Callable[..., Server]) -> None:
     connection.close()
 
 
-def test_new_workers_load_what_was_deployed(serve: Callable[..., Server]) -> None:
+def test_new_workers_load_what_was_deployed(serve: Callable[..., Server], tmp_path: Path) -> None:
     """A master that had imported the application would hand its old code down to new workers."""
-    server = serve(PRESSROOM_LOG_LEVEL="info")
+    shutil.copytree(HOUSE / "api", tmp_path / "api")
+    shutil.copy(HOUSE / "gunicorn.conf.py", tmp_path)
+    server = serve(directory=tmp_path)
+    for name, old, new in (("limits", "TITLE = 200", "TITLE = 199"), ("settings", "setting(30,", "setting(29,")):
+        module = tmp_path / "api" / f"{name}.py"
+        assert old in module.read_text()
+        module.write_text(module.read_text().replace(old, new))
     server.process.send_signal(signal.SIGHUP)
-    for _ in range(100):
-        if server.log.read_text().count("Booting worker") >= 4:
-            break
+    deadline = time.monotonic() + 20
+    while server.read("/about")["limits"]["title"] != 199:
+        assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert server.wait().get("/posts") == 200
-    loaded = Path(f"/proc/{server.process.pid}/maps")
-    if loaded.exists():  # on Linux
-        assert "_argon2_cffi_bindings" not in loaded.read_text()
+    assert server.read("/about")["limits"]["token_days"] == 29
 
 
 CHUNKED = (
@@ -113,6 +119,7 @@ def test_a_chunked_body_is_read(serve: Callable[..., Server]) -> None:
 
 def test_what_cannot_be_read_is_the_clients_fault(serve: Callable[..., Server]) -> None:
     server = serve()
+    assert server.send(CHUNKED + b"400001\r\n" + b" " * 0x400001 + b"\r\n0\r\n\r\n").startswith(b"HTTP/1.1 413 ")
     for body in (b"zz\r\n", b"5\r\nab", b"-1\r\n\r\n", b"5\r\nabcdeXX\r\n0\r\n\r\n", b"ffffffffffffffffffff\r\n"):
         answer = server.send(CHUNKED + body)
         assert answer.startswith(b"HTTP/1.1 400 "), (body, answer)
@@ -127,3 +134,12 @@ def test_what_cannot_be_read_is_the_clients_fault(serve: Callable[..., Server]) 
     ):
         assert server.send(raw).startswith(b"HTTP/1.1 4"), raw
     assert "Traceback" not in server.log.read_text()
+
+
+def test_nobody_but_a_trusted_proxy_moves_the_application(serve: Callable[..., Server]) -> None:
+    for header in (b"SCRIPT_NAME: /users", b"X-Forwarded-Prefix: /evil", b"X-Forwarded-Host: evil.example"):
+        raw = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + b"\r\n\r\n"
+        answer = serve().send(raw)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b'"users_url":"/users"' in answer
+        assert b"evil" not in answer

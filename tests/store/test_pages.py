@@ -59,7 +59,7 @@ def test_drafts_stand_before_what_is_scheduled_and_that_before_the_rest(db: Conn
         ("future", datetime(2999, 1, 1, tzinfo=UTC)),
     ):
         posts.publish(db, author_id=ada.id, title=title, body="b", tags=[], published_at=moment)
-    mine = all_pages(db=db, limit=1, author="ada", viewer="ada")
+    mine = all_pages(db=db, limit=1, author="ada", viewer=ada)
     assert [row.title for row in mine] == ["draft 2", "draft 1", "future", "past"]
 
 

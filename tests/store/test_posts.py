@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from api import limits
-from api.store import posts
-from api.store.errors import NotFound, NotYours
+from api.store import posts, users
+from api.store.errors import NotFound, NotYours, SignedOut
 from api.store.posts import post_tags
 from api.store.sql import Connection, Row, now
 
@@ -45,15 +45,15 @@ def test_the_database_knows_the_limits_too(db: Connection, ada: Row, content: di
 
 @pytest.mark.parametrize("moment", [None, TOMORROW])
 def test_what_is_not_published_yet_is_there_for_its_author_only(
-    db: Connection, ada: Row, moment: datetime | None
+    db: Connection, ada: Row, bob: Row, moment: datetime | None
 ) -> None:
     post = publish(db, ada, published_at=moment)
-    assert posts.get(db, post.id, viewer="ada") == post
-    for viewer in ("bob", None):
+    assert posts.get(db, post.id, viewer=ada) == post
+    for viewer in (bob, None):
         with pytest.raises(NotFound, match=f"no post {post.id}"):
             posts.get(db, post.id, viewer=viewer)
         assert posts.page(db, limit=1, author="ada", viewer=viewer).rows == []
-    assert posts.page(db, limit=1, viewer="ada").rows == []
+    assert posts.page(db, limit=1, viewer=ada).rows == []
 
 
 def test_a_post_appears_when_its_moment_comes(db: Connection, ada: Row) -> None:
@@ -64,7 +64,7 @@ def test_a_post_appears_when_its_moment_comes(db: Connection, ada: Row) -> None:
 
 def test_revising_changes_what_is_named_and_the_version(db: Connection, ada: Row) -> None:
     post = publish(db, ada, tags=["x"])
-    revised = posts.revise(db, post.id, editor="ada", title="new")
+    revised = posts.revise(db, post.id, editor=ada, title="new")
     assert (revised.title, revised.body, revised.tags) == ("new", "b", ["x"])
     assert (revised.version, revised.created_at) == (post.version + 1, post.created_at)
     assert revised.updated_at > post.updated_at
@@ -73,25 +73,25 @@ def test_revising_changes_what_is_named_and_the_version(db: Connection, ada: Row
 def test_only_the_author_revises_and_removes(db: Connection, ada: Row, bob: Row) -> None:
     post = publish(db, ada)
     with pytest.raises(NotYours):
-        posts.revise(db, post.id, editor="bob", title="mine")
+        posts.revise(db, post.id, editor=bob, title="mine")
     with pytest.raises(NotYours):
-        posts.remove(db, post.id, editor="bob")
+        posts.remove(db, post.id, editor=bob)
     assert posts.get(db, post.id, viewer=None) == post
 
 
 def test_somebody_elses_draft_cannot_be_told_from_nothing(db: Connection, ada: Row, bob: Row) -> None:
     draft = publish(db, ada, published_at=None)
     with pytest.raises(NotFound):
-        posts.revise(db, draft.id, editor="bob", title="mine")
+        posts.revise(db, draft.id, editor=bob, title="mine")
     with pytest.raises(NotFound):
-        posts.remove(db, draft.id, editor="bob")
+        posts.remove(db, draft.id, editor=bob)
 
 
 def test_a_removed_post_is_gone(db: Connection, ada: Row) -> None:
     post = publish(db, ada, tags=["x"])
-    posts.remove(db, post.id, editor="ada")
+    posts.remove(db, post.id, editor=ada)
     with pytest.raises(NotFound):
-        posts.get(db, post.id, viewer="ada")
+        posts.get(db, post.id, viewer=ada)
     assert posts.page(db, limit=1, tag="x").rows == []
 
 
@@ -103,7 +103,7 @@ def test_the_index_of_tags_follows_the_post(
     db: Connection, ada: Row, changes: dict[str, Any], tags: Sequence[str]
 ) -> None:
     post = publish(db, ada, tags=["x"])
-    revised = posts.revise(db, post.id, editor="ada", **changes)
+    revised = posts.revise(db, post.id, editor=ada, **changes)
     indexed = db.execute(sa.select(post_tags)).all()
     assert [(row.tag, row.published_at) for row in indexed] == [(tag, revised.published_at) for tag in tags]
 
@@ -125,3 +125,11 @@ def test_bodies_come_when_asked_for(db: Connection, ada: Row) -> None:
     publish(db, ada)
     assert "body" not in posts.page(db, limit=1).rows[0]._mapping
     assert posts.page(db, limit=1, expanded=True).rows[0].body == "b"
+
+
+def test_a_removed_author_publishes_nothing(db: Connection, ada: Row) -> None:
+    users.remove(db, "ada", editor=ada)
+    savepoint = db.begin_nested()
+    with pytest.raises(SignedOut):
+        publish(db, ada)
+    savepoint.rollback()

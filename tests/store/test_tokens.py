@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from api.store import tokens, users
-from api.store.errors import NotFound
+from api.store.errors import NotFound, SignedOut
 from api.store.sql import Connection, Row, now
 
 HASH = bytes(range(32))
@@ -50,5 +50,13 @@ def test_nobody_sees_or_revokes_the_tokens_of_others(db: Connection, ada: Row, b
 
 def test_tokens_go_with_their_user(db: Connection, ada: Row) -> None:
     grant(db, ada)
-    users.remove(db, "ada", editor_id=ada.id)
+    users.remove(db, "ada", editor=ada)
     assert tokens.bearer(db, HASH) is None
+
+
+def test_a_removed_user_gets_no_token(db: Connection, ada: Row) -> None:
+    users.remove(db, "ada", editor=ada)
+    savepoint = db.begin_nested()
+    with pytest.raises(SignedOut):
+        grant(db, ada)
+    savepoint.rollback()

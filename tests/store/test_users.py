@@ -37,16 +37,16 @@ def test_there_is_nobody_of_another_name(db: Connection, ada: Row) -> None:
 
 
 def test_users_revise_themselves(db: Connection, ada: Row) -> None:
-    revised = users.revise(db, "ada", editor_id=ada.id, display_name="Ada")
+    revised = users.revise(db, "ada", editor=ada, display_name="Ada")
     assert (revised.display_name, revised.bio, revised.version) == ("Ada", "", 2)
     assert revised.updated_at > ada.updated_at
 
 
 def test_users_do_not_change_each_other(db: Connection, ada: Row, bob: Row) -> None:
     with pytest.raises(NotYours):
-        users.revise(db, "ada", editor_id=bob.id, bio="mine")
+        users.revise(db, "ada", editor=bob, bio="mine")
     with pytest.raises(NotYours):
-        users.remove(db, "ada", editor_id=bob.id)
+        users.remove(db, "ada", editor=bob)
     assert users.get(db, "ada") == ada
 
 
@@ -54,9 +54,9 @@ def test_a_user_with_posts_stays(db: Connection, ada: Row) -> None:
     post = posts.publish(db, author_id=ada.id, title="t", body="b", tags=[], published_at=None)
     savepoint = db.begin_nested()
     with pytest.raises(HasPosts, match="still has posts"):
-        users.remove(db, "ada", editor_id=ada.id)
+        users.remove(db, "ada", editor=ada)
     savepoint.rollback()
-    posts.remove(db, post.id, editor="ada")
-    users.remove(db, "ada", editor_id=ada.id)
+    posts.remove(db, post.id, editor=ada)
+    users.remove(db, "ada", editor=ada)
     with pytest.raises(NotFound):
         users.get(db, "ada")

@@ -6,6 +6,5 @@ context.configure(
     connection=context.config.attributes["connection"],
     # SQLite can roll tables back too, now that transactions are ours and not the driver's.
     transactional_ddl=True,
-    render_as_batch=True,
 )
 context.run_migrations()
