@@ -1,5 +1,7 @@
 """Input is read as the document says it is, and nothing else is taken for it."""
 
+from io import BytesIO
+
 import pytest
 
 from tests.conftest import Client
@@ -49,6 +51,19 @@ def test_the_top_level_is_an_object(ada: Client, raw: bytes) -> None:
 def test_a_body_over_four_mebibytes_is_too_large(ada: Client) -> None:
     raw = b'{"title": "t", "body": "' + b"x" * 4 * 1024 * 1024 + b'"}'
     assert_problem(ada.send("POST", "/posts", data=raw, content_type="application/json"), 413)
+
+
+def test_so_is_one_whose_length_is_not_announced(ada: Client) -> None:
+    raw = b'{"title": "t", "body": "b"}' + b" " * 4 * 1024 * 1024 + b"and more"
+    response = ada.send(
+        "POST",
+        "/posts",
+        input_stream=BytesIO(raw),
+        content_type="application/json",
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert_problem(response, 413)
+    assert_problem(ada.get("/posts/1"), 404)
 
 
 def test_the_longest_post_fits_however_it_is_written(ada: Client) -> None:

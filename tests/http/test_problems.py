@@ -50,8 +50,12 @@ def test_a_refusal_of_the_store_speaks_for_itself(app: Flask) -> None:
     assert_problem(failing(app, errors.NotFound("There is no post 1.")), 404, detail="There is no post 1.")
 
 
-def test_a_database_that_is_gone_may_come_back(app: Flask) -> None:
-    response = failing(app, errors.Unavailable("The database does not answer."))
+def test_a_database_that_is_gone_may_come_back(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    gone = errors.Unavailable("The database does not answer.")
+    gone.__cause__ = OSError("no route to db.internal")
+    response = failing(app, gone)
+    assert "no route to db.internal" in caplog.text
+    assert "db.internal" not in response.text
     assert_problem(response, 503, detail="The database does not answer.")
     assert response.headers["Retry-After"] == "1"
 
