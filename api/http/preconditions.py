@@ -1,13 +1,10 @@
 """Conditional requests (RFC 9110, section 13)."""
 
-import hashlib
 from collections.abc import Callable
 from copy import deepcopy
 from functools import wraps
 
 from flask import Response, request
-
-from api.http.openapi import VERSION
 
 
 class PreconditionsMixin:
@@ -17,7 +14,7 @@ class PreconditionsMixin:
     def etag(func: Callable[..., Response]) -> Callable[..., Response]:
         """Answer 304 while the client's copy is current.
 
-        A handler that knows the version of what it reads sends it as `ETag`; else the tag is the hash of the answer.
+        The tag is the hash of the answer: a number of versions would outlive a restored backup or a new member.
         Comparison is weak, as section 13.1.2 asks, so a copy that a proxy has compressed counts too.
         """
 
@@ -34,9 +31,3 @@ class PreconditionsMixin:
 
         wrapper._apidoc = {**deepcopy(getattr(func, "_apidoc", {})), "etag": True}  # type: ignore[attr-defined] # smorest's own way
         return wrapper
-
-
-def version(*parts: object) -> dict[str, str]:
-    """The header field that names a representation by what it is made of: a hash of `parts` and of its shape."""
-    digest = hashlib.blake2b(repr((VERSION, *parts)).encode(), digest_size=12).hexdigest()
-    return {"ETag": f'"{digest}"'}

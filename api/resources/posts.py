@@ -7,7 +7,6 @@ from flask import url_for
 from api.http import pagination
 from api.http.authentication import bearer, user, viewer
 from api.http.blueprint import Blueprint, Resource
-from api.http.preconditions import version
 from api.http.transactions import connection
 from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostQuery
 from api.store import posts
@@ -79,8 +78,7 @@ class PostById(Resource):
 
         Drafts and scheduled posts can be read by their author; for others there are none.
         """
-        row = posts.get(connection, post_id, viewer=viewer())
-        return represent(row), version(row)
+        return represent(posts.get(connection, post_id, viewer=viewer()))
 
     @blueprint.authenticated(bearer)
     @blueprint.doc(operationId="revisePost", responses={403: ""})

@@ -7,7 +7,6 @@ from flask import url_for
 from api.http import pagination
 from api.http.authentication import bearer, hash_password, user
 from api.http.blueprint import Blueprint, Resource
-from api.http.preconditions import version
 from api.http.transactions import connection
 from api.schemas.pages import PageQuery
 from api.schemas.users import User, UserCreate, UserPage, UserPatch
@@ -77,8 +76,7 @@ class UserByName(Resource):
 
         What everybody may know of them.
         """
-        row = users.get(connection, username)
-        return represent(row), version(row)
+        return represent(users.get(connection, username))
 
     @blueprint.authenticated(bearer)
     @blueprint.doc(operationId="reviseUser", responses={403: ""})
@@ -113,4 +111,4 @@ class Me(Resource):
 
         The user whose token was sent.
         """
-        return represent(user()), version(user())
+        return represent(user())

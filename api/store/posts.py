@@ -46,7 +46,7 @@ post_tags = sa.Table(
     sa.Index(None, "tag", "published_at", "post_id"),
 )
 
-_AUTHOR = users.c.username, users.c.display_name, users.c.version.label("author_version")
+_AUTHOR = users.c.username, users.c.display_name
 _POST = sa.select(posts, *_AUTHOR).join_from(posts, users)
 _SUMMARY = sa.select(*(each for each in posts.c if each is not posts.c.body), *_AUTHOR).join_from(posts, users)
 _BY_ID = _POST.where(posts.c.id == sa.bindparam("post_id"))
