@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import click
 from flask import Flask
@@ -131,14 +131,17 @@ def export(file: str) -> None:
     Accounts travel without their passwords, posts without their numbers. FILE is replaced when all is written.
     """
     with _database().snapshot() as db:
-        if file == "-":
-            _write(sys.stdout.buffer, db)
+        # A link is followed, and a device or pipe is written to, not replaced.
+        target = Path(file).resolve()
+        if file == "-" or (target.exists() and not target.is_file()):
+            with click.open_file(file, "wb") as stream:
+                _write(stream, db)
             return
-        unfinished = Path(f"{file}.unfinished")
+        unfinished = target.with_name(f"{target.name}.unfinished")
         with unfinished.open("wb") as stream:
             _write(stream, db)
-        unfinished.replace(file)
+        unfinished.replace(target)
 
 
-def _write(stream: BinaryIO, db: Connection) -> None:
+def _write(stream: IO[bytes], db: Connection) -> None:
     stream.writelines(f"{line}\n".encode() for line in archive.export(db))

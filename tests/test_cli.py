@@ -1,6 +1,7 @@
 """`pressroom`, at a terminal."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,21 @@ def test_an_export_that_fails_leaves_the_last_one(
     monkeypatch.setattr("api.store.archive.everything", fail)
     assert pressroom("export", "out.ndjson").exit_code == 1
     assert Path("out.ndjson").read_bytes() == before
+
+
+def test_an_export_follows_links_and_replaces_no_device(pressroom: Callable[..., Result]) -> None:
+    pressroom("import", write("in.ndjson", USER))
+    write("real.ndjson")
+    Path("link.ndjson").symlink_to("real.ndjson")
+    assert pressroom("export", "link.ndjson").exit_code == 0
+    assert Path("link.ndjson").is_symlink()
+    assert json.loads(Path("real.ndjson").read_text()) == USER
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert pressroom("export", "pipe").exit_code == 0
+    assert json.loads(os.read(reader, 1000)) == USER
+    os.close(reader)
+    assert not Path("pipe").is_file()
 
 
 def test_asking_for_help_makes_no_database(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
