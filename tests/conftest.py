@@ -27,6 +27,7 @@ settings.load_profile("quick")
 
 HOUSE = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"
+ANY_VERSION = {"headers": {"If-Match": "*"}}
 
 
 @cache
@@ -50,10 +51,10 @@ class Client:
         return self.send("POST", path, json=content, **options)
 
     def patch(self, path: str, content: object, **options: Any) -> TestResponse:
-        return self.send("PATCH", path, json=content, **options)
+        return self.send("PATCH", path, json=content, **ANY_VERSION | options)
 
     def delete(self, path: str, **options: Any) -> TestResponse:
-        return self.send("DELETE", path, **options)
+        return self.send("DELETE", path, **ANY_VERSION | options)
 
     def send(self, method: str, path: str, **options: Any) -> TestResponse:
         if self.token:

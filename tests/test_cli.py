@@ -139,7 +139,7 @@ def test_a_post_whose_author_leaves_meanwhile_is_a_bad_line(
 
     def find_who_leaves(db: Connection, username: str) -> Row | None:
         found = find(db, username)
-        users.remove(db, username, editor=users.get(db, username))
+        users.remove(db, users.get(db, username))
         return found
 
     monkeypatch.setattr(users, "credentials", find_who_leaves)

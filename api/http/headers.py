@@ -4,7 +4,7 @@ from api.http.problems import RETRY_AFTER
 
 HEADERS = {
     "ETAG": {
-        "description": "What the representation is known by, for `If-None-Match`.",
+        "description": "What the representation is known by, for `If-None-Match` and `If-Match`.",
         "required": True,
         "schema": {"type": "string", "maxLength": 128, "pattern": '^"[!#-~]{1,126}"$'},
         "example": '"1-1"',

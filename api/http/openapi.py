@@ -86,6 +86,7 @@ class Api(flask_smorest.Api):
 
     def _register_etag_headers(self) -> None:
         """Describe conditional requests as RFC 9110 does."""
+        # Neither has a pattern: with one that has quotes, schemathesis draws nothing valid.
         self.spec.components.parameter(
             "IF_NONE_MATCH",
             "header",
@@ -94,6 +95,18 @@ class Api(flask_smorest.Api):
                 "description": "Answer 304 if the current `ETag` is one of these.",
                 "schema": {"type": "string"},
                 "example": '"1-1"',
+            },
+            lazy=True,
+        )
+        self.spec.components.parameter(
+            "IF_MATCH",
+            "header",
+            {
+                "name": "If-Match",
+                "required": True,
+                "description": "The `ETag` of what you have read; `*` overwrites whatever is there.",
+                "schema": {"type": "string"},
+                "example": "*",
             },
             lazy=True,
         )

@@ -12,7 +12,17 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from api.http.statuses import STATUSES, Status
 from api.schemas.problems import leaves
-from api.store.errors import Conflict, HasPosts, NotFound, NotYours, SignedOut, StoreError, Unavailable, UsernameTaken
+from api.store.errors import (
+    Conflict,
+    HasPosts,
+    NotFound,
+    NotYours,
+    SignedOut,
+    Stale,
+    StoreError,
+    Unavailable,
+    UsernameTaken,
+)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100
@@ -23,6 +33,7 @@ REFUSALS: dict[type[StoreError], int] = {
     NotFound: 404,
     NotYours: 403,
     SignedOut: 401,
+    Stale: 412,
     Conflict: 409,
     UsernameTaken: 409,
     HasPosts: 409,

@@ -51,6 +51,12 @@ STATUSES = {
         "The request contradicts what is kept.",
         "The request contradicts what is kept. Read it anew.",
     ),
+    412: Status(
+        "PreconditionFailed",
+        "Precondition Failed",
+        "`If-Match` names another version than the current one.",
+        "It is not what it was when you read it. Read it again, and send its `ETag` as `If-Match`.",
+    ),
     413: Status(
         "ContentTooLarge",
         "Content Too Large",
@@ -68,6 +74,12 @@ STATUSES = {
         "Unprocessable Content",
         "The input can be read but is not what it must be; `errors` tells where.",
         "Mend what `errors` names and send it again.",
+    ),
+    428: Status(
+        "PreconditionRequired",
+        "Precondition Required",
+        "`If-Match` is missing.",
+        "Read it first, and send its `ETag` as `If-Match`; `*` overwrites whatever is there.",
     ),
     500: Status(
         "InternalServerError",

@@ -9,7 +9,7 @@ from api.http.authentication import bearer, user, viewer
 from api.http.blueprint import Blueprint, Resource
 from api.http.transactions import connection
 from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostQuery
-from api.store import posts
+from api.store import listings, posts
 from api.store.sql import Row
 
 blueprint = Blueprint("posts", "What is written.", url_prefix="/posts")
@@ -38,6 +38,13 @@ def represent(row: Row) -> dict[str, Any]:
     }
 
 
+def _as_read(post_id: int) -> Row:
+    """The post to change, which the user may change and knows as it is."""
+    post = posts.editable(connection, post_id, editor=user())
+    blueprint.check_etag(represent(post), Post())
+    return post
+
+
 @blueprint.route("")
 class Posts(Resource):
     @blueprint.authenticated(bearer, optional=True)
@@ -52,9 +59,10 @@ class Posts(Resource):
         `author` being you, your drafts and scheduled posts come before them.
         """
         expanded = query.pop("expand", None) == "body"
-        return pagination.answer(posts.page(connection, **query, viewer=viewer(), expanded=expanded), represent)
+        return pagination.answer(listings.page(connection, **query, viewer=viewer(), expanded=expanded), represent)
 
     @blueprint.authenticated(bearer)
+    @blueprint.etag
     @blueprint.doc(operationId="publishPost", responses={201: {"links": LINKS}})
     @blueprint.arguments(PostCreate())
     @blueprint.response(201, Post, headers={"Location": "Location"}, description="The post is kept.")
@@ -81,6 +89,7 @@ class PostById(Resource):
         return represent(posts.get(connection, post_id, viewer=viewer()))
 
     @blueprint.authenticated(bearer)
+    @blueprint.etag
     @blueprint.doc(operationId="revisePost", responses={403: ""})
     @blueprint.arguments(PostPatch())
     @blueprint.response(200, Post)
@@ -89,9 +98,10 @@ class PostById(Resource):
 
         Members left out stay as they are. 403 if the post is not yours.
         """
-        return represent(posts.revise(connection, post_id, editor=user(), **changes))
+        return represent(posts.revise(connection, _as_read(post_id), **changes))
 
     @blueprint.authenticated(bearer)
+    @blueprint.etag
     @blueprint.doc(operationId="removePost", responses={403: ""})
     @blueprint.response(204, description="The post is gone.")
     def delete(self, post_id: int) -> None:
@@ -99,4 +109,4 @@ class PostById(Resource):
 
         For good. 403 if the post is not yours.
         """
-        posts.remove(connection, post_id, editor=user())
+        posts.remove(connection, _as_read(post_id))

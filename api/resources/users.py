@@ -40,6 +40,13 @@ def represent(row: Row) -> dict[str, Any]:
     }
 
 
+def _as_read(username: str) -> Row:
+    """The user to change, whom the one who asks may change and knows as they are."""
+    kept = users.editable(connection, username, editor=user())
+    blueprint.check_etag(represent(kept), User())
+    return kept
+
+
 @blueprint.route("")
 class Users(Resource):
     @blueprint.etag
@@ -53,6 +60,7 @@ class Users(Resource):
         """
         return pagination.answer(users.page(connection, **query), represent)
 
+    @blueprint.etag
     @blueprint.doc(operationId="registerUser", responses={409: "", 201: {"links": LINKS}})
     @blueprint.arguments(UserCreate())
     @blueprint.response(201, User, headers={"Location": "Location"}, description="The user is registered.")
@@ -79,6 +87,7 @@ class UserByName(Resource):
         return represent(users.get(connection, username))
 
     @blueprint.authenticated(bearer)
+    @blueprint.etag
     @blueprint.doc(operationId="reviseUser", responses={403: ""})
     @blueprint.arguments(UserPatch())
     @blueprint.response(200, User)
@@ -87,9 +96,10 @@ class UserByName(Resource):
 
         Members left out stay as they are. 403 if the account is not yours.
         """
-        return represent(users.revise(connection, username, editor=user(), **changes))
+        return represent(users.revise(connection, _as_read(username), **changes))
 
     @blueprint.authenticated(bearer)
+    @blueprint.etag
     @blueprint.doc(operationId="removeUser", responses={403: "", 409: ""})
     @blueprint.response(204, description="The user and their tokens are gone.")
     def delete(self, username: str) -> None:
@@ -97,7 +107,7 @@ class UserByName(Resource):
 
         For good, with your tokens. 409 while you have posts: delete them first. 403 if the account is not yours.
         """
-        users.remove(connection, username, editor=user())
+        users.remove(connection, _as_read(username))
 
 
 @me.route("")

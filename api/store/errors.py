@@ -4,6 +4,7 @@ StoreError
 ├── NotFound          there is no such row, or none that this viewer may know of
 ├── NotYours          somebody else's row
 ├── SignedOut         who asks has been removed meanwhile
+├── Stale             the row has been changed or removed since it was read
 ├── Conflict          the change contradicts what is kept
 │   ├── UsernameTaken
 │   └── HasPosts
@@ -27,6 +28,10 @@ class NotYours(StoreError):
 
 class SignedOut(StoreError):
     """Who asks has been removed since they proved who they are."""
+
+
+class Stale(StoreError):
+    """The row has been changed or removed since it was read."""
 
 
 class Conflict(StoreError):

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from api.store.errors import NotFound, StoreError
+from api.store.errors import NotFound, Stale, StoreError
 
 metadata = sa.MetaData(
     naming_convention={
@@ -75,6 +75,17 @@ def one(db: Connection, statement: sa.Select[Any], refusal: str, **parameters: o
     if row is None:
         raise NotFound(refusal)
     return row
+
+
+def as_read(table: sa.Table) -> sa.ColumnElement[bool]:
+    """The condition of statements for `change`: that the row is still the version which was read."""
+    return sa.and_(table.c.id == sa.bindparam("read_id"), table.c.version == sa.bindparam("read_version"))
+
+
+def change(db: Connection, statement: sa.Update | sa.Delete, row: Row, **values: object) -> None:
+    """Change or delete `row`; `Stale`, and nothing is done, if it is not `as_read` any more."""
+    if not db.execute(statement, {"read_id": row.id, "read_version": row.version, **values}).rowcount:
+        raise Stale("It has been changed meanwhile. Read it again.")
 
 
 @contextmanager

@@ -5,7 +5,20 @@ import sqlalchemy as sa
 from api import limits
 from api.store.errors import HasPosts, NotYours, UsernameTaken
 from api.store.pages import NewestFirst, Page
-from api.store.sql import FOREIGN_KEY, UNIQUE, Connection, Id, Row, Timestamp, metadata, now, one, refusing
+from api.store.sql import (
+    FOREIGN_KEY,
+    UNIQUE,
+    Connection,
+    Id,
+    Row,
+    Timestamp,
+    as_read,
+    change,
+    metadata,
+    now,
+    one,
+    refusing,
+)
 
 users = sa.Table(
     "users",
@@ -28,11 +41,12 @@ users = sa.Table(
 _USER = sa.select(*(each for each in users.c if each is not users.c.password_hash))
 _BY_ID = _USER.where(users.c.id == sa.bindparam("user_id"))
 _BY_NAME = _USER.where(users.c.username == sa.bindparam("username"))
+_EDITABLE = _BY_NAME.with_for_update()
 _ALL = NewestFirst(_USER, users.c.created_at, users.c.id)
 _CREDENTIALS = sa.select(users.c.id, users.c.password_hash).where(users.c.username == sa.bindparam("username"))
 _REGISTER = sa.insert(users)
-_REVISE = sa.update(users).where(users.c.id == sa.bindparam("user_id")).values(version=users.c.version + 1)
-_REMOVE = sa.delete(users).where(users.c.id == sa.bindparam("user_id"))
+_REVISE = sa.update(users).where(as_read(users)).values(version=users.c.version + 1)
+_REMOVE = sa.delete(users).where(as_read(users))
 
 
 def page(db: Connection, *, limit: int, cursor: str | None = None) -> Page:
@@ -74,22 +88,21 @@ def register(
     return get(db, username)
 
 
-def revise(db: Connection, username: str, *, editor: Row, **changes: object) -> Row:
-    """The user with `changes`; `NotYours` unless the editor is that user."""
-    user = _own(db, username, editor)
-    db.execute(_REVISE, {"user_id": user.id, "updated_at": now(), **changes})
-    return one(db, _BY_ID, "The user is gone.", user_id=user.id)
-
-
-def remove(db: Connection, username: str, *, editor: Row) -> None:
-    """Remove the user and their tokens; `NotYours` unless the editor is that user, `HasPosts` while posts remain."""
-    user = _own(db, username, editor)
-    with refusing(FOREIGN_KEY, HasPosts(f"{username!r} still has posts, drafts included. Delete them first.")):
-        db.execute(_REMOVE, {"user_id": user.id})
-
-
-def _own(db: Connection, username: str, editor: Row) -> Row:
-    user = get(db, username)
+def editable(db: Connection, username: str, *, editor: Row) -> Row:
+    """The user, whom nobody else changes until the transaction ends; `NotYours` unless the editor is that user."""
+    user = one(db, _EDITABLE, f"There is no user {username!r}.", username=username)
     if user.id != editor.id:
         raise NotYours("You can change only your own account.")
     return user
+
+
+def revise(db: Connection, user: Row, **changes: object) -> Row:
+    """The user with `changes`; `Stale` if they have been changed since `user` was read."""
+    change(db, _REVISE, user, updated_at=now(), **changes)
+    return one(db, _BY_ID, "The user is gone.", user_id=user.id)
+
+
+def remove(db: Connection, user: Row) -> None:
+    """Remove the user and their tokens; `HasPosts` while posts remain, `Stale` if `user` was read too long ago."""
+    with refusing(FOREIGN_KEY, HasPosts(f"{user.username!r} still has posts, drafts included. Delete them first.")):
+        change(db, _REMOVE, user)

@@ -1,8 +1,17 @@
-"""Conditional reads (RFC 9110, section 13)."""
+"""Conditional requests (RFC 9110, section 13).
+
+PATCH /posts/1 HTTP/1.1
+If-Match: "5e0d…"          the ETag of what was read; without it 428, no longer true 412
+"""
 
 import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
 
+from api.store import posts
+from api.store.sql import Connection, Row
 from tests.conftest import Client
+from tests.http.test_problems import assert_problem
 
 READS = [
     "/",
@@ -74,3 +83,78 @@ def test_caches_ask_again_and_share_nothing_that_was_asked_with_a_token(ada: Cli
 
 def test_what_writes_answer_is_not_cached(ada: Client) -> None:
     assert ada.post("/posts", {"title": "t", "body": "b"}).headers["Cache-Control"] == "no-store"
+
+
+CHANGES: list[tuple[str, str, object]] = [
+    ("PATCH", "/posts/1", {"title": "new"}),
+    ("DELETE", "/posts/1", None),
+    ("PATCH", "/users/ada", {"bio": "new"}),
+    ("DELETE", "/users/ada", None),
+]
+changes = pytest.mark.parametrize(("method", "path", "content"), CHANGES)
+
+
+def change(client: Client, method: str, path: str, content: object, if_match: str | None) -> TestResponse:
+    return client.send(method, path, json=content, headers={} if if_match is None else {"If-Match": if_match})
+
+
+@changes
+def test_a_change_says_which_version_it_changes(ada: Client, method: str, path: str, content: object) -> None:
+    before = ada.get(path).json
+    assert_problem(change(ada, method, path, content, None), 428)
+    for stale in ('"other"', 'W/"other"', "", "other", '"*"', "malformed ,,"):
+        assert_problem(change(ada, method, path, content, stale), 412)
+    assert ada.get(path).json == before
+
+
+@pytest.mark.parametrize("form", ["{tag}", "W/{tag}", '"other", {tag}', "*"])
+@changes
+def test_who_knows_the_current_version_changes_it(
+    ada: Client, method: str, path: str, content: object, form: str
+) -> None:
+    if method == "DELETE":
+        ada.delete("/posts/1") if path == "/users/ada" else None
+    assert change(ada, method, path, content, form.format(tag=etag(ada, path))).status_code in {200, 204}
+
+
+@changes
+def test_who_may_not_change_it_is_told_so_first(
+    bob: Client, anyone: Client, method: str, path: str, content: object
+) -> None:
+    for if_match in (None, '"other"', "*"):
+        assert_problem(change(anyone, method, path, content, if_match), 401)
+        assert_problem(change(bob, method, path, content, if_match), 403)
+
+
+def test_the_second_of_two_who_read_the_same_is_refused(ada: Client) -> None:
+    tag = etag(ada, "/posts/1")
+    assert change(ada, "PATCH", "/posts/1", {"title": "first"}, tag).status_code == 200
+    assert_problem(change(ada, "PATCH", "/posts/1", {"title": "second"}, tag), 412)
+    assert_problem(change(ada, "DELETE", "/posts/1", None, tag), 412)
+    assert (ada.get("/posts/1").json or {})["title"] == "first"
+
+
+def test_a_change_tells_the_tag_for_the_next(ada: Client) -> None:
+    created = ada.post("/posts", {"title": "t", "body": "b"})
+    changed = change(ada, "PATCH", "/posts/2", {"title": "1"}, created.headers["ETag"])
+    again = change(ada, "PATCH", "/posts/2", {"title": "2"}, changed.headers["ETag"])
+    assert again.headers["ETag"] == etag(ada, "/posts/2")
+    registered = ada.post("/users", {"username": "eve", "password": "12345678"})
+    assert registered.headers["ETag"] == etag(ada, "/users/eve")
+    removed = change(ada, "DELETE", "/posts/2", None, again.headers["ETag"])
+    assert "ETag" not in removed.headers
+
+
+def test_what_changes_while_it_is_judged_is_not_overwritten(
+    app: Flask, ada: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL the row is locked; should it change all the same, the UPDATE itself notices."""
+
+    def changed_meanwhile(db: Connection, post_id: int, *, editor: Row) -> Row:
+        read = editable(db, post_id, editor=editor)
+        posts.revise(db, read, title="meanwhile")
+        return read
+
+    editable = posts.editable
+    monkeypatch.setattr(posts, "editable", changed_meanwhile)
+    assert_problem(change(ada, "PATCH", "/posts/1", {"title": "new"}, etag(ada, "/posts/1")), 412)

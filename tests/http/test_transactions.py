@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from api.resources import users
-from api.store import posts
+from api.store import tags
 from tests.conftest import Client, kept_password
 from tests.http.test_problems import assert_problem
 
@@ -69,7 +69,7 @@ def test_what_fails_on_the_way_leaves_nothing(app: Flask, ada: Client, monkeypat
         raise ZeroDivisionError
 
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    monkeypatch.setattr(posts, "_index", fail)
+    monkeypatch.setattr(tags, "add", fail)
     assert_problem(ada.post("/posts", {"title": "t", "body": "b"}), 500)
     monkeypatch.undo()
     assert ada.get("/posts").json == {"items": [], "next_cursor": None}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api import limits
-from api.store import posts, users
+from api.store import listings, posts, users
 from api.store.pages import _cursor, _position
 from api.store.sql import END, START, Connection, Row
 
@@ -15,10 +15,10 @@ MOMENTS = st.datetimes(timezones=st.just(UTC))
 
 
 def all_pages(**query: Any) -> list[Row]:
-    page = posts.page(**query)
+    page = listings.page(**query)
     rows = [*page.rows]
     while page.next_cursor:
-        page = posts.page(**query, cursor=page.next_cursor)
+        page = listings.page(**query, cursor=page.next_cursor)
         assert page.rows
         rows += page.rows
     return rows
@@ -38,7 +38,7 @@ def test_every_text_of_the_form_is_a_cursor(cursor: str) -> None:
 
 def test_any_cursor_can_be_asked_for(db: Connection, ada: Row) -> None:
     for cursor in ("0" * 32, "7fffffffffffffff" * 2):
-        assert posts.page(db, limit=1, cursor=cursor).rows == []
+        assert listings.page(db, limit=1, cursor=cursor).rows == []
 
 
 def test_pages_show_each_post_once_the_latest_first(db: Connection, ada: Row) -> None:

@@ -50,12 +50,12 @@ def test_nobody_sees_or_revokes_the_tokens_of_others(db: Connection, ada: Row, b
 
 def test_tokens_go_with_their_user(db: Connection, ada: Row) -> None:
     grant(db, ada)
-    users.remove(db, "ada", editor=ada)
+    users.remove(db, ada)
     assert tokens.bearer(db, HASH) is None
 
 
 def test_a_removed_user_gets_no_token(db: Connection, ada: Row) -> None:
-    users.remove(db, "ada", editor=ada)
+    users.remove(db, ada)
     savepoint = db.begin_nested()
     with pytest.raises(SignedOut):
         grant(db, ada)

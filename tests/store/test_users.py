@@ -3,7 +3,7 @@
 import pytest
 
 from api.store import posts, users
-from api.store.errors import HasPosts, NotFound, NotYours, UsernameTaken
+from api.store.errors import HasPosts, NotFound, NotYours, Stale, UsernameTaken
 from api.store.sql import Connection, Row
 
 
@@ -37,26 +37,33 @@ def test_there_is_nobody_of_another_name(db: Connection, ada: Row) -> None:
 
 
 def test_users_revise_themselves(db: Connection, ada: Row) -> None:
-    revised = users.revise(db, "ada", editor=ada, display_name="Ada")
+    revised = users.revise(db, ada, display_name="Ada")
     assert (revised.display_name, revised.bio, revised.version) == ("Ada", "", 2)
     assert revised.updated_at > ada.updated_at
 
 
 def test_users_do_not_change_each_other(db: Connection, ada: Row, bob: Row) -> None:
+    assert users.editable(db, "ada", editor=ada) == ada
     with pytest.raises(NotYours):
-        users.revise(db, "ada", editor=bob, bio="mine")
-    with pytest.raises(NotYours):
-        users.remove(db, "ada", editor=bob)
-    assert users.get(db, "ada") == ada
+        users.editable(db, "ada", editor=bob)
+
+
+def test_who_read_them_before_a_change_cannot_undo_that_change(db: Connection, ada: Row) -> None:
+    revised = users.revise(db, ada, bio="new")
+    with pytest.raises(Stale):
+        users.revise(db, ada, display_name="old")
+    with pytest.raises(Stale):
+        users.remove(db, ada)
+    assert users.get(db, "ada") == revised
 
 
 def test_a_user_with_posts_stays(db: Connection, ada: Row) -> None:
     post = posts.publish(db, author_id=ada.id, title="t", body="b", tags=[], published_at=None)
     savepoint = db.begin_nested()
     with pytest.raises(HasPosts, match="still has posts"):
-        users.remove(db, "ada", editor=ada)
+        users.remove(db, ada)
     savepoint.rollback()
-    posts.remove(db, post.id, editor=ada)
-    users.remove(db, "ada", editor=ada)
+    posts.remove(db, post)
+    users.remove(db, ada)
     with pytest.raises(NotFound):
         users.get(db, "ada")
