@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from api import limits
 from api.http import converters, problems, transactions
 from api.http.openapi import Api
-from api.resources import docs, health, posts, root, tokens, users
+from api.resources import docs, health, me, posts, root, tokens, users
 from api.settings import Settings
 from api.store.database import Database
 
@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
     problems.init_app(app)
     transactions.init_app(app, database)
     converters.init_app(app, api)
-    for blueprint in (root.blueprint, users.blueprint, users.me, posts.blueprint, tokens.blueprint):
+    for blueprint in (root.blueprint, users.blueprint, me.blueprint, posts.blueprint, tokens.blueprint):
         api.register_blueprint(blueprint)
     for blueprint in (health.blueprint, docs.blueprint):
         api.register_blueprint(blueprint)

@@ -16,7 +16,7 @@ from api.schemas.users import UserImport
 from api.store import archive as stored
 from api.store import posts, users
 from api.store.database import Database
-from api.store.errors import SignedOut, UsernameTaken
+from api.store.errors import NotFound, SignedOut, UsernameTaken
 from api.store.sql import Connection
 
 BATCH = 500
@@ -97,9 +97,10 @@ def _read(line: bytes) -> "Content | BadLine":
 
 
 def _keep_post(db: Connection, content: Content, present: Present) -> str:
-    author = users.credentials(db, content["author"])
-    if author is None:
-        raise BadLine(f"/post/author: There is no user {content['author']!r}; name users before their posts.")
+    try:
+        author = users.get(db, content["author"])
+    except NotFound as error:
+        raise BadLine(f"/post/author: {error} Name users before their posts.") from error
     moment = author.id, content["published_at"]
     if moment not in present:
         present[moment] = stored.titles(db, *moment)

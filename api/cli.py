@@ -8,17 +8,12 @@ from typing import IO, Any
 import click
 from flask import Flask
 from flask.cli import FlaskGroup
-from marshmallow import ValidationError
 
-from api import archive
+from api import accounts, archive
 from api.app import create_app
-from api.http.authentication import hash_password
 from api.http.transactions import database
-from api.schemas.problems import leaves
-from api.schemas.users import UserCreate
 from api.settings import BadSetting
-from api.store import users
-from api.store.database import HEAD, Database
+from api.store.database import HEAD
 from api.store.errors import StoreError, Unavailable
 from api.store.sql import Connection
 
@@ -42,12 +37,6 @@ def _application() -> Flask:
     return app
 
 
-def _database() -> Database:
-    """The database, with its tables; commands that do not ask for it do not make it."""
-    database().prepare()
-    return database()
-
-
 @click.group(cls=Group, create_app=_application, add_default_commands=False, add_version_option=False)
 def cli() -> None:
     """Pressroom: users and posts over JSON. Settings are PRESSROOM_ variables; see the README."""
@@ -55,29 +44,7 @@ def cli() -> None:
 
 # Flask would let one choose another application.
 cli.params.clear()
-
-
-@cli.group("users")
-def users_() -> None:
-    """Who writes."""
-
-
-@users_.command()
-@click.argument("username")
-@click.option("--display-name", help="The name that readers see; the username if left out.")
-@click.option("--bio", default="", help="A few words about the user.")
-@click.password_option(help="What to sign in with; asked for if left out.")
-def create(username: str, display_name: str | None, bio: str, password: str) -> None:
-    """Register a user."""
-    account = {"username": username, "password": password, "bio": bio}
-    try:
-        account = UserCreate().load(account if display_name is None else {**account, "display_name": display_name})
-    except ValidationError as error:
-        wrong = " ".join(f"{path[0]}: {detail}" for path, detail in leaves(error.messages))
-        raise click.UsageError(wrong) from error
-    account["password_hash"] = hash_password(account.pop("password"))
-    with _database().write() as db:
-        click.echo(f"{users.register(db, **account).username} is registered.")
+cli.add_command(accounts.users)
 
 
 @cli.group()
@@ -102,7 +69,7 @@ def import_(files: tuple[str, ...]) -> None:
     What is there already stays as it is, so the same file can be imported again. A user is identified by username, a
     post by author, title and published_at. Bad lines are told by number, and all others kept.
     """
-    kept, totals, problems = _database(), Counter[str](), list[str]()
+    kept, totals, problems = database().prepare(), Counter[str](), list[str]()
     try:
         for name in files:
             size = 0 if name == "-" else Path(name).stat().st_size
@@ -130,7 +97,7 @@ def export(file: str) -> None:
 
     Accounts travel without their passwords, posts without their numbers. FILE is replaced when all is written.
     """
-    with _database().snapshot() as db:
+    with database().prepare().snapshot() as db:
         # A link is followed, and a device or pipe is written to, not replaced.
         target = Path(file).resolve()
         if file == "-" or (target.exists() and not target.is_file()):

@@ -45,6 +45,9 @@ class Settings:
         choices=("FULL", "NORMAL"),
     )
     token_days: int = setting(30, "Days until a bearer token expires.", minimum=1, maximum=3650)
+    registration: str = setting(
+        "open", "Who may register users: anyone, or only admins when `closed`.", choices=("open", "closed")
+    )
     trusted_proxies: int = setting(
         0,
         "How many proxies in front may be believed about client, scheme, host and prefix (`X-Forwarded-*`).",

@@ -1,6 +1,7 @@
 """The cast, and the house they meet in."""
 
 import shutil
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,9 +15,10 @@ from hypothesis import HealthCheck, settings
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.http.authentication import hash_password, new_token, sha256
+from api.http.authentication import new_token, sha256
+from api.http.passwords import hash_password
 from api.settings import Settings
-from api.store import tokens, users
+from api.store import credentials, tokens, users
 from api.store.database import Database
 from api.store.sql import now
 
@@ -67,13 +69,25 @@ class Client:
         return replace(self, token=token)
 
 
-def member(app: Flask, username: str) -> Client:
+def basic(username: str, password: str = PASSWORD) -> dict[str, str]:
+    """The header field of HTTP Basic."""
+    return {"Authorization": "Basic " + b64encode(f"{username}:{password}".encode()).decode()}
+
+
+def signed_in(client: Client, password: str = PASSWORD) -> str:
+    """A new token for who has the client's username and that password."""
+    return str((client.post("/tokens", headers=basic(client.username, password)).json or {})["token"])
+
+
+def member(app: Flask, username: str, *, role: str = "member") -> Client:
     """A user of that name, signed in."""
     token = new_token()
     database: Database = app.extensions["database"]
     with database.write() as db:
-        user = users.register(db, username=username, password_hash=kept_password())
-        tokens.grant(db, user_id=user.id, name="", sha256=sha256(token), expires_at=now() + timedelta(days=1))
+        users.register(db, username=username, password_hash=kept_password())
+        users.assign(db, username, role)
+        proven = credentials.get(db, username)
+        tokens.grant(db, proven=proven, name="", sha256=sha256(token), expires_at=now() + timedelta(days=1))
     return Client(app, username, token)
 
 
@@ -125,3 +139,8 @@ def ada(app: Flask) -> Client:
 @pytest.fixture
 def bob(app: Flask) -> Client:
     return member(app, "bob")
+
+
+@pytest.fixture
+def admin(app: Flask) -> Client:
+    return member(app, "admin", role="admin")

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from api.app import create_app
 from api.cli import cli
 from api.settings import Settings
 from api.store import posts, users
 from api.store.errors import Unavailable
 from api.store.sql import Connection, Row
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, Client, signed_in
 
 USER = {"user": {"username": "ada", "display_name": "Ada", "bio": ""}}
 POST = {"post": {"author": "ada", "title": "t", "body": "b", "tags": ["x"], "published_at": "2026-01-31T12:00:00Z"}}
@@ -56,6 +57,28 @@ def test_a_user_is_created_by_the_rules_of_the_api(pressroom: Callable[..., Resu
     assert "password: Length must be between 8 and 128." in refused.stderr
 
 
+def test_somebody_imported_is_given_a_password(pressroom: Callable[..., Result], house: Settings) -> None:
+    pressroom("import", write("in.ndjson", USER))
+    refused = pressroom("users", "set-password", "ada", "--password", "short")
+    assert (refused.exit_code, "password: Length must be between 8" in refused.stderr) == (2, True)
+    given = pressroom("users", "set-password", "ada", input=f"{PASSWORD}\n{PASSWORD}\n")
+    assert given.stdout.splitlines()[-1] == "ada has a new password, and no tokens."
+    ada = Client(create_app(house), "ada")
+    token = signed_in(ada)
+    assert ada.with_token(token).get("/me").status_code == 200
+    pressroom("users", "set-password", "ada", "--password", "another one")
+    assert ada.with_token(token).get("/me").status_code == 401
+    ada.app.extensions["database"].close()
+
+
+def test_users_are_promoted_and_demoted(pressroom: Callable[..., Result]) -> None:
+    pressroom("import", write("in.ndjson", USER))
+    assert pressroom("users", "promote", "ada").stdout == "ada is an admin.\n"
+    assert pressroom("users", "demote", "ada").stdout == "ada is a member.\n"
+    for command in (["promote", "eve"], ["demote", "eve"], ["set-password", "eve", "--password", PASSWORD]):
+        assert pressroom("users", *command).stderr == "Error: There is no user 'eve'.\n"
+
+
 def test_a_refusal_is_one_line(pressroom: Callable[..., Result]) -> None:
     for expected in (0, 1):
         created = pressroom("users", "create", "ada", "--password", PASSWORD)
@@ -82,7 +105,7 @@ def test_a_database_that_is_not_there_is_one_line_with_its_reason(
 
 def test_the_database_is_made_on_first_use(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///new.sqlite")
-    assert pressroom("db", "upgrade").stdout == "The tables are those of migration 0001.\n"
+    assert pressroom("db", "upgrade").stdout == "The tables are those of migration 0002.\n"
     assert Path("new.sqlite").exists()
 
 
@@ -126,7 +149,7 @@ def test_bad_lines_are_told_by_number_and_all_others_kept(pressroom: Callable[..
     assert (imported.exit_code, imported.stdout) == (1, "2 kept, 0 present already, 8 bad.\n")
     told = [line for line in imported.stderr.splitlines() if line.startswith("in.ndjson:")]
     assert [line.split(":")[1] for line in told] == [str(number) for number in range(2, 10)]
-    assert told[-2].endswith("/post/author: There is no user 'nobody'; name users before their posts.")
+    assert told[-2].endswith("/post/author: There is no user 'nobody'. Name users before their posts.")
     assert "/post/tags/1: Use 1 to 49" in told[-1]
     assert exported(pressroom) == [USER, POST]
 
@@ -135,14 +158,14 @@ def test_a_post_whose_author_leaves_meanwhile_is_a_bad_line(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pressroom("import", write("in.ndjson", USER))
-    find = users.credentials
+    find = users.get
 
-    def find_who_leaves(db: Connection, username: str) -> Row | None:
+    def find_who_leaves(db: Connection, username: str) -> Row:
         found = find(db, username)
-        users.remove(db, users.get(db, username))
+        users.remove(db, found)
         return found
 
-    monkeypatch.setattr(users, "credentials", find_who_leaves)
+    monkeypatch.setattr(users, "get", find_who_leaves)
     imported = pressroom("import", write("in.ndjson", POST))
     assert (imported.exit_code, imported.stdout) == (1, "0 kept, 0 present already, 1 bad.\n")
     assert "in.ndjson:1: The author has been removed." in imported.stderr

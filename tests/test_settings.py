@@ -16,6 +16,7 @@ def test_every_setting_has_its_variable() -> None:
         "PRESSROOM_DATABASE_URL": "sqlite:///other.sqlite",
         "PRESSROOM_SQLITE_SYNCHRONOUS": "NORMAL",
         "PRESSROOM_TOKEN_DAYS": "7",
+        "PRESSROOM_REGISTRATION": "closed",
         "PRESSROOM_TRUSTED_PROXIES": "2",
         "PRESSROOM_CORS_ORIGINS": "https://a.example, https://b.example,",
         "PRESSROOM_BIND": "unix:/run/pressroom.sock",

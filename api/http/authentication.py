@@ -1,38 +1,29 @@
 """Who asks: HTTP Basic to get a token (RFC 7617), the bearer token from then on (RFC 6750)."""
 
 import hashlib
-import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from functools import wraps
 from typing import Any, cast
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerifyMismatchError
-from flask import Response, request
+from flask import Response, after_this_request, request
 from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
 from flask_smorest import abort
 
-from api import limits
+from api.http import passwords
 from api.http.transactions import database
-from api.store import tokens, users
+from api.store import tokens
+from api.store.database import Database
+from api.store.errors import Unavailable, WrongPassword
 from api.store.sql import Row
 
 REALM = "Pressroom"
 PREFIX = "prt_"
 
-# OWASP's parameters for argon2id: 19 MiB, two passes, one lane.
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_NOBODY = _hasher.hash(secrets.token_urlsafe())
-
 bearer = HTTPTokenAuth("Bearer", realm=REALM)
 basic = HTTPBasicAuth(realm=REALM)
-
-
-def hash_password(password: str) -> str:
-    """The argon2id hash to keep of `password`. It takes some 25 ms, on purpose."""
-    return _hasher.hash(password)
 
 
 def new_token() -> str:
@@ -50,24 +41,30 @@ def _by_token(token: str) -> Row | None:
     if not token.startswith(PREFIX):
         return None
     with database().read() as db:
-        return tokens.bearer(db, sha256(token))
+        user = tokens.bearer(db, sha256(token))
+    if user and not tokens.is_use_known(user):
+        _note_use(database(), user.token_id)
+    return user
+
+
+def _note_use(kept: Database, token_id: int) -> None:
+    """Write down that the token is used: when the answer has left, and only if nobody else is writing."""
+
+    def note() -> None:
+        with suppress(Unavailable), kept.write(patience=0) as db:
+            tokens.use(db, token_id)
+
+    @after_this_request
+    def _when_answered(response: Response) -> Response:
+        response.call_on_close(note)
+        return response
 
 
 @basic.verify_password
 def _by_password(username: str, password: str) -> Row | None:
-    if not username:
-        return None
-    user = None
-    if re.fullmatch(limits.USERNAME, username):
-        with database().read() as db:
-            user = users.credentials(db, username)
-    known = user is not None and user.password_hash is not None
-    # To refuse somebody unknown takes as long as to refuse a wrong password.
-    try:
-        _hasher.verify(user.password_hash if user and known else _NOBODY, password)
-    except VerifyMismatchError:
-        return None
-    return user if known else None
+    with suppress(WrongPassword):
+        return passwords.prove(username, password)
+    return None
 
 
 @bearer.error_handler

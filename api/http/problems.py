@@ -22,6 +22,7 @@ from api.store.errors import (
     StoreError,
     Unavailable,
     UsernameTaken,
+    WrongPassword,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -33,6 +34,7 @@ REFUSALS: dict[type[StoreError], int] = {
     NotFound: 404,
     NotYours: 403,
     SignedOut: 401,
+    WrongPassword: 403,
     Stale: 412,
     Conflict: 409,
     UsernameTaken: 409,

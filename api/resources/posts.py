@@ -84,7 +84,7 @@ class PostById(Resource):
     def get(self, post_id: int) -> Any:
         """Read a post.
 
-        Drafts and scheduled posts can be read by their author; for others there are none.
+        Drafts and scheduled posts can be read by their author and by admins; for others there are none.
         """
         return represent(posts.get(connection, post_id, viewer=viewer()))
 
@@ -96,7 +96,7 @@ class PostById(Resource):
     def patch(self, changes: dict[str, Any], post_id: int) -> Any:
         """Revise your post.
 
-        Members left out stay as they are. 403 if the post is not yours.
+        Members left out stay as they are. 403 if the post is not yours, unless you are an admin.
         """
         return represent(posts.revise(connection, _as_read(post_id), **changes))
 
@@ -107,6 +107,6 @@ class PostById(Resource):
     def delete(self, post_id: int) -> None:
         """Remove your post.
 
-        For good. 403 if the post is not yours.
+        For good. 403 if the post is not yours, unless you are an admin.
         """
         posts.remove(connection, _as_read(post_id))

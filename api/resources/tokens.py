@@ -55,7 +55,7 @@ class Tokens(Resource):
         expires_at = now() + timedelta(days=current_app.config["SETTINGS"].token_days)
         row = tokens.grant(
             connection,
-            user_id=basic.current_user().id,
+            proven=basic.current_user(),
             sha256=sha256(secret),
             expires_at=expires_at,
             **wanted,

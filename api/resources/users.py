@@ -1,20 +1,23 @@
-"""`/users` and `/me`."""
+"""`/users`."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from flask import url_for
+from flask import current_app, url_for
 
 from api.http import pagination
-from api.http.authentication import bearer, hash_password, user
+from api.http.authentication import bearer, user, viewer
 from api.http.blueprint import Blueprint, Resource
+from api.http.passwords import hash_password
 from api.http.transactions import connection
 from api.schemas.pages import PageQuery
 from api.schemas.users import User, UserCreate, UserPage, UserPatch
 from api.store import users
+from api.store.errors import NotYours, SignedOut
 from api.store.sql import Row
 
 blueprint = Blueprint("users", "Who writes.", url_prefix="/users")
-me = Blueprint("me", "Who you are.", url_prefix="/me")
 
 USERNAME = [{"in": "path", "name": "username", "description": "The user's name.", "example": "ada"}]
 LINKS = {
@@ -47,6 +50,21 @@ def _as_read(username: str) -> Row:
     return kept
 
 
+def _by_registrars(func: Callable[..., Any]) -> Callable[..., Any]:
+    """Where registration is closed, let nobody pass but admins."""
+
+    @wraps(func)
+    def wrapper(*args: object, **kwargs: object) -> Any:
+        if current_app.config["SETTINGS"].registration == "closed":
+            if not (registrar := viewer()):
+                raise SignedOut("Registration is closed. Sign in as an admin.")
+            if registrar.role != "admin":
+                raise NotYours("Registration is closed. Ask an admin.")
+        return func(*args, **kwargs)
+
+    return wrapper
+
+
 @blueprint.route("")
 class Users(Resource):
     @blueprint.etag
@@ -60,14 +78,17 @@ class Users(Resource):
         """
         return pagination.answer(users.page(connection, **query), represent)
 
+    @blueprint.authenticated(bearer, optional=True)
+    @_by_registrars
     @blueprint.etag
-    @blueprint.doc(operationId="registerUser", responses={409: "", 201: {"links": LINKS}})
+    @blueprint.doc(operationId="registerUser", responses={403: "", 409: "", 201: {"links": LINKS}})
     @blueprint.arguments(UserCreate())
     @blueprint.response(201, User, headers={"Location": "Location"}, description="The user is registered.")
     def post(self, account: dict[str, Any]) -> Any:
         """Register.
 
-        Choose a username, for good, and a password. 409 if the username is taken.
+        Choose a username, for good, and a password. 409 if the username is taken. Where registration is closed, only
+        admins register users: 401 for strangers, 403 for members.
         """
         account["password_hash"] = hash_password(account.pop("password"))
         created = represent(users.register(connection, **account))
@@ -94,7 +115,7 @@ class UserByName(Resource):
     def patch(self, changes: dict[str, Any], username: str) -> Any:
         """Change your account.
 
-        Members left out stay as they are. 403 if the account is not yours.
+        Members left out stay as they are. 403 if the account is not yours, unless you are an admin.
         """
         return represent(users.revise(connection, _as_read(username), **changes))
 
@@ -105,20 +126,7 @@ class UserByName(Resource):
     def delete(self, username: str) -> None:
         """Remove your account.
 
-        For good, with your tokens. 409 while you have posts: delete them first. 403 if the account is not yours.
+        For good, with your tokens. 409 while you have posts: delete them first. 403 if the account is not
+        yours, unless you are an admin.
         """
         users.remove(connection, _as_read(username))
-
-
-@me.route("")
-class Me(Resource):
-    @me.authenticated(bearer)
-    @me.etag
-    @me.doc(operationId="readMe")
-    @me.response(200, User)
-    def get(self) -> Any:
-        """Read your account.
-
-        The user whose token was sent.
-        """
-        return represent(user())

@@ -41,6 +41,14 @@ class Token(Closed):
         required=True,
         metadata={"description": "When it ends by itself.", "examples": ["2026-03-02T12:00:00Z"]},
     )
+    last_used_at = Moment(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "When it was last used, to the minute; null if never.",
+            "examples": ["2026-02-01T08:30:00Z"],
+        },
+    )
     url = Link("The token.", "/tokens/1")
 
 

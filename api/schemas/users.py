@@ -25,6 +25,13 @@ Bio = partial(
     minimum=0,
     metadata={"description": "A few words about the user.", "examples": ["Writes about engines."]},
 )
+Password = partial(
+    Text,
+    limits.PASSWORD_MAX,
+    required=True,
+    load_only=True,
+    metadata={"description": "What to sign in with.", "examples": ["correct horse battery staple"]},
+)
 CreatedAt = partial(
     Moment,
     required=True,
@@ -45,6 +52,12 @@ class UserImport(Closed):
     bio = Bio()
 
 
+class NewPassword(Closed):
+    """A password to sign in with from now on."""
+
+    password = Password(minimum=limits.PASSWORD_MIN)
+
+
 class UserCreate(UserImport):
     """A user to register."""
 
@@ -53,13 +66,19 @@ class UserCreate(UserImport):
 
         description = "A user to register. Without a `display_name`, it is the username."
 
-    password = Text(
-        limits.PASSWORD_MAX,
-        minimum=limits.PASSWORD_MIN,
-        required=True,
-        load_only=True,
-        metadata={"description": "What to sign in with.", "examples": ["correct horse battery staple"]},
-    )
+    password = Password(minimum=limits.PASSWORD_MIN)
+
+
+class PasswordChange(Closed):
+    """Another password for who knows the current one."""
+
+    class Meta(Closed.Meta):
+        """Goes into the document."""
+
+        description = "Your current password, and the one to sign in with from now on."
+
+    current_password = Password(minimum=1)
+    new_password = Password(minimum=limits.PASSWORD_MIN)
 
 
 class UserPatch(Patch):

@@ -1,8 +1,6 @@
 """The database: an SQLite file beside the process, or PostgreSQL."""
 
-import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from api.settings import BadSetting, Settings
+from api.store import sqlite
 from api.store.errors import Unavailable
 from api.store.sql import Connection
 
@@ -32,7 +31,7 @@ class Database:
         engine = _engine(settings)
         self.embedded = engine.dialect.name == "sqlite"
         if self.embedded:
-            _embed(engine, settings.sqlite_synchronous)
+            sqlite.embed(engine, settings.sqlite_synchronous, patience=PATIENCE)
             self._reads: sa.Engine = engine
             # A transaction that begins DEFERRED fails as soon as it writes what another has written meanwhile.
             self._writes: sa.Engine = engine.execution_options(sqlite_begin="IMMEDIATE")
@@ -44,10 +43,11 @@ class Database:
         # SQLite wakes waiting writers in no order: a queue within the process doubles what they get done.
         self._turn = threading.BoundedSemaphore(1 if self.embedded else settings.threads)
 
-    def prepare(self) -> None:
-        """Make an embedded database, or bring it up to date; others are migrated by their operator."""
+    def prepare(self) -> "Database":
+        """This database, made or brought up to date if it is embedded; others are migrated by their operator."""
         if self.embedded and self.revision() != HEAD:
             self.upgrade()
+        return self
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
@@ -60,9 +60,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A connection in a transaction: committed at the end, rolled back if an exception leaves the block."""
-        if not self._turn.acquire(timeout=PATIENCE):
+    def write(self, *, patience: float | None = None) -> Iterator[Connection]:
+        """A connection in a transaction: committed at the end, rolled back if an exception leaves the block.
+
+        `Unavailable` if the turn to write has not come after `patience` seconds, `PATIENCE` if nothing is said.
+        """
+        if not self._turn.acquire(timeout=PATIENCE if patience is None else patience):
             raise Unavailable("Too many are writing. Try again in a moment.")
         try:
             with _translated(), self._writes.begin() as connection:
@@ -114,36 +117,6 @@ def _engine(settings: Settings) -> sa.Engine:
         return sa.create_engine(url, pool_size=settings.threads, max_overflow=0, pool_timeout=PATIENCE, **waiting)
     except ModuleNotFoundError as error:
         raise BadSetting(f"PRESSROOM_DATABASE_URL needs a driver: pip install '{error.name}[binary]'.") from error
-
-
-def _embed(engine: sa.Engine, synchronous: str) -> None:
-    """Take transactions from the driver's hands, and make SQLite as strict as PostgreSQL."""
-
-    @sa.event.listens_for(engine, "connect")
-    def _connect(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None
-        _write_ahead(connection)
-        for pragma in (f"synchronous={synchronous}", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        if mode := connection.get_execution_options().get("sqlite_begin"):
-            connection.exec_driver_sql(f"BEGIN {mode}")
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Turn the write-ahead log on. For a new file that needs a lock, which SQLite does not wait for by itself."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 @contextmanager

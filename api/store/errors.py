@@ -3,7 +3,8 @@
 StoreError
 ├── NotFound          there is no such row, or none that this viewer may know of
 ├── NotYours          somebody else's row
-├── SignedOut         who asks has been removed meanwhile
+├── SignedOut         nobody asks, or somebody who has been removed meanwhile
+├── WrongPassword     who asks has not proven who they are
 ├── Stale             the row has been changed or removed since it was read
 ├── Conflict          the change contradicts what is kept
 │   ├── UsernameTaken
@@ -27,7 +28,11 @@ class NotYours(StoreError):
 
 
 class SignedOut(StoreError):
-    """Who asks has been removed since they proved who they are."""
+    """Nobody asks, or somebody who has been removed since they proved who they are."""
+
+
+class WrongPassword(StoreError):
+    """Who asks has not proven who they are."""
 
 
 class Stale(StoreError):

@@ -27,7 +27,7 @@ from api.store.sql import (
     one,
     refusing,
 )
-from api.store.users import users
+from api.store.users import may_change, users
 
 posts = sa.Table(
     "posts",
@@ -58,14 +58,14 @@ _REMOVE = sa.delete(posts).where(as_read(posts))
 
 
 def get(db: Connection, post_id: int, *, viewer: Row | None) -> Row:
-    """The post; `NotFound` if there is none, or if it is not published yet and the viewer is not its author."""
+    """The post; `NotFound` if there is none, or if it is not published yet and not the viewer's to change."""
     return _visible(db, _BY_ID, post_id, viewer)
 
 
 def editable(db: Connection, post_id: int, *, editor: Row) -> Row:
-    """The post, which nobody else changes until the transaction ends; `NotYours` unless the editor is its author."""
+    """The post, which nobody else changes until the transaction ends; `NotYours` if the editor must not either."""
     post = _visible(db, _EDITABLE, post_id, editor)
-    if post.author_id != editor.id:
+    if not may_change(editor, owner_id=post.author_id):
         raise NotYours("You can change only your own posts.")
     return post
 
@@ -116,6 +116,6 @@ def _visible(db: Connection, statement: sa.Select[Any], post_id: int, viewer: Ro
     refusal = f"There is no post {post_id}."
     post = one(db, statement, refusal, post_id=post_id)
     public = post.published_at is not None and post.published_at <= now()
-    if not (public or (viewer and viewer.id == post.author_id)):
+    if not (public or (viewer and may_change(viewer, owner_id=post.author_id))):
         raise NotFound(refusal)
     return post

@@ -1,13 +1,13 @@
 """Bearer tokens, as they are kept: by their SHA-256, so that reading the database lets nobody in."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from api import limits
 from api.store.errors import SignedOut
 from api.store.pages import NewestFirst, Page
-from api.store.sql import FOREIGN_KEY, Connection, Id, Row, Timestamp, metadata, now, one, refusing
+from api.store.sql import Connection, Id, Row, Timestamp, metadata, now, one
 from api.store.users import users
 
 tokens = sa.Table(
@@ -19,30 +19,61 @@ tokens = sa.Table(
     sa.Column("sha256", sa.LargeBinary(32), nullable=False, unique=True),
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("expires_at", Timestamp, nullable=False),
+    sa.Column("last_used_at", Timestamp),
     sa.Index(None, "user_id", "created_at", "id"),
     # An id must not come back with another meaning.
     sqlite_autoincrement=True,
 )
 
+MINUTE = timedelta(minutes=1)
+"""How exactly it is known when a token was last used."""
+
 _LIVE = tokens.c.expires_at > sa.bindparam("moment_asked", type_=Timestamp)
 _BEARER = (
-    sa.select(*(each for each in users.c if each is not users.c.password_hash))
+    sa.select(
+        *(each for each in users.c if each is not users.c.password_hash),
+        tokens.c.id.label("token_id"),
+        tokens.c.last_used_at,
+    )
     .join_from(tokens, users)
     .where(tokens.c.sha256 == sa.bindparam("sha256"), _LIVE)
 )
-_TOKEN = sa.select(tokens.c.id, tokens.c.name, tokens.c.created_at, tokens.c.expires_at).where(
+_TOKEN = sa.select(*(each for each in tokens.c if each is not tokens.c.sha256)).where(
     tokens.c.user_id == sa.bindparam("user_id"), _LIVE
 )
 _BY_ID = _TOKEN.where(tokens.c.id == sa.bindparam("token_id"))
 _OWN = NewestFirst(_TOKEN, tokens.c.created_at, tokens.c.id)
+_UNCHANGED = (
+    sa.select(users.c.id)
+    .where(users.c.id == sa.bindparam("user_id"), users.c.password_hash == sa.bindparam("known_hash"))
+    .with_for_update(read=True)
+)
 _GRANT = sa.insert(tokens).returning(tokens.c.id)
 _SWEEP = sa.delete(tokens).where(tokens.c.user_id == sa.bindparam("user_id"), ~_LIVE)
 _REVOKE = sa.delete(tokens).where(tokens.c.id == sa.bindparam("token_id"))
+_REVOKE_ALL = sa.delete(tokens).where(
+    tokens.c.user_id == sa.bindparam("user_id"), tokens.c.id.is_distinct_from(sa.bindparam("keep", type_=Id))
+)
+_USE = sa.update(tokens).where(
+    tokens.c.id == sa.bindparam("token_id"),
+    sa.or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at <= sa.bindparam("long_ago", type_=Timestamp)),
+)
 
 
 def bearer(db: Connection, sha256: bytes) -> Row | None:
-    """The user whose live token has that hash; None if there is none."""
+    """The user whose live token has that hash, with `token_id` and `last_used_at`; None if there is none."""
     return db.execute(_BEARER, {"sha256": sha256, "moment_asked": now()}).one_or_none()
+
+
+def is_use_known(bearer: Row) -> bool:
+    """Whether what is kept of the last use of the bearer's token is exact enough."""
+    return bearer.last_used_at is not None and now() - bearer.last_used_at < MINUTE
+
+
+def use(db: Connection, token_id: int) -> None:
+    """Remember that the token is used now, if that is not known to the minute."""
+    moment = now()
+    db.execute(_USE, {"token_id": token_id, "long_ago": moment - MINUTE, "last_used_at": moment})
 
 
 def page(db: Connection, *, user_id: int, limit: int, cursor: str | None = None) -> Page:
@@ -62,17 +93,25 @@ def get(db: Connection, token_id: int, *, user_id: int) -> Row:
     )
 
 
-def grant(db: Connection, *, user_id: int, name: str, sha256: bytes, expires_at: datetime) -> Row:
-    """A new token of the user. Those of theirs that have expired are swept away. `SignedOut` if they are gone."""
-    moment = now()
+def grant(db: Connection, *, proven: Row, name: str, sha256: bytes, expires_at: datetime) -> Row:
+    """A new token of the user with these credentials. Those of theirs that have expired are swept away.
+
+    `SignedOut` if the user is gone, or the password is not what was proven any more: who has lost it gets no token.
+    """
+    moment, user_id = now(), proven.id
+    if not db.execute(_UNCHANGED, {"user_id": user_id, "known_hash": proven.password_hash}).all():
+        raise SignedOut("The user or their password has been changed meanwhile. Sign in again.")
     db.execute(_SWEEP, {"user_id": user_id, "moment_asked": moment})
     values = {"user_id": user_id, "name": name, "sha256": sha256, "created_at": moment, "expires_at": expires_at}
-    with refusing(FOREIGN_KEY, SignedOut("The user has been removed. Register anew.")):
-        identity = db.execute(_GRANT, values).scalar_one()
-    return get(db, identity, user_id=user_id)
+    return get(db, db.execute(_GRANT, values).scalar_one(), user_id=user_id)
 
 
 def revoke(db: Connection, token_id: int, *, user_id: int) -> None:
     """End the user's token at once; `NotFound` if they have none of that id."""
     get(db, token_id, user_id=user_id)
     db.execute(_REVOKE, {"token_id": token_id})
+
+
+def revoke_all(db: Connection, *, user_id: int, keep: int | None = None) -> None:
+    """End all tokens of the user, but for the one of the id `keep`."""
+    db.execute(_REVOKE_ALL, {"user_id": user_id, "keep": keep})

@@ -28,11 +28,13 @@ users = sa.Table(
     sa.Column("display_name", sa.String(limits.DISPLAY_NAME), nullable=False),
     sa.Column("bio", sa.Text, nullable=False),
     sa.Column("password_hash", sa.String(200)),
+    sa.Column("role", sa.String(6), nullable=False, server_default="member"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("updated_at", Timestamp, nullable=False),
     sa.CheckConstraint(sa.func.length(sa.column("display_name")).between(1, limits.DISPLAY_NAME), name="display_name"),
     sa.CheckConstraint(sa.func.length(sa.column("bio")) <= limits.BIO, name="bio"),
+    sa.CheckConstraint(sa.column("role").in_(["member", "admin"]), name="role"),
     sa.Index(None, "created_at", "id"),
     # An id must not come back with another meaning.
     sqlite_autoincrement=True,
@@ -43,9 +45,9 @@ _BY_ID = _USER.where(users.c.id == sa.bindparam("user_id"))
 _BY_NAME = _USER.where(users.c.username == sa.bindparam("username"))
 _EDITABLE = _BY_NAME.with_for_update()
 _ALL = NewestFirst(_USER, users.c.created_at, users.c.id)
-_CREDENTIALS = sa.select(users.c.id, users.c.password_hash).where(users.c.username == sa.bindparam("username"))
 _REGISTER = sa.insert(users)
 _REVISE = sa.update(users).where(as_read(users)).values(version=users.c.version + 1)
+_ASSIGN = sa.update(users).where(users.c.username == sa.bindparam("named"))
 _REMOVE = sa.delete(users).where(as_read(users))
 
 
@@ -57,11 +59,6 @@ def page(db: Connection, *, limit: int, cursor: str | None = None) -> Page:
 def get(db: Connection, username: str) -> Row:
     """The user of that name; `NotFound` if there is none."""
     return one(db, _BY_NAME, f"There is no user {username!r}.", username=username)
-
-
-def credentials(db: Connection, username: str) -> Row | None:
-    """The id and password hash of the user of that name; None if there is none."""
-    return db.execute(_CREDENTIALS, {"username": username}).one_or_none()
 
 
 def register(
@@ -88,10 +85,21 @@ def register(
     return get(db, username)
 
 
+def may_change(editor: Row, *, owner_id: int) -> bool:
+    """Whether the editor may change what belongs to that user: members their own, admins anything."""
+    return editor.id == owner_id or bool(editor.role == "admin")
+
+
+def assign(db: Connection, username: str, role: str) -> Row:
+    """The user, a `member` or an `admin` from now on; `NotFound` if there is none."""
+    db.execute(_ASSIGN, {"named": username, "role": role})
+    return get(db, username)
+
+
 def editable(db: Connection, username: str, *, editor: Row) -> Row:
-    """The user, whom nobody else changes until the transaction ends; `NotYours` unless the editor is that user."""
+    """The user, whom nobody else changes until the transaction ends; `NotYours` if the editor must not either."""
     user = one(db, _EDITABLE, f"There is no user {username!r}.", username=username)
-    if user.id != editor.id:
+    if not may_change(editor, owner_id=user.id):
         raise NotYours("You can change only your own account.")
     return user
 

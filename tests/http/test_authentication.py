@@ -1,23 +1,20 @@
 """Who asks."""
 
-from base64 import b64encode
-from datetime import timedelta
+from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 from flask import Flask
 
-from api.http import authentication
-from api.store import tokens, users
+from api.http import passwords
+from api.http.passwords import hash_password
+from api.store import credentials, tokens, users
 from api.store.database import Database
-from api.store.sql import now
-from tests.conftest import PASSWORD, Client, member
+from api.store.sql import Row, now
+from tests.conftest import PASSWORD, Client, basic, member
 from tests.http.test_problems import assert_problem
-
-
-def basic(username: str, password: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + b64encode(f"{username}:{password}".encode()).decode()}
 
 
 def test_a_token_signs_in(ada: Client) -> None:
@@ -123,8 +120,60 @@ def test_refusing_a_stranger_takes_a_hash_like_refusing_a_user(
 
 
 def test_passwords_are_kept_as_owasp_asks() -> None:
-    parameters = extract_parameters(authentication.hash_password(PASSWORD))
+    parameters = extract_parameters(hash_password(PASSWORD))
     assert (parameters.type.name, parameters.memory_cost, parameters.time_cost) == ("ID", 19 * 1024, 2)
+
+
+def test_a_hash_made_with_other_parameters_is_made_anew(app: Flask, anyone: Client) -> None:
+    weaker = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    with app.extensions["database"].write() as db:
+        users.register(db, username="ada", password_hash=weaker)
+    assert_problem(anyone.send("POST", "/tokens", headers=basic("ada", "wrong")), 401)
+    kept = []
+    for _ in range(2):
+        assert anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD)).status_code == 201
+        with app.extensions["database"].read() as db:
+            kept.append(credentials.get(db, "ada").password_hash)
+    assert kept[0] == kept[1] != weaker
+    assert extract_parameters(kept[0]).memory_cost == 19 * 1024
+
+
+def test_who_proves_a_password_that_is_changed_meanwhile_gets_no_token(
+    app: Flask, ada: Client, anyone: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed_meanwhile(username: str, password: str) -> Row:
+        proven = prove(username, password)
+        with app.extensions["database"].write() as db:
+            credentials.change(db, proven, "another")
+        return proven
+
+    prove = passwords.prove
+    monkeypatch.setattr(passwords, "prove", changed_meanwhile)
+    assert_problem(anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD)), 401)
+
+
+def last_use(client: Client) -> str:
+    return str((client.get("/tokens/1").json or {})["last_used_at"])
+
+
+def test_it_is_known_when_a_token_was_last_used(app: Flask, ada: Client) -> None:
+    assert last_use(ada) == "None"
+    first = last_use(ada)
+    assert abs(datetime.fromisoformat(first) - now()) < timedelta(seconds=10)
+    assert last_use(ada) == first
+    with app.extensions["database"].write() as db:
+        db.execute(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
+    assert last_use(ada) < first
+    assert last_use(ada) > first
+
+
+def test_nobody_waits_to_have_the_use_of_a_token_written_down(app: Flask, ada: Client) -> None:
+    with app.extensions["database"].write():
+        started = monotonic()
+        assert last_use(ada) == last_use(ada) == "None"
+        assert monotonic() - started < 1
+    assert last_use(ada) == "None"
+    assert last_use(ada) != "None"
 
 
 def test_neither_password_nor_token_is_kept(app: Flask, ada: Client) -> None:

@@ -44,6 +44,8 @@ def test_a_token_costs_one_query_more(ada: Client, statements: list[str]) -> Non
 
 
 def test_strangers_do_not_hold_writers_up(anyone: Client, ada: Client, statements: list[str]) -> None:
+    ada.get("/me")  # the use of a token is written down, once a minute
+    statements.clear()
     anyone.post("/posts", {"title": "t", "body": "b"})
     ada.post("/posts", {"title": 1})
     assert not any(statement.startswith("BEGIN") for statement in statements)

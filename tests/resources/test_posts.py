@@ -168,6 +168,14 @@ def test_nobody_else_does(ada: Client, bob: Client) -> None:
     assert titles(ada, "/posts") == ["t"]
 
 
+def test_admins_read_and_change_everything(ada: Client, admin: Client) -> None:
+    ada.post("/posts", {**POST, "published_at": None})
+    assert (admin.get("/posts/1").json or {})["title"] == "t"
+    revised = admin.patch("/posts/1", {"title": "new"}).json or {}
+    assert (revised["title"], revised["author"]["username"]) == ("new", "ada")
+    assert admin.delete("/posts/1").status_code == 204
+
+
 def test_a_removed_post_is_gone(ada: Client) -> None:
     ada.post("/posts", POST)
     removed = ada.delete("/posts/1")

@@ -1,6 +1,5 @@
 """`/tokens`."""
 
-from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,13 +8,12 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.conftest import PASSWORD, Client, member
+from tests.conftest import Client, basic, member
 from tests.http.test_problems import assert_problem
 
 
 def sign_in(client: Client, content: object = None) -> TestResponse:
-    credentials = b64encode(f"ada:{PASSWORD}".encode()).decode()
-    return client.post("/tokens", content, headers={"Authorization": f"Basic {credentials}"})
+    return client.post("/tokens", content, headers=basic("ada"))
 
 
 def test_signing_in_makes_a_token_that_is_shown_once(ada: Client, anyone: Client) -> None:

@@ -1,11 +1,14 @@
 """`/users` and `/me`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
 
 from api import limits
-from tests.conftest import PASSWORD, Client
+from tests.conftest import PASSWORD, Client, basic, member, signed_in
 from tests.http.test_problems import assert_problem
 
 ACCOUNT = {"username": "ada", "password": PASSWORD}
@@ -111,3 +114,54 @@ def test_users_are_listed_who_came_last_first(anyone: Client, ada: Client, bob: 
 @pytest.mark.parametrize("cursor", ["", "0" * 31, "0" * 33, "8" + "0" * 31, "g" * 32, "0" * 31 + "\n", "F" * 32])
 def test_a_cursor_has_one_form(anyone: Client, cursor: str) -> None:
     assert_problem(anyone.get("/users", query_string={"cursor": cursor}), 422)
+
+
+NEW = "a quite different horse"
+
+
+def change_password(client: Client, current: str = PASSWORD, new: str = NEW, **options: Any) -> TestResponse:
+    return client.send("PUT", "/me/password", json={"current_password": current, "new_password": new}, **options)
+
+
+def test_a_changed_password_ends_all_tokens_but_the_one_that_was_sent(ada: Client, anyone: Client) -> None:
+    stolen = ada.with_token(signed_in(ada))
+    changed = change_password(ada)
+    assert (changed.status_code, changed.data) == (204, b"")
+    assert ada.get("/me").status_code == 200
+    assert_problem(stolen.get("/me"), 401)
+    assert_problem(anyone.post("/tokens", headers=basic("ada", PASSWORD)), 401)
+    assert anyone.post("/tokens", headers=basic("ada", NEW)).status_code == 201
+
+
+def test_who_does_not_know_the_password_does_not_change_it(ada: Client) -> None:
+    assert_problem(change_password(ada, current="wrong"), 403, detail="The username or password is wrong.")
+    assert signed_in(ada)
+
+
+@pytest.mark.parametrize(
+    ("current", "new"), [(PASSWORD, "short"), (PASSWORD, "x" * 129), ("", NEW), (PASSWORD, "\x00" * 8)]
+)
+def test_a_new_password_keeps_the_rules(ada: Client, current: str, new: str) -> None:
+    assert_problem(change_password(ada, current, new), 422)
+    assert signed_in(ada)
+
+
+def test_admins_change_and_remove_everybody(ada: Client, admin: Client, anyone: Client) -> None:
+    assert (admin.patch("/users/ada", {"bio": "x"}).json or {})["bio"] == "x"
+    assert admin.delete("/users/ada").status_code == 204
+    assert_problem(anyone.get("/users/ada"), 404)
+
+
+def test_where_registration_is_closed_admins_register(build: Callable[..., Flask]) -> None:
+    app = build(registration="closed")
+    account = {"username": "eve", "password": PASSWORD}
+    stranger = Client(app).post("/users", account)
+    assert_problem(stranger, 401, detail="Registration is closed. Sign in as an admin.")
+    assert stranger.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
+    for content in (account, {}):  # who is judged before what
+        assert_problem(member(app, f"m{len(content)}").post("/users", content), 403)
+    assert member(app, "admin", role="admin").post("/users", account).status_code == 201
+
+
+def test_where_registration_is_open_members_register_others_too(ada: Client) -> None:
+    assert ada.post("/users", {"username": "eve", "password": PASSWORD}).status_code == 201

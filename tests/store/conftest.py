@@ -61,9 +61,9 @@ def db(database: Database) -> Iterator[Connection]:
 
 @pytest.fixture
 def ada(db: Connection) -> Row:
-    return users.register(db, username="ada")
+    return users.register(db, username="ada", password_hash="hash")
 
 
 @pytest.fixture
 def bob(db: Connection) -> Row:
-    return users.register(db, username="bob")
+    return users.register(db, username="bob", password_hash="hash")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from api.store import tokens, users
+from api.store import credentials, tokens, users
 from api.store.errors import NotFound, SignedOut
 from api.store.sql import Connection, Row, now
 
@@ -12,12 +12,21 @@ HASH = bytes(range(32))
 
 
 def grant(db: Connection, user: Row, sha256: bytes = HASH, days: int = 1) -> Row:
-    return tokens.grant(db, user_id=user.id, name="laptop", sha256=sha256, expires_at=now() + timedelta(days=days))
+    return tokens.grant(
+        db,
+        proven=credentials.get(db, user.username),
+        name="laptop",
+        sha256=sha256,
+        expires_at=now() + timedelta(days=days),
+    )
 
 
 def test_a_live_token_tells_whose_it_is(db: Connection, ada: Row) -> None:
     grant(db, ada)
-    assert tokens.bearer(db, HASH) == ada
+    bearer = tokens.bearer(db, HASH)
+    assert bearer
+    assert (bearer.username, bearer.role) == ("ada", "member")
+    assert "password_hash" not in bearer._mapping
     assert tokens.bearer(db, bytes(32)) is None
 
 
@@ -32,7 +41,7 @@ def test_expired_tokens_are_swept_when_another_is_granted(db: Connection, ada: R
     with pytest.raises(NotFound):
         grant(db, ada, days=-1)
     grant(db, ada)  # the same hash again would break its uniqueness, were the expired one still there
-    assert tokens.bearer(db, HASH) == ada
+    assert tokens.bearer(db, HASH)
 
 
 def test_a_revoked_token_is_nobodys(db: Connection, ada: Row) -> None:
@@ -54,9 +63,41 @@ def test_tokens_go_with_their_user(db: Connection, ada: Row) -> None:
     assert tokens.bearer(db, HASH) is None
 
 
-def test_a_removed_user_gets_no_token(db: Connection, ada: Row) -> None:
-    users.remove(db, ada)
-    savepoint = db.begin_nested()
+def test_who_is_gone_or_has_another_password_gets_no_token(db: Connection, ada: Row) -> None:
+    proven = credentials.get(db, "ada")
+    credentials.change(db, proven, "another")
     with pytest.raises(SignedOut):
-        grant(db, ada)
-    savepoint.rollback()
+        tokens.grant(db, proven=proven, name="", sha256=HASH, expires_at=now() + timedelta(days=1))
+    changed = credentials.get(db, "ada")
+    users.remove(db, ada)
+    with pytest.raises(SignedOut):
+        tokens.grant(db, proven=changed, name="", sha256=HASH, expires_at=now() + timedelta(days=1))
+
+
+def test_the_last_use_is_known_to_the_minute(db: Connection, ada: Row) -> None:
+    def read() -> Row:
+        bearer = tokens.bearer(db, HASH)
+        assert bearer
+        return bearer
+
+    token = grant(db, ada)
+    assert token.last_used_at is None
+    assert not tokens.is_use_known(read())
+    tokens.use(db, token.id)
+    first = read()
+    assert tokens.is_use_known(first)
+    tokens.use(db, token.id)
+    assert read().last_used_at == first.last_used_at
+    db.execute(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
+    assert not tokens.is_use_known(read())
+    tokens.use(db, token.id)
+    assert read().last_used_at >= first.last_used_at
+
+
+def test_all_tokens_of_a_user_end_but_one(db: Connection, ada: Row, bob: Row) -> None:
+    kept, _, others = grant(db, ada), grant(db, ada, bytes(32)), grant(db, bob, b"x" * 32)
+    tokens.revoke_all(db, user_id=ada.id, keep=kept.id)
+    assert [row.id for row in tokens.page(db, user_id=ada.id, limit=9).rows] == [kept.id]
+    tokens.revoke_all(db, user_id=ada.id)
+    assert tokens.page(db, user_id=ada.id, limit=9).rows == []
+    assert [row.id for row in tokens.page(db, user_id=bob.id, limit=9).rows] == [others.id]

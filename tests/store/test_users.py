@@ -1,9 +1,10 @@
 """Users, as they are kept."""
 
 import pytest
+import sqlalchemy as sa
 
-from api.store import posts, users
-from api.store.errors import HasPosts, NotFound, NotYours, Stale, UsernameTaken
+from api.store import credentials, posts, users
+from api.store.errors import HasPosts, NotFound, NotYours, Stale, UsernameTaken, WrongPassword
 from api.store.sql import Connection, Row
 
 
@@ -20,8 +21,9 @@ def test_the_username_stands_in_for_a_display_name(db: Connection, ada: Row) -> 
 def test_a_password_hash_is_only_among_credentials(db: Connection) -> None:
     kept = users.register(db, username="ada", password_hash="hash")
     assert "password_hash" not in kept._mapping
-    assert users.credentials(db, "ada") == (kept.id, "hash")
-    assert users.credentials(db, "bob") is None
+    assert credentials.get(db, "ada") == (kept.id, "ada", "hash")
+    with pytest.raises(NotFound):
+        credentials.get(db, "bob")
 
 
 def test_a_username_can_be_taken_once(db: Connection, ada: Row) -> None:
@@ -67,3 +69,39 @@ def test_a_user_with_posts_stays(db: Connection, ada: Row) -> None:
     users.remove(db, ada)
     with pytest.raises(NotFound):
         users.get(db, "ada")
+
+
+def test_admins_may_change_everybody_and_everything(db: Connection, ada: Row, bob: Row) -> None:
+    draft = posts.publish(db, author_id=bob.id, title="t", body="b", tags=[], published_at=None)
+    admin = users.assign(db, "ada", "admin")
+    assert users.editable(db, "bob", editor=admin) == bob
+    assert posts.editable(db, draft.id, editor=admin) == posts.get(db, draft.id, viewer=admin) == draft
+    member = users.assign(db, "ada", "member")
+    with pytest.raises(NotYours):
+        users.editable(db, "bob", editor=member)
+    with pytest.raises(NotFound):
+        users.assign(db, "nobody", "admin")
+
+
+def test_there_is_no_other_role(db: Connection, ada: Row) -> None:
+    savepoint = db.begin_nested()
+    with pytest.raises((sa.exc.IntegrityError, sa.exc.DataError)):
+        users.assign(db, "ada", "owner")
+    savepoint.rollback()
+
+
+def test_a_password_is_changed_by_who_knows_the_current_one(db: Connection, ada: Row) -> None:
+    proven = credentials.get(db, "ada")
+    credentials.change(db, proven, "new")
+    assert credentials.get(db, "ada").password_hash == "new"
+    with pytest.raises(WrongPassword):
+        credentials.change(db, proven, "newer")
+    with pytest.raises(WrongPassword):
+        credentials.rehash(db, proven, "newer")
+    assert credentials.get(db, "ada").password_hash == "new"
+
+
+def test_who_has_no_password_can_be_given_one(db: Connection) -> None:
+    users.register(db, username="imported")
+    credentials.change(db, credentials.get(db, "imported"), "new")
+    assert credentials.get(db, "imported").password_hash == "new"

@@ -1,0 +1,43 @@
+"""`/me`."""
+
+from typing import Any
+
+from api.http.authentication import bearer, user
+from api.http.blueprint import Blueprint, Resource
+from api.http.passwords import hash_password, prove
+from api.http.transactions import connection
+from api.resources.users import represent
+from api.schemas.users import PasswordChange, User
+from api.store import credentials
+
+blueprint = Blueprint("me", "Who you are.", url_prefix="/me")
+
+
+@blueprint.route("")
+class Me(Resource):
+    @blueprint.authenticated(bearer)
+    @blueprint.etag
+    @blueprint.doc(operationId="readMe")
+    @blueprint.response(200, User)
+    def get(self) -> Any:
+        """Read your account.
+
+        The user whose token was sent.
+        """
+        return represent(user())
+
+
+@blueprint.route("/password")
+class Password(Resource):
+    @blueprint.authenticated(bearer)
+    @blueprint.doc(operationId="changePassword", responses={403: ""})
+    @blueprint.arguments(PasswordChange())
+    @blueprint.response(204, description="The password is changed, and your other tokens are dead.")
+    def put(self, wanted: dict[str, str]) -> None:
+        """Change your password.
+
+        403 if the current one is wrong. All your tokens but the one that was sent are revoked.
+        """
+        proven = prove(user().username, wanted["current_password"])
+        password_hash = hash_password(wanted["new_password"])
+        credentials.change(connection, proven, password_hash, keep=user().token_id)

@@ -1,0 +1,38 @@
+"""SQLite, as the embedded database: it keeps what it acknowledged, and its writers take turns."""
+
+import sqlite3
+import time
+
+import sqlalchemy as sa
+
+from api.store.sql import Connection
+
+
+def embed(engine: sa.Engine, synchronous: str, *, patience: float) -> None:
+    """Take transactions from the driver's hands, and make SQLite as strict as PostgreSQL."""
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        _write_ahead(connection, patience)
+        for pragma in (f"synchronous={synchronous}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if mode := connection.get_execution_options().get("sqlite_begin"):
+            connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _write_ahead(connection: sqlite3.Connection, patience: float) -> None:
+    """Turn the write-ahead log on. For a new file that needs a lock, which SQLite does not wait for by itself."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
