@@ -13,6 +13,7 @@ from api import accounts, archive
 from api.app import create_app
 from api.http.transactions import database
 from api.settings import BadSetting
+from api.store import idempotency, tokens
 from api.store.database import HEAD
 from api.store.errors import StoreError, Unavailable
 from api.store.sql import Connection
@@ -57,6 +58,14 @@ def upgrade() -> None:
     """Bring the tables to this version. An embedded database does so by itself."""
     database().upgrade()
     click.echo(f"The tables are those of migration {HEAD}.")
+
+
+@db.command()
+def sweep() -> None:
+    """Delete what has expired: idempotency keys after a day, tokens at their end. Safe at any time, such as by cron."""
+    with database().prepare().write() as connection:
+        keys, gone = idempotency.sweep(connection), tokens.sweep(connection)
+    click.echo(f"{keys} idempotency keys and {gone} tokens have expired and are gone.")
 
 
 @cli.command("import")

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from click.testing import CliRunner, Result
 from api.app import create_app
 from api.cli import cli
 from api.settings import Settings
-from api.store import posts, users
+from api.store import idempotency, posts, tokens, users
+from api.store.database import Database
 from api.store.errors import Unavailable
-from api.store.sql import Connection, Row
+from api.store.sql import Connection, Row, now
 from tests.conftest import PASSWORD, Client, signed_in
 
 USER = {"user": {"username": "ada", "display_name": "Ada", "bio": ""}}
@@ -105,8 +107,22 @@ def test_a_database_that_is_not_there_is_one_line_with_its_reason(
 
 def test_the_database_is_made_on_first_use(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///new.sqlite")
-    assert pressroom("db", "upgrade").stdout == "The tables are those of migration 0002.\n"
+    assert pressroom("db", "upgrade").stdout == "The tables are those of migration 0003.\n"
     assert Path("new.sqlite").exists()
+
+
+def test_what_has_expired_is_swept(pressroom: Callable[..., Result], house: Settings) -> None:
+    database, old = Database(house), now() - timedelta(days=2)
+    with database.write() as db:
+        ada = users.register(db, username="ada", password_hash="hash")
+        for key, moment in ((b"x" * 32, old), (b"y" * 32, now() + timedelta(days=1))):
+            token = {"user_id": ada.id, "name": "", "sha256": key, "created_at": old, "expires_at": moment}
+            db.execute(tokens.tokens.insert(), token)
+        idempotency.claim(db, user_id=ada.id, key="k", fingerprint=bytes(32))
+        db.execute(idempotency.keys.update().values(created_at=old))
+    assert pressroom("db", "sweep").stdout == "1 idempotency keys and 1 tokens have expired and are gone.\n"
+    assert pressroom("db", "sweep").stdout == "0 idempotency keys and 0 tokens have expired and are gone.\n"
+    database.close()
 
 
 def test_what_is_exported_can_be_imported_and_is_equal(

@@ -9,6 +9,7 @@ from flask.views import MethodView
 
 from api.http.arguments import StrictParser, refuse_query
 from api.http.authentication import AuthenticationMixin
+from api.http.idempotency import IdempotencyMixin
 from api.http.preconditions import PreconditionsMixin
 from api.http.statuses import STATUSES
 from api.http.transactions import transactional
@@ -21,7 +22,7 @@ class Resource(MethodView):
     decorators = [transactional]
 
 
-class Blueprint(PreconditionsMixin, AuthenticationMixin, flask_smorest.Blueprint):
+class Blueprint(IdempotencyMixin, PreconditionsMixin, AuthenticationMixin, flask_smorest.Blueprint):
     """flask-smorest's blueprint, with this API's grammar.
 
     Decorators stand in the order of judgement: who asks, which version, what body, what answer.

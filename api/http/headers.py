@@ -1,5 +1,6 @@
-"""The header fields of answers, as the document describes them."""
+"""The header fields of requests and answers, as the document describes them."""
 
+from api import limits
 from api.http.problems import RETRY_AFTER
 
 HEADERS = {
@@ -44,4 +45,33 @@ HEADERS_OF = {
     401: {"WWW-Authenticate": "WWWAuthenticate"},
     415: {"Accept": "Accept"},
     503: {"Retry-After": "RetryAfter"},
+}
+# The first two have no pattern: with one that has quotes, schemathesis draws nothing valid.
+PARAMETERS = {
+    "IF_NONE_MATCH": {
+        "name": "If-None-Match",
+        "description": "Answer 304 if the current `ETag` is one of these.",
+        "schema": {"type": "string"},
+        "example": '"1-1"',
+    },
+    "IF_MATCH": {
+        "name": "If-Match",
+        "required": True,
+        "description": "The `ETag` of what you have read; `*` overwrites whatever is there.",
+        "schema": {"type": "string"},
+        "example": "*",
+    },
+    "IDEMPOTENCY_KEY": {
+        "name": "Idempotency-Key",
+        "description": (
+            "A name of your own for this request, such as a UUID. Within 24 hours, the same request with the same key "
+            "gets the first answer again and changes nothing; another request with it is 422."
+        ),
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": limits.IDEMPOTENCY_KEY_MAX,
+            "pattern": f"^{limits.IDEMPOTENCY_KEY}$",
+        },
+    },
 }

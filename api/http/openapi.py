@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.http import problems
 from api.http.documentation import Marshmallow, Operations
-from api.http.headers import HEADERS, HEADERS_OF
+from api.http.headers import HEADERS, HEADERS_OF, PARAMETERS
 from api.http.statuses import STATUSES, Status
 from api.schemas.problems import Problem
 
@@ -85,31 +85,9 @@ class Api(flask_smorest.Api):
             components.response(status.component, response, lazy=True)
 
     def _register_etag_headers(self) -> None:
-        """Describe conditional requests as RFC 9110 does."""
-        # Neither has a pattern: with one that has quotes, schemathesis draws nothing valid.
-        self.spec.components.parameter(
-            "IF_NONE_MATCH",
-            "header",
-            {
-                "name": "If-None-Match",
-                "description": "Answer 304 if the current `ETag` is one of these.",
-                "schema": {"type": "string"},
-                "example": '"1-1"',
-            },
-            lazy=True,
-        )
-        self.spec.components.parameter(
-            "IF_MATCH",
-            "header",
-            {
-                "name": "If-Match",
-                "required": True,
-                "description": "The `ETag` of what you have read; `*` overwrites whatever is there.",
-                "schema": {"type": "string"},
-                "example": "*",
-            },
-            lazy=True,
-        )
+        """Name the header fields that operations share."""
+        for name, parameter in PARAMETERS.items():
+            self.spec.components.parameter(name, "header", parameter, lazy=True)
 
     def _register_pagination_header(self) -> None:
         """Nothing: pages are told by cursors, not by `X-Pagination`."""

@@ -15,6 +15,8 @@ from api.schemas.problems import leaves
 from api.store.errors import (
     Conflict,
     HasPosts,
+    InProgress,
+    KeyReused,
     NotFound,
     NotYours,
     SignedOut,
@@ -39,11 +41,14 @@ REFUSALS: dict[type[StoreError], int] = {
     Conflict: 409,
     UsernameTaken: 409,
     HasPosts: 409,
+    InProgress: 409,
+    KeyReused: 422,
     Unavailable: 503,
 }
 RETRY_AFTER = 1
 """Seconds after which a temporary refusal may be over."""
-_HEADERS = {401: {"WWW-Authenticate": 'Bearer realm="Pressroom"'}, 503: {"Retry-After": str(RETRY_AFTER)}}
+_LATER = {"Retry-After": str(RETRY_AFTER)}
+_HEADERS = {SignedOut: {"WWW-Authenticate": 'Bearer realm="Pressroom"'}, InProgress: _LATER, Unavailable: _LATER}
 
 
 def init_app(app: Flask) -> None:
@@ -90,8 +95,7 @@ def _problem(
 def _refused(error: StoreError) -> Response:
     if error.__cause__ and isinstance(error, Unavailable):
         current_app.logger.error("%s", error, exc_info=error)
-    code = REFUSALS[type(error)]
-    return _problem(code, str(error), headers=_HEADERS.get(code, {}).items())
+    return _problem(REFUSALS[type(error)], str(error), headers=_HEADERS.get(type(error), {}).items())
 
 
 def _unreadable(_error: Exception) -> Response:

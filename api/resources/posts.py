@@ -62,14 +62,16 @@ class Posts(Resource):
         return pagination.answer(listings.page(connection, **query, viewer=viewer(), expanded=expanded), represent)
 
     @blueprint.authenticated(bearer)
+    @blueprint.arguments(PostCreate())
+    @blueprint.idempotent
     @blueprint.etag
     @blueprint.doc(operationId="publishPost", responses={201: {"links": LINKS}})
-    @blueprint.arguments(PostCreate())
     @blueprint.response(201, Post, headers={"Location": "Location"}, description="The post is kept.")
     def post(self, content: dict[str, Any]) -> Any:
         """Publish a post.
 
-        At once, at `published_at`, or never yet: with `published_at` null it is a draft that only you can read.
+        At once, at `published_at`, or never yet: with `published_at` null it is a draft that only you can read. Send an
+        `Idempotency-Key`, and you may repeat the request until there is an answer: it is published once.
         """
         created = represent(posts.publish(connection, author_id=user().id, **content))
         return created, {"Location": created["url"]}

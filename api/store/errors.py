@@ -8,7 +8,9 @@ StoreError
 ├── Stale             the row has been changed or removed since it was read
 ├── Conflict          the change contradicts what is kept
 │   ├── UsernameTaken
-│   └── HasPosts
+│   ├── HasPosts
+│   └── InProgress    the same request has been sent before and is not answered yet
+├── KeyReused         another request has been sent with the same key
 └── Unavailable       the database does not answer; the same request may succeed later
 
 The message of each is a sentence for the client, without anything of the driver's.
@@ -49,6 +51,14 @@ class UsernameTaken(Conflict):
 
 class HasPosts(Conflict):
     """The user has written posts that still exist."""
+
+
+class InProgress(Conflict):
+    """The same request has been sent before and is not answered yet."""
+
+
+class KeyReused(StoreError):
+    """Another request has been sent with the same key."""
 
 
 class Unavailable(StoreError):

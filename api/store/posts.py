@@ -51,7 +51,7 @@ posts = sa.Table(
 
 POST = sa.select(posts, users.c.username, users.c.display_name).join_from(posts, users)
 _BY_ID = POST.where(posts.c.id == sa.bindparam("post_id"))
-_EDITABLE = _BY_ID.with_for_update(of=posts)
+_EDITABLE = _BY_ID.with_for_update(of=posts, key_share=True)
 _PUBLISH = sa.insert(posts).returning(posts.c.id)
 _REVISE = sa.update(posts).where(as_read(posts)).values(version=posts.c.version + 1)
 _REMOVE = sa.delete(posts).where(as_read(posts))

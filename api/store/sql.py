@@ -26,6 +26,8 @@ END = datetime.max.replace(tzinfo=UTC)
 UNIQUE = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE"})
 FOREIGN_KEY = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
 """Kinds of constraints: their SQLSTATE, and SQLite's name of the error."""
+LOCK_TIMEOUT = frozenset({"55P03"})
+"""Somebody else holds the row: PostgreSQL's SQLSTATE. On SQLite nobody gets so far."""
 
 Connection: TypeAlias = sa.Connection
 Row: TypeAlias = sa.Row[*tuple[Any, ...]]
@@ -90,10 +92,10 @@ def change(db: Connection, statement: sa.Update | sa.Delete, row: Row, **values:
 
 @contextmanager
 def refusing(violation: frozenset[str], refusal: StoreError) -> Iterator[None]:
-    """Raise `refusal` if the statement inside breaks a constraint of that kind."""
+    """Raise `refusal` if the statement inside fails in that way."""
     try:
         yield
-    except sa.exc.IntegrityError as error:
+    except sa.exc.DBAPIError as error:
         broken = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
         if broken not in violation:
             raise

@@ -49,7 +49,8 @@ _UNCHANGED = (
     .with_for_update(read=True)
 )
 _GRANT = sa.insert(tokens).returning(tokens.c.id)
-_SWEEP = sa.delete(tokens).where(tokens.c.user_id == sa.bindparam("user_id"), ~_LIVE)
+_SWEEP = sa.delete(tokens).where(~_LIVE)
+_SWEEP_OWN = _SWEEP.where(tokens.c.user_id == sa.bindparam("user_id"))
 _REVOKE = sa.delete(tokens).where(tokens.c.id == sa.bindparam("token_id"))
 _REVOKE_ALL = sa.delete(tokens).where(
     tokens.c.user_id == sa.bindparam("user_id"), tokens.c.id.is_distinct_from(sa.bindparam("keep", type_=Id))
@@ -101,9 +102,14 @@ def grant(db: Connection, *, proven: Row, name: str, sha256: bytes, expires_at: 
     moment, user_id = now(), proven.id
     if not db.execute(_UNCHANGED, {"user_id": user_id, "known_hash": proven.password_hash}).all():
         raise SignedOut("The user or their password has been changed meanwhile. Sign in again.")
-    db.execute(_SWEEP, {"user_id": user_id, "moment_asked": moment})
+    db.execute(_SWEEP_OWN, {"user_id": user_id, "moment_asked": moment})
     values = {"user_id": user_id, "name": name, "sha256": sha256, "created_at": moment, "expires_at": expires_at}
     return get(db, db.execute(_GRANT, values).scalar_one(), user_id=user_id)
+
+
+def sweep(db: Connection) -> int:
+    """Forget the tokens that have expired, and tell how many."""
+    return db.execute(_SWEEP, {"moment_asked": now()}).rowcount
 
 
 def revoke(db: Connection, token_id: int, *, user_id: int) -> None:

@@ -43,7 +43,8 @@ users = sa.Table(
 _USER = sa.select(*(each for each in users.c if each is not users.c.password_hash))
 _BY_ID = _USER.where(users.c.id == sa.bindparam("user_id"))
 _BY_NAME = _USER.where(users.c.username == sa.bindparam("username"))
-_EDITABLE = _BY_NAME.with_for_update()
+# "No key": who is being revised may publish meanwhile.
+_EDITABLE = _BY_NAME.with_for_update(key_share=True)
 _ALL = NewestFirst(_USER, users.c.created_at, users.c.id)
 _REGISTER = sa.insert(users)
 _REVISE = sa.update(users).where(as_read(users)).values(version=users.c.version + 1)

