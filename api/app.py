@@ -8,7 +8,7 @@ from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import limits
-from api.http import converters, problems, transactions
+from api.http import converters, problems, rate_limits, transactions
 from api.http.openapi import Api
 from api.resources import docs, health, me, posts, root, tokens, users
 from api.settings import Settings
@@ -36,12 +36,21 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
         CORS(
             app,
             origins=list(settings.cors_origins),
-            expose_headers=["ETag", "Link", "Location", "Retry-After", "WWW-Authenticate"],
+            expose_headers=[
+                "ETag",
+                "Link",
+                "Location",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+                "WWW-Authenticate",
+            ],
         )
 
     api = Api(app)
     problems.init_app(app)
     transactions.init_app(app, database)
+    rate_limits.init_app(app, settings)
     converters.init_app(app, api)
     for blueprint in (root.blueprint, users.blueprint, me.blueprint, posts.blueprint, tokens.blueprint):
         api.register_blueprint(blueprint)

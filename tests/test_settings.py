@@ -17,6 +17,8 @@ def test_every_setting_has_its_variable() -> None:
         "PRESSROOM_SQLITE_SYNCHRONOUS": "NORMAL",
         "PRESSROOM_TOKEN_DAYS": "7",
         "PRESSROOM_REGISTRATION": "closed",
+        "PRESSROOM_RATE_LIMITS": "off",
+        "PRESSROOM_REDIS_URL": "rediss://:secret@host:6379/1",
         "PRESSROOM_TRUSTED_PROXIES": "2",
         "PRESSROOM_CORS_ORIGINS": "https://a.example, https://b.example,",
         "PRESSROOM_BIND": "unix:/run/pressroom.sock",

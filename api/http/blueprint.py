@@ -11,6 +11,7 @@ from api.http.arguments import StrictParser, refuse_query
 from api.http.authentication import AuthenticationMixin
 from api.http.idempotency import IdempotencyMixin
 from api.http.preconditions import PreconditionsMixin
+from api.http.rate_limits import RateLimitsMixin
 from api.http.statuses import STATUSES
 from api.http.transactions import transactional
 
@@ -22,10 +23,10 @@ class Resource(MethodView):
     decorators = [transactional]
 
 
-class Blueprint(IdempotencyMixin, PreconditionsMixin, AuthenticationMixin, flask_smorest.Blueprint):
+class Blueprint(IdempotencyMixin, PreconditionsMixin, RateLimitsMixin, AuthenticationMixin, flask_smorest.Blueprint):
     """flask-smorest's blueprint, with this API's grammar.
 
-    Decorators stand in the order of judgement: who asks, which version, what body, what answer.
+    Decorators stand in the order of judgement: who asks, how often, what body, what answer.
     """
 
     ARGUMENTS_PARSER = StrictParser()

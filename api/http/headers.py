@@ -7,7 +7,7 @@ HEADERS = {
     "ETAG": {
         "description": "What the representation is known by, for `If-None-Match` and `If-Match`.",
         "required": True,
-        "schema": {"type": "string", "maxLength": 128, "pattern": '^"[!#-~]{1,126}"$'},
+        "schema": {"type": "string", "maxLength": 128, "pattern": '^"[!#-~]+"$'},
         "example": '"1-1"',
     },
     "Location": {
@@ -33,6 +33,16 @@ HEADERS = {
         "schema": {"type": "string", "maxLength": 256},
         "example": "application/json",
     },
+    "RateLimit": {
+        "description": "Of each limit that counts here: requests left (r), and seconds until its window ends (t).",
+        "schema": {"type": "string", "maxLength": 256},
+        "example": '"writes";r=299;t=60',
+    },
+    "RateLimitPolicy": {
+        "description": "Each limit that counts here: how many requests (q) in how many seconds (w).",
+        "schema": {"type": "string", "maxLength": 256},
+        "example": '"writes";q=300;w=60',
+    },
     "RetryAfter": {
         "description": "Seconds to wait before the next try.",
         "required": True,
@@ -44,6 +54,7 @@ HEADERS_OF = {
     304: {"ETag": "ETAG"},
     401: {"WWW-Authenticate": "WWWAuthenticate"},
     415: {"Accept": "Accept"},
+    429: {"Retry-After": "RetryAfter", "RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"},
     503: {"Retry-After": "RetryAfter"},
 }
 # The first two have no pattern: with one that has quotes, schemathesis draws nothing valid.

@@ -38,7 +38,7 @@ class IdempotencyMixin:
             key = request.headers.get("Idempotency-Key")
             if key is None:
                 return func(*args, **kwargs)
-            if not re.fullmatch(limits.IDEMPOTENCY_KEY, key):
+            if len(key) > limits.IDEMPOTENCY_KEY_MAX or not re.fullmatch(limits.IDEMPOTENCY_KEY, key):
                 abort(400, message="The Idempotency-Key is malformed. Write 1 to 255 visible ASCII characters.")
             this = {"user_id": user().id, "key": key}
             kept = idempotency.claim(connection, **this, fingerprint=_fingerprint())

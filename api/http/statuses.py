@@ -81,6 +81,12 @@ STATUSES = {
         "`If-Match` is missing.",
         "Read it first, and send its `ETag` as `If-Match`; `*` overwrites whatever is there.",
     ),
+    429: Status(
+        "TooManyRequests",
+        "Too Many Requests",
+        "Too often; try again after `Retry-After` seconds.",
+        "You have asked too often. Try again when `Retry-After` says.",
+    ),
     500: Status(
         "InternalServerError",
         "Internal Server Error",

@@ -7,6 +7,7 @@ from flask import url_for
 from api.http import pagination
 from api.http.authentication import bearer, user, viewer
 from api.http.blueprint import Blueprint, Resource
+from api.http.rate_limits import WRITES
 from api.http.transactions import connection
 from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostQuery
 from api.store import listings, posts
@@ -62,6 +63,7 @@ class Posts(Resource):
         return pagination.answer(listings.page(connection, **query, viewer=viewer(), expanded=expanded), represent)
 
     @blueprint.authenticated(bearer)
+    @blueprint.limited(WRITES)
     @blueprint.arguments(PostCreate())
     @blueprint.idempotent
     @blueprint.etag
@@ -91,6 +93,7 @@ class PostById(Resource):
         return represent(posts.get(connection, post_id, viewer=viewer()))
 
     @blueprint.authenticated(bearer)
+    @blueprint.limited(WRITES)
     @blueprint.etag
     @blueprint.doc(operationId="revisePost", responses={403: ""})
     @blueprint.arguments(PostPatch())
@@ -103,6 +106,7 @@ class PostById(Resource):
         return represent(posts.revise(connection, _as_read(post_id), **changes))
 
     @blueprint.authenticated(bearer)
+    @blueprint.limited(WRITES)
     @blueprint.etag
     @blueprint.doc(operationId="removePost", responses={403: ""})
     @blueprint.response(204, description="The post is gone.")

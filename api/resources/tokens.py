@@ -8,6 +8,7 @@ from flask import current_app, url_for
 from api.http import pagination
 from api.http.authentication import basic, bearer, new_token, sha256, user
 from api.http.blueprint import Blueprint, Resource
+from api.http.rate_limits import SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME, WRITES
 from api.http.transactions import connection
 from api.schemas.pages import PageQuery
 from api.schemas.tokens import NewToken, Token, TokenCreate, TokenPage
@@ -42,6 +43,7 @@ class Tokens(Resource):
         """
         return pagination.answer(tokens.page(connection, user_id=user().id, **query), represent)
 
+    @blueprint.limited(SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME)
     @blueprint.authenticated(basic)
     @blueprint.doc(operationId="createToken", responses={201: {"links": LINKS}})
     @blueprint.arguments(TokenCreate(), required=False)
@@ -78,6 +80,7 @@ class TokenById(Resource):
         return represent(tokens.get(connection, token_id, user_id=user().id))
 
     @blueprint.authenticated(bearer)
+    @blueprint.limited(WRITES)
     @blueprint.doc(operationId="revokeToken")
     @blueprint.response(204, description="The token is dead.")
     def delete(self, token_id: int) -> None:

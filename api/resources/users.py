@@ -10,6 +10,7 @@ from api.http import pagination
 from api.http.authentication import bearer, user, viewer
 from api.http.blueprint import Blueprint, Resource
 from api.http.passwords import hash_password
+from api.http.rate_limits import REGISTRATION, WRITES
 from api.http.transactions import connection
 from api.schemas.pages import PageQuery
 from api.schemas.users import User, UserCreate, UserPage, UserPatch
@@ -79,6 +80,7 @@ class Users(Resource):
         return pagination.answer(users.page(connection, **query), represent)
 
     @blueprint.authenticated(bearer, optional=True)
+    @blueprint.limited(REGISTRATION, WRITES)
     @_by_registrars
     @blueprint.etag
     @blueprint.doc(operationId="registerUser", responses={403: "", 409: "", 201: {"links": LINKS}})
@@ -108,6 +110,7 @@ class UserByName(Resource):
         return represent(users.get(connection, username))
 
     @blueprint.authenticated(bearer)
+    @blueprint.limited(WRITES)
     @blueprint.etag
     @blueprint.doc(operationId="reviseUser", responses={403: ""})
     @blueprint.arguments(UserPatch())
@@ -120,6 +123,7 @@ class UserByName(Resource):
         return represent(users.revise(connection, _as_read(username), **changes))
 
     @blueprint.authenticated(bearer)
+    @blueprint.limited(WRITES)
     @blueprint.etag
     @blueprint.doc(operationId="removeUser", responses={403: "", 409: ""})
     @blueprint.response(204, description="The user and their tokens are gone.")

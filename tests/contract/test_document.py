@@ -119,6 +119,8 @@ def test_statuses_are_those_of_its_kind(document: Any) -> None:
         statuses = set(operation["responses"])
         assert "500" in statuses
         assert ("401" in statuses) == bool(operation["security"])
+        # Whatever changes something is limited, and no read pays for it.
+        assert ("429" in statuses) == (method != "get")
         assert ("404" in statuses) == ("{" in path)
         assert ("304" in statuses) == (method == "get" and not path.startswith("/health"))
         for status in ("400", "413", "415"):

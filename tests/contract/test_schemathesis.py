@@ -26,7 +26,7 @@ accepted: Counter[str] = Counter()
 
 
 def kept_in(path: Path | str) -> Settings:
-    return Settings(database_url=f"sqlite:///{path}", sqlite_synchronous="NORMAL", threads=1)
+    return Settings(database_url=f"sqlite:///{path}", sqlite_synchronous="NORMAL", threads=1, rate_limits="off")
 
 
 app = create_app(kept_in(HOUSE / "seed"))

@@ -34,6 +34,8 @@ def test_it_may_read_the_header_fields_that_the_contract_needs(open_to: Client) 
         "ETag",
         "Link",
         "Location",
+        "RateLimit",
+        "RateLimit-Policy",
         "Retry-After",
         "WWW-Authenticate",
     }

@@ -6,15 +6,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from tests.conftest import HOUSE
+from tests.conftest import HOUSE, PASSWORD, basic
 
 
 class Server:
@@ -73,6 +74,19 @@ class Server:
     def stop(self) -> int:
         self.process.terminate()
         return self.process.wait(10)
+
+    def post(self, path: str, content: object, headers: Mapping[str, str] = MappingProxyType({})) -> Any:
+        """The JSON of the answer to what is created."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request("POST", path, json.dumps(content), {"Content-Type": "application/json", **headers})
+            return json.loads(connection.getresponse().read())
+
+
+def sign_up(server: Server, username: str = "ada") -> dict[str, str]:
+    """The header field that signs a new user in."""
+    server.post("/users", {"username": username, "password": PASSWORD})
+    token = server.post("/tokens", {}, basic(username))["token"]
+    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.fixture

@@ -17,9 +17,13 @@ from tests.journeys.conftest import Server
 
 CORPUS = HOUSE.parent / "shared" / "data" / "rust-blog.ndjson"
 
-pytestmark = pytest.mark.skipif(
-    not CORPUS.exists(), reason="the corpus does not ship: put 750 posts as NDJSON at ../shared/data/rust-blog.ndjson"
-)
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(
+        not CORPUS.exists(),
+        reason="the corpus does not ship: put 750 posts as NDJSON at ../shared/data/rust-blog.ndjson",
+    ),
+]
 
 
 def pressroom(database_url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -202,8 +202,8 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5_000)]
 )
-def test_sqlite_keeps_what_it_acknowledged(house: Settings, pragma: str, value: Any) -> None:
-    database = Database(house)
+def test_sqlite_keeps_what_it_acknowledged(tmp_path: Path, pragma: str, value: Any) -> None:
+    database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'pressroom.sqlite'}"))
     with database.read() as db:
         assert db.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
     database.close()

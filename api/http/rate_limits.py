@@ -1,0 +1,134 @@
+"""How often: what could be abused is counted, and refused when it is too much (RFC 6585, section 4).
+
+The fields `RateLimit` and `RateLimit-Policy` are those of the IETF's draft-ietf-httpapi-ratelimit-headers.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from functools import wraps
+from ipaddress import ip_address, ip_network
+from math import ceil
+from typing import Any, NamedTuple, cast
+
+from flask import Flask, Response, after_this_request, current_app, request
+from flask_smorest import abort
+from limits import RateLimitItem, WindowStats, parse
+
+from api import limits
+from api.http.authentication import viewer
+from api.http.counters import Counters
+from api.http.statuses import STATUSES
+from api.settings import Settings
+
+
+class Policy(NamedTuple):
+    """A limit: its name, how many requests in what time, and whose are counted together (None's are not)."""
+
+    name: str
+    limit: RateLimitItem
+    whose: Callable[[], str | None]
+
+
+def _address() -> str | None:
+    """The address that asks. One customer has a whole /64 of IPv6, and so has one attacker."""
+    try:
+        address = ip_address(request.remote_addr or "")
+    except ValueError:
+        return "unknown"  # behind a socket of Unix, unless a proxy is trusted to tell
+    return str(ip_network((address, 64), strict=False) if address.version == 6 else address)
+
+
+def _strangers_address() -> str | None:
+    return None if viewer() else _address()
+
+
+def _username() -> str | None:
+    """Whose password is tried."""
+    if (known := viewer()) is not None:
+        return str(known.username)
+    tried = request.authorization.get("username") if request.authorization else None
+    return tried if tried and re.fullmatch(limits.USERNAME, tried) else None
+
+
+def _user() -> str | None:
+    known = viewer()
+    return str(known.id) if known else None
+
+
+SIGN_IN_BY_ADDRESS = Policy("sign-in-address", parse("60 per 15 minutes"), _address)
+SIGN_IN_BY_USERNAME = Policy("sign-in-username", parse("20 per 15 minutes"), _username)
+REGISTRATION = Policy("registration", parse("20 per hour"), _strangers_address)
+WRITES = Policy("writes", parse("300 per minute"), _user)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Count the requests to `app`, if `settings` say so."""
+    app.extensions["rate_limits"] = Counters(settings.redis_url) if settings.rate_limits == "on" else None
+
+
+class RateLimitsMixin:
+    """Adds to a blueprint operations that are done only so often. Others are not even looked at."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks: list[Callable[..., Any]]
+        self._prepare_doc_cbks.append(self._prepare_rate_limits_doc)
+
+    @staticmethod
+    def limited(*policies: Policy) -> Callable[..., Any]:
+        """Refuse with 429 what exceeds one of `policies`, whatever would have become of it.
+
+        It stands below the judgement of who asks if it counts by user, and above it if proving that is what it limits.
+        """
+
+        def decorator(func: Callable[..., Response]) -> Callable[..., Response]:
+            @wraps(func)
+            def wrapper(*args: object, **kwargs: object) -> Response:
+                counters = cast("Counters | None", current_app.extensions["rate_limits"])
+                if counters:
+                    _count(counters, policies)
+                return func(*args, **kwargs)
+
+            wrapper._apidoc = {**deepcopy(getattr(func, "_apidoc", {})), "limited": True}  # type: ignore[attr-defined] # smorest's own way
+            return wrapper
+
+        return decorator
+
+    @staticmethod
+    def _prepare_rate_limits_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if doc_info.get("limited"):
+            for status in doc_info["success_status_codes"]:
+                told = {"RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"}
+                doc["responses"][status].setdefault("headers", {}).update(told)
+            doc["responses"][429] = STATUSES[429].component
+        return doc
+
+
+def _count(counters: Counters, policies: tuple[Policy, ...]) -> None:
+    counted: list[tuple[Policy, WindowStats]] = []
+    allowed = True
+    for policy in policies:
+        if (whose := policy.whose()) is not None:
+            allowed, window = counters.hit(policy.limit, policy.name, whose)
+            counted.append((policy, window))
+        if not allowed:
+            break
+
+    @after_this_request
+    def _tell(response: Response) -> Response:
+        told = [(f'"{policy.name}"', policy.limit, window) for policy, window in counted]
+        quotas = (f"{name};q={limit.amount};w={limit.get_expiry()}" for name, limit, _ in told)
+        windows = (f"{name};r={window.remaining};t={_seconds(window)}" for name, _, window in told)
+        response.headers["RateLimit-Policy"] = ", ".join(quotas)
+        response.headers["RateLimit"] = ", ".join(windows)
+        return response
+
+    if not allowed:
+        abort(429, headers={"Retry-After": str(_seconds(counted[-1][1]))})
+
+
+def _seconds(window: WindowStats) -> int:
+    """Until the window ends and everything is allowed again."""
+    return max(1, ceil(window.reset_time - time.time()))
