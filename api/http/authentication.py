@@ -4,7 +4,6 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from copy import deepcopy
 from functools import wraps
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
 from flask_smorest import abort
 
 from api.http import passwords
+from api.http.documentation import documented
 from api.http.transactions import database
 from api.store import tokens
 from api.store.database import Database
@@ -95,11 +95,6 @@ def _no_password(_status: int) -> None:
 class AuthenticationMixin:
     """Adds to a blueprint the judgement of who asks."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._prepare_doc_cbks: list[Callable[..., Any]]
-        self._prepare_doc_cbks.append(self._prepare_authentication_doc)
-
     @staticmethod
     def authenticated(auth: HTTPAuth, *, optional: bool = False) -> Callable[..., Any]:
         """Let nobody pass but users who prove it by `auth`; if `optional`, those too who do not even try.
@@ -117,9 +112,7 @@ class AuthenticationMixin:
                 response.vary.add("Authorization")
                 return response
 
-            wrapper._apidoc = deepcopy(getattr(func, "_apidoc", {}))  # type: ignore[attr-defined] # smorest's own way
-            wrapper._apidoc["security"] = [*([{}] if optional else []), {auth.scheme.lower(): []}]  # type: ignore[attr-defined]
-            return wrapper
+            return documented(wrapper, security=[*([{}] if optional else []), {auth.scheme.lower(): []}])
 
         return decorator
 

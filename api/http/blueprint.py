@@ -34,7 +34,12 @@ class Blueprint(IdempotencyMixin, PreconditionsMixin, RateLimitsMixin, Authentic
     def __init__(self, name: str, description: str, *, url_prefix: str | None = None, database: bool = True) -> None:
         super().__init__(name, name, url_prefix=url_prefix, description=description)
         self._database = database
-        self._prepare_doc_cbks.append(self._prepare_database_doc)
+        self._prepare_doc_cbks += (
+            self._prepare_authentication_doc,
+            self._prepare_rate_limits_doc,
+            self._prepare_idempotency_doc,
+            self._prepare_database_doc,
+        )
 
     def response(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """flask-smorest's, of an operation that refuses parameters which it does not know."""

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Callable
-from copy import deepcopy
 from functools import wraps
 from typing import Any
 
@@ -12,6 +11,7 @@ from flask_smorest import abort
 
 from api import limits
 from api.http.authentication import user
+from api.http.documentation import documented
 from api.http.statuses import STATUSES
 from api.http.transactions import connection
 from api.store import idempotency
@@ -19,11 +19,6 @@ from api.store import idempotency
 
 class IdempotencyMixin:
     """Adds to a blueprint operations that a client may repeat until there is an answer."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._prepare_doc_cbks: list[Callable[..., Any]]
-        self._prepare_doc_cbks.append(self._prepare_idempotency_doc)
 
     @staticmethod
     def idempotent(func: Callable[..., Response]) -> Callable[..., Response]:
@@ -49,8 +44,7 @@ class IdempotencyMixin:
             idempotency.keep(connection, **this, status=response.status_code, headers=headers, body=body)
             return response
 
-        wrapper._apidoc = {**deepcopy(getattr(func, "_apidoc", {})), "idempotent": True}  # type: ignore[attr-defined] # smorest's own way
-        return wrapper
+        return documented(wrapper, idempotent=True)
 
     @staticmethod
     def _prepare_idempotency_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Conditional requests (RFC 9110, section 13)."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from functools import wraps
 from typing import Any
 
@@ -9,6 +8,7 @@ from flask import Response, jsonify, request
 from flask_smorest import abort
 from marshmallow import Schema
 
+from api.http.documentation import documented
 from api.http.transactions import SAFE
 
 
@@ -36,8 +36,7 @@ class PreconditionsMixin:
                     response.status_code = 304
             return response
 
-        wrapper._apidoc = {**deepcopy(getattr(func, "_apidoc", {})), "etag": True}  # type: ignore[attr-defined] # smorest's own way
-        return wrapper
+        return documented(wrapper, etag=True)
 
     @staticmethod
     def check_etag(current: dict[str, Any], schema: Schema) -> None:

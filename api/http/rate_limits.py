@@ -6,7 +6,6 @@ The fields `RateLimit` and `RateLimit-Policy` are those of the IETF's draft-ietf
 import re
 import time
 from collections.abc import Callable
-from copy import deepcopy
 from functools import wraps
 from ipaddress import ip_address, ip_network
 from math import ceil
@@ -19,6 +18,7 @@ from limits import RateLimitItem, WindowStats, parse
 from api import limits
 from api.http.authentication import viewer
 from api.http.counters import Counters
+from api.http.documentation import documented
 from api.http.statuses import STATUSES
 from api.settings import Settings
 
@@ -71,11 +71,6 @@ def init_app(app: Flask, settings: Settings) -> None:
 class RateLimitsMixin:
     """Adds to a blueprint operations that are done only so often. Others are not even looked at."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._prepare_doc_cbks: list[Callable[..., Any]]
-        self._prepare_doc_cbks.append(self._prepare_rate_limits_doc)
-
     @staticmethod
     def limited(*policies: Policy) -> Callable[..., Any]:
         """Refuse with 429 what exceeds one of `policies`, whatever would have become of it.
@@ -91,8 +86,7 @@ class RateLimitsMixin:
                     _count(counters, policies)
                 return func(*args, **kwargs)
 
-            wrapper._apidoc = {**deepcopy(getattr(func, "_apidoc", {})), "limited": True}  # type: ignore[attr-defined] # smorest's own way
-            return wrapper
+            return documented(wrapper, limited=True)
 
         return decorator
 
