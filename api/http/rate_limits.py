@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from functools import wraps
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from math import ceil
 from typing import Any, NamedTuple, cast
 
@@ -31,13 +31,16 @@ class Policy(NamedTuple):
     whose: Callable[[], str | None]
 
 
-def _address() -> str | None:
+def _address() -> str:
     """The address that asks. One customer has a whole /64 of IPv6, and so has one attacker."""
     try:
         address = ip_address(request.remote_addr or "")
     except ValueError:
         return "unknown"  # behind a socket of Unix, unless a proxy is trusted to tell
-    return str(ip_network((address, 64), strict=False) if address.version == 6 else address)
+    if isinstance(address, IPv4Address):
+        return str(address)
+    # On a socket of both families, clients of IPv4 have such addresses.
+    return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
 
 
 def _strangers_address() -> str | None:
