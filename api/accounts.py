@@ -49,7 +49,7 @@ def set_password(username: str, password: str) -> None:
 @users.command()
 @click.argument("username")
 def promote(username: str) -> None:
-    """Make a user an admin, who may change and remove anything and register users."""
+    """Make a user an admin, who may change and remove all posts and users, and register users."""
     _assign(username, "admin")
 
 

@@ -17,7 +17,8 @@ TAGS = 10
 
 TOKEN_NAME = 100
 
-IDEMPOTENCY_KEY = r"[!-~]+"
+IDEMPOTENCY_KEY = r"[!-+\--~]+"
+"""Visible ASCII without the comma, which would join two header fields into one."""
 IDEMPOTENCY_KEY_MAX = 255
 
 PAGE = 20

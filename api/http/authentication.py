@@ -51,7 +51,7 @@ def _note_use(kept: Database, token_id: int) -> None:
     """Write down that the token is used: when the answer has left, and only if nobody else is writing."""
 
     def note() -> None:
-        with suppress(Unavailable), kept.write(patience=0) as db:
+        with suppress(Unavailable), kept.write(wait=False) as db:
             tokens.use(db, token_id)
 
     @after_this_request
@@ -79,7 +79,8 @@ def _no_token(_status: int) -> None:
 
 
 @basic.error_handler
-def _no_password(_status: int) -> None:
+def refuse_password(_status: int = 401) -> Any:
+    """401, with the challenge of HTTP Basic."""
     tried = "Authorization" in request.headers
     abort(
         401,

@@ -65,5 +65,7 @@ def _redis(url: str) -> FixedWindowRateLimiter:
             url, wrap_exceptions=True, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
         )
     except ConfigurationError as error:
-        raise BadSetting("PRESSROOM_REDIS_URL needs a client: pip install redis.") from error
+        raise BadSetting("PRESSROOM_REDIS_URL needs a client: pip install -e '.[redis]'.") from error
+    except ValueError as error:
+        raise BadSetting("PRESSROOM_REDIS_URL cannot be read. Write redis://HOST:PORT/NUMBER.") from error
     return FixedWindowRateLimiter(storage)

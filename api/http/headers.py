@@ -8,7 +8,7 @@ HEADERS = {
         "description": "What the representation is known by, for `If-None-Match` and `If-Match`.",
         "required": True,
         "schema": {"type": "string", "maxLength": 128, "pattern": '^"[!#-~]+"$'},
-        "example": '"1-1"',
+        "example": '"0a4d55a8d778e5022fab701977c5d840bbc486d0"',
     },
     "Location": {
         "description": "The URL of what was created.",
@@ -43,6 +43,11 @@ HEADERS = {
         "schema": {"type": "string", "maxLength": 256},
         "example": '"writes";q=300;w=60',
     },
+    "RetryAfterProgress": {
+        "description": "Seconds to wait, if it is a request in progress that stands against this one.",
+        "schema": {"type": "integer", "format": "int32", "minimum": 1, "maximum": 86400},
+        "example": RETRY_AFTER,
+    },
     "RetryAfter": {
         "description": "Seconds to wait before the next try.",
         "required": True,
@@ -53,6 +58,7 @@ HEADERS = {
 HEADERS_OF = {
     304: {"ETag": "ETAG"},
     401: {"WWW-Authenticate": "WWWAuthenticate"},
+    409: {"Retry-After": "RetryAfterProgress"},
     415: {"Accept": "Accept"},
     429: {"Retry-After": "RetryAfter", "RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"},
     503: {"Retry-After": "RetryAfter"},
@@ -63,20 +69,21 @@ PARAMETERS = {
         "name": "If-None-Match",
         "description": "Answer 304 if the current `ETag` is one of these.",
         "schema": {"type": "string"},
-        "example": '"1-1"',
+        "example": '"0a4d55a8d778e5022fab701977c5d840bbc486d0"',
     },
     "IF_MATCH": {
         "name": "If-Match",
         "required": True,
-        "description": "The `ETag` of what you have read; `*` overwrites whatever is there.",
+        "description": "The `ETag` of what you have read, in its quotes; `*` overwrites whatever is there.",
         "schema": {"type": "string"},
         "example": "*",
     },
     "IDEMPOTENCY_KEY": {
         "name": "Idempotency-Key",
         "description": (
-            "A name of your own for this request, such as a UUID. Within 24 hours, the same request with the same key "
-            "gets the first answer again and changes nothing; another request with it is 422."
+            "A name of your own for this request, such as a UUID: visible ASCII characters without a comma. Within 24 "
+            "hours, the same bytes with the same key get the first answer again and change nothing; another request "
+            "with it is 422, and one that is sent while the first is in progress may be 409. Malformed, it is 400."
         ),
         "schema": {
             "type": "string",

@@ -34,7 +34,10 @@ class IdempotencyMixin:
             if key is None:
                 return func(*args, **kwargs)
             if len(key) > limits.IDEMPOTENCY_KEY_MAX or not re.fullmatch(limits.IDEMPOTENCY_KEY, key):
-                abort(400, message="The Idempotency-Key is malformed. Write 1 to 255 visible ASCII characters.")
+                abort(
+                    400,
+                    message="The Idempotency-Key is malformed. Write 1 to 255 visible ASCII characters, no comma.",
+                )
             this = {"user_id": user().id, "key": key}
             kept = idempotency.claim(connection, **this, fingerprint=_fingerprint())
             if kept is not None:

@@ -22,8 +22,8 @@ A publishing back end: users and posts over JSON.
 Reads are public. To write, register with `POST /users`, get a token with `POST /tokens` (HTTP Basic), and send it as
 `Authorization: Bearer …`.
 
-Any request may be retried: a change names the `ETag` of what it changes in `If-Match`, so a repeated one is refused, and
-a post that is sent again with the same `Idempotency-Key` is published once. Signing in, registering and writing are
+Any request may be retried: a change names the `ETag` of what it changes in `If-Match`, so it is not done twice, and a
+post that is sent again with the same `Idempotency-Key` is published once. Signing in, registering and writing are
 limited; 429 says when to try again.
 
 Times are in UTC, URLs are paths relative to the host that was asked, lists are paged by cursor with the newest first,

@@ -35,11 +35,12 @@ def prove(username: str, password: str) -> Row:
     except VerifyMismatchError:
         proven = None
     if proven is None:
-        raise WrongPassword("The username or password is wrong.")
+        raise WrongPassword("The password is wrong.")
     if _hasher.check_needs_rehash(proven.password_hash):
         password_hash = hash_password(password)
-        with database().write() as db:
+        with suppress(WrongPassword), database().write() as db:
             return credentials.rehash(db, proven, password_hash)
+        return prove(username, password)  # somebody else was faster
     return proven
 
 

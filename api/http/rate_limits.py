@@ -16,7 +16,7 @@ from flask_smorest import abort
 from limits import RateLimitItem, WindowStats, parse
 
 from api import limits
-from api.http.authentication import viewer
+from api.http.authentication import basic, viewer
 from api.http.counters import Counters
 from api.http.documentation import documented
 from api.http.statuses import STATUSES
@@ -43,16 +43,15 @@ def _address() -> str:
     return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
 
 
-def _strangers_address() -> str | None:
-    return None if viewer() else _address()
+def _registrars_address() -> str | None:
+    known = viewer()
+    return None if known and known.role == "admin" else _address()
 
 
 def _username() -> str | None:
-    """Whose password is tried."""
-    if (known := viewer()) is not None:
-        return str(known.username)
-    tried = request.authorization.get("username") if request.authorization else None
-    return tried if tried and re.fullmatch(limits.USERNAME, tried) else None
+    """Whose password is tried, as it will be read when it is judged."""
+    tried = basic.get_auth()
+    return tried.username if tried and re.fullmatch(limits.USERNAME, tried.username or "") else None
 
 
 def _user() -> str | None:
@@ -62,7 +61,9 @@ def _user() -> str | None:
 
 SIGN_IN_BY_ADDRESS = Policy("sign-in-address", parse("60 per 15 minutes"), _address)
 SIGN_IN_BY_USERNAME = Policy("sign-in-username", parse("20 per 15 minutes"), _username)
-REGISTRATION = Policy("registration", parse("20 per hour"), _strangers_address)
+# Not that of signing in: a stranger who uses that up must not keep the user from changing the password.
+PASSWORD_CHANGE = Policy("password-change", parse("20 per 15 minutes"), _user)
+REGISTRATION = Policy("registration", parse("20 per hour"), _registrars_address)
 WRITES = Policy("writes", parse("300 per minute"), _user)
 
 
@@ -123,7 +124,13 @@ def _count(counters: Counters, policies: tuple[Policy, ...]) -> None:
         return response
 
     if not allowed:
-        abort(429, headers={"Retry-After": str(_seconds(counted[-1][1]))})
+        policy, window = counted[-1]
+        told = f"{policy.limit.amount} requests in {policy.limit.get_expiry()} seconds ({policy.name})"
+        abort(
+            429,
+            message=f"You have made more than {told}. Try again when `Retry-After` says.",
+            headers={"Retry-After": str(_seconds(window))},
+        )
 
 
 def _seconds(window: WindowStats) -> int:

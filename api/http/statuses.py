@@ -30,7 +30,7 @@ STATUSES = {
     403: Status(
         "Forbidden",
         "Forbidden",
-        "You may not do that to what is somebody else's.",
+        "Who you are, or the password that you sent, does not suffice; `detail` tells why.",
         "You may not do that.",
     ),
     404: Status(
@@ -54,8 +54,8 @@ STATUSES = {
     412: Status(
         "PreconditionFailed",
         "Precondition Failed",
-        "`If-Match` names another version than the current one.",
-        "It is not what it was when you read it. Read it again, and send its `ETag` as `If-Match`.",
+        "`If-Match` does not name the current version.",
+        "`If-Match` does not name the current version. Read it again, and send its `ETag` as `If-Match`.",
     ),
     413: Status(
         "ContentTooLarge",
@@ -72,7 +72,7 @@ STATUSES = {
     422: Status(
         "UnprocessableContent",
         "Unprocessable Content",
-        "The input can be read but is not what it must be; `errors` tells where.",
+        "The input can be read but is not what it must be; `errors`, if there are any, tell where.",
         "Mend what `errors` names and send it again.",
     ),
     428: Status(
@@ -96,7 +96,7 @@ STATUSES = {
     503: Status(
         "ServiceUnavailable",
         "Service Unavailable",
-        "The database does not answer; try again after `Retry-After` seconds.",
+        "The database does not answer, or too many are writing; try again after `Retry-After` seconds.",
         "The database does not answer. Try again in a moment.",
     ),
 }

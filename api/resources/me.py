@@ -5,7 +5,7 @@ from typing import Any
 from api.http.authentication import bearer, user
 from api.http.blueprint import Blueprint, Resource
 from api.http.passwords import hash_password, prove
-from api.http.rate_limits import SIGN_IN_BY_USERNAME, WRITES
+from api.http.rate_limits import PASSWORD_CHANGE, WRITES
 from api.http.transactions import connection
 from api.resources.users import represent
 from api.schemas.users import PasswordChange, User
@@ -31,7 +31,7 @@ class Me(Resource):
 @blueprint.route("/password")
 class Password(Resource):
     @blueprint.authenticated(bearer)
-    @blueprint.limited(SIGN_IN_BY_USERNAME, WRITES)
+    @blueprint.limited(PASSWORD_CHANGE, WRITES)
     @blueprint.doc(operationId="changePassword", responses={403: ""})
     @blueprint.arguments(PasswordChange())
     @blueprint.response(204, description="The password is changed, and your other tokens are dead.")

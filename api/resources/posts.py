@@ -57,7 +57,7 @@ class Posts(Resource):
         """List posts.
 
         A page of what is published, the latest first, without bodies unless you `expand` them. With your token and
-        `author` being you, your drafts and scheduled posts come before them.
+        `author` being you, or anybody if you are an admin, drafts and scheduled posts come before them.
         """
         expanded = query.pop("expand", None) == "body"
         return pagination.answer(listings.page(connection, **query, viewer=viewer(), expanded=expanded), represent)

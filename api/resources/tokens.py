@@ -6,13 +6,14 @@ from typing import Any
 from flask import current_app, url_for
 
 from api.http import pagination
-from api.http.authentication import basic, bearer, new_token, sha256, user
+from api.http.authentication import basic, bearer, new_token, refuse_password, sha256, user
 from api.http.blueprint import Blueprint, Resource
 from api.http.rate_limits import SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME, WRITES
 from api.http.transactions import connection
 from api.schemas.pages import PageQuery
 from api.schemas.tokens import NewToken, Token, TokenCreate, TokenPage
 from api.store import tokens
+from api.store.errors import SignedOut
 from api.store.sql import Row, now
 
 blueprint = Blueprint("tokens", "What you sign in with.", url_prefix="/tokens")
@@ -55,13 +56,11 @@ class Tokens(Resource):
         """
         secret = new_token()
         expires_at = now() + timedelta(days=current_app.config["SETTINGS"].token_days)
-        row = tokens.grant(
-            connection,
-            proven=basic.current_user(),
-            sha256=sha256(secret),
-            expires_at=expires_at,
-            **wanted,
-        )
+        proven = basic.current_user()
+        try:
+            row = tokens.grant(connection, proven=proven, sha256=sha256(secret), expires_at=expires_at, **wanted)
+        except SignedOut:
+            return refuse_password()
         created = {**represent(row), "token": secret}
         return created, {"Location": created["url"]}
 

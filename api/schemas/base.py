@@ -11,6 +11,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 class Closed(Schema):
     """A JSON object with these members and no others."""
 
+    error_messages = {"type": "Send a JSON object."}
+
     class Meta:
         """Members keep the order in which they are declared; unknown ones are refused."""
 

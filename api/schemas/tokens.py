@@ -45,7 +45,7 @@ class Token(Closed):
         required=True,
         allow_none=True,
         metadata={
-            "description": "When it was last used, to the minute; null if never.",
+            "description": "When it was last used, noted at most once a minute; null if never.",
             "examples": ["2026-02-01T08:30:00Z"],
         },
     )

@@ -35,10 +35,11 @@ class Database:
             self._reads: sa.Engine = engine
             # A transaction that begins DEFERRED fails as soon as it writes what another has written meanwhile.
             self._writes: sa.Engine = engine.execution_options(sqlite_begin="IMMEDIATE")
+            self._hasty: sa.Engine = self._writes.execution_options(sqlite_wait=False)
             self._snapshots: sa.Engine = engine.execution_options(sqlite_begin="DEFERRED")
         else:
             self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
-            self._writes = engine
+            self._writes = self._hasty = engine
             self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
         # SQLite wakes waiting writers in no order: a queue within the process doubles what they get done.
         self._turn = threading.BoundedSemaphore(1 if self.embedded else settings.threads)
@@ -60,15 +61,15 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, *, patience: float | None = None) -> Iterator[Connection]:
+    def write(self, *, wait: bool = True) -> Iterator[Connection]:
         """A connection in a transaction: committed at the end, rolled back if an exception leaves the block.
 
-        `Unavailable` if the turn to write has not come after `patience` seconds, `PATIENCE` if nothing is said.
+        `Unavailable` if one's turn does not come in time; at once, unless one may `wait`.
         """
-        if not self._turn.acquire(timeout=PATIENCE if patience is None else patience):
+        if not self._turn.acquire(timeout=PATIENCE if wait else 0):
             raise Unavailable("Too many are writing. Try again in a moment.")
         try:
-            with _translated(), self._writes.begin() as connection:
+            with _translated(), (self._writes if wait else self._hasty).begin() as connection:
                 yield connection
         finally:
             self._turn.release()
@@ -116,7 +117,7 @@ def _engine(settings: Settings) -> sa.Engine:
     try:
         return sa.create_engine(url, pool_size=settings.threads, max_overflow=0, pool_timeout=PATIENCE, **waiting)
     except ModuleNotFoundError as error:
-        raise BadSetting(f"PRESSROOM_DATABASE_URL needs a driver: pip install '{error.name}[binary]'.") from error
+        raise BadSetting("PRESSROOM_DATABASE_URL needs a driver: pip install -e '.[postgresql]'.") from error
 
 
 @contextmanager

@@ -24,17 +24,27 @@ keys = sa.Table(
     sa.Column("status", sa.Integer),
     sa.Column("headers", sa.JSON),
     sa.Column("body", sa.LargeBinary),
-    sa.Index(None, "created_at"),
+    sa.Index(None, "user_id", "created_at"),
 )
 
-_THIS = keys.c.user_id == sa.bindparam("claimer"), keys.c.key == sa.bindparam("claimed")
+_OWN = keys.c.user_id == sa.bindparam("claimer")
+_THIS = _OWN, keys.c.key == sa.bindparam("claimed")
 _OLD = keys.c.created_at <= sa.bindparam("long_ago", type_=Timestamp)
-# SQLite says it in the same words. PostgreSQL waits here while another transaction claims the same key.
-_CLAIM = insert(keys).on_conflict_do_nothing().returning(keys.c.key)
+# SQLite says it in the same words. PostgreSQL waits here while another transaction claims the same key, and then holds
+# the row that is there, so that it stays until it has been read.
+_INSERT = insert(keys)
+_CLAIM = _INSERT.on_conflict_do_update(
+    index_elements=[keys.c.user_id, keys.c.key],
+    set_={name: _INSERT.excluded[name] for name in ("fingerprint", "created_at", "status", "headers", "body")},
+    where=_OLD,
+).returning(keys.c.key)
 _KEPT = sa.select(keys).where(*_THIS)
 _KEEP = sa.update(keys).where(*_THIS)
 _SWEEP = sa.delete(keys).where(_OLD)
-_SWEEP_OWN = _SWEEP.where(keys.c.user_id == sa.bindparam("claimer"))
+# What others hold, they sweep: nobody waits for that.
+_SWEEP_OWN = sa.delete(keys).where(
+    _OWN, keys.c.key.in_(sa.select(keys.c.key).where(_OWN, _OLD).with_for_update(skip_locked=True))
+)
 
 
 def claim(db: Connection, *, user_id: int, key: str, fingerprint: bytes) -> Row | None:
@@ -44,16 +54,17 @@ def claim(db: Connection, *, user_id: int, key: str, fingerprint: bytes) -> Row 
     keys of more than a day ago are swept away.
     """
     moment = now()
-    this = {"claimer": user_id, "claimed": key}
-    db.execute(_SWEEP_OWN, {"claimer": user_id, "long_ago": moment - LIFE})
-    values = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "created_at": moment}
+    long_ago = moment - LIFE
+    values = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "created_at": moment, "long_ago": long_ago}
     with (
         refusing(FOREIGN_KEY, SignedOut("The user has been removed. Register anew.")),
         refusing(LOCK_TIMEOUT, InProgress("The first request with this Idempotency-Key is in progress. Try again.")),
     ):
-        if db.execute(_CLAIM, values).one_or_none():
-            return None
-    kept = db.execute(_KEPT, this).one()
+        claimed = db.execute(_CLAIM, values).one_or_none()
+    if claimed:
+        db.execute(_SWEEP_OWN, {"claimer": user_id, "long_ago": long_ago})
+        return None
+    kept = db.execute(_KEPT, {"claimer": user_id, "claimed": key}).one()
     if kept.fingerprint != fingerprint:
         raise KeyReused("This Idempotency-Key was sent with another request. Choose a new one for each.")
     return kept

@@ -55,10 +55,12 @@ _REVOKE = sa.delete(tokens).where(tokens.c.id == sa.bindparam("token_id"))
 _REVOKE_ALL = sa.delete(tokens).where(
     tokens.c.user_id == sa.bindparam("user_id"), tokens.c.id.is_distinct_from(sa.bindparam("keep", type_=Id))
 )
-_USE = sa.update(tokens).where(
+_UNNOTED = sa.select(tokens.c.id).where(
     tokens.c.id == sa.bindparam("token_id"),
     sa.or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at <= sa.bindparam("long_ago", type_=Timestamp)),
 )
+# Who else holds the row is noting the same, or ending the token.
+_USE = sa.update(tokens).where(tokens.c.id.in_(_UNNOTED.with_for_update(skip_locked=True)))
 
 
 def bearer(db: Connection, sha256: bytes) -> Row | None:

@@ -195,6 +195,10 @@ def test_4_unrestricted_resource_consumption(app: Flask) -> None:
 def test_5_broken_function_level_authorization(app: Flask) -> None:
     """Beside the matrix: nobody makes themselves an admin, and no method is there that the document does not name."""
     there = world(app)
+    account = {"username": "eve", "password": PASSWORD, "role": "admin"}
+    assert_problem(there.another.post("/users", account), 422)
+    assert_problem(there.another.patch("/users/bob", {"role": "admin"}), 422)
+    assert_problem(there.another.patch("/users/ada", {"bio": "x"}), 403)
     paths = {
         path: {method.upper() for method in item.keys() - {"parameters"}} for path, item in DOCUMENT["paths"].items()
     }

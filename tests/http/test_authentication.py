@@ -1,5 +1,6 @@
 """Who asks."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -10,6 +11,7 @@ from flask import Flask
 
 from api.http import passwords
 from api.http.passwords import hash_password
+from api.settings import Settings
 from api.store import credentials, tokens, users
 from api.store.database import Database
 from api.store.sql import Row, now
@@ -149,7 +151,18 @@ def test_who_proves_a_password_that_is_changed_meanwhile_gets_no_token(
 
     prove = passwords.prove
     monkeypatch.setattr(passwords, "prove", changed_meanwhile)
-    assert_problem(anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD)), 401)
+    refused = anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD))
+    assert_problem(refused, 401, detail="The username or password is wrong, or not sent as HTTP Basic.")
+    assert refused.headers["WWW-Authenticate"].startswith("Basic ")
+
+
+def test_all_who_sign_in_while_a_hash_is_made_anew_are_let_in(app: Flask, anyone: Client) -> None:
+    weaker = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    with app.extensions["database"].write() as db:
+        users.register(db, username="ada", password_hash=weaker)
+    with ThreadPoolExecutor(5) as threads:
+        signed_in = threads.map(lambda _: anyone.send("POST", "/tokens", headers=basic("ada")).status_code, range(5))
+    assert [*signed_in] == [201] * 5
 
 
 def last_use(client: Client) -> str:
@@ -167,11 +180,16 @@ def test_it_is_known_when_a_token_was_last_used(app: Flask, ada: Client) -> None
     assert last_use(ada) > first
 
 
-def test_nobody_waits_to_have_the_use_of_a_token_written_down(app: Flask, ada: Client) -> None:
-    with app.extensions["database"].write():
+@pytest.mark.parametrize("here", [True, False])
+def test_nobody_waits_to_have_the_use_of_a_token_written_down(
+    app: Flask, house: Settings, ada: Client, here: bool
+) -> None:
+    elsewhere = Database(house)
+    with (app.extensions["database"] if here else elsewhere).write():
         started = monotonic()
         assert last_use(ada) == last_use(ada) == "None"
         assert monotonic() - started < 1
+    elsewhere.close()
     assert last_use(ada) == "None"
     assert last_use(ada) != "None"
 

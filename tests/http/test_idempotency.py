@@ -52,7 +52,7 @@ def test_the_same_key_of_somebody_else_is_another(ada: Client, bob: Client) -> N
     assert (publish(ada).json or {})["id"] != (publish(bob).json or {})["id"]
 
 
-@pytest.mark.parametrize("key", ["", " ", "a b", "é", "x" * 256, "\x7f", "a\tb"])
+@pytest.mark.parametrize("key", ["", " ", "a b", "é", "x" * 256, "\x7f", "a\tb", "one,another"])
 def test_a_malformed_key_is_refused(ada: Client, key: str) -> None:
     assert_problem(publish(ada, key=key), 400)
     assert kept(ada) == 0

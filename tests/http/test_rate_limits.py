@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +42,8 @@ def test_a_password_cannot_be_guessed_in_peace(ada: Client, anyone: Client) -> N
     for number in range(20):
         assert_problem(sign_in(anyone, "ada", address=f"192.0.2.{number}"), 401)
     refused = sign_in(anyone, "ada", PASSWORD, "192.0.2.100")
-    assert_problem(refused, 429, detail="You have asked too often. Try again when `Retry-After` says.")
+    told = "You have made more than 20 requests in 900 seconds (sign-in-username). Try again when `Retry-After` says."
+    assert_problem(refused, 429, detail=told)
     seconds = refused.headers["Retry-After"]
     assert 800 < int(seconds) <= 900
     assert refused.headers["RateLimit"] == f'"sign-in-address";r=59;t=900, "sign-in-username";r=0;t={seconds}'
@@ -49,12 +51,31 @@ def test_a_password_cannot_be_guessed_in_peace(ada: Client, anyone: Client) -> N
     assert_problem(sign_in(anyone, "bob", address="192.0.2.100"), 401)
 
 
+@pytest.mark.parametrize("credentials", [f"*{b64encode(b'ada:wrong').decode()}", b64encode(b"ada:\xfc").decode()])
+def test_nor_by_who_writes_it_in_another_way(ada: Client, anyone: Client, credentials: str) -> None:
+    def guess(number: int) -> TestResponse:
+        environ = {"REMOTE_ADDR": f"192.0.2.{number}"}
+        headers = {"Authorization": f"Basic {credentials}"}
+        return anyone.send("POST", "/tokens", headers=headers, environ_overrides=environ)
+
+    for number in range(20):
+        assert_problem(guess(number), 401)
+    assert_problem(guess(20), 429)
+
+
 def test_nor_by_who_has_found_a_token(ada: Client) -> None:
     change = {"current_password": "wrong", "new_password": "12345678"}
     for _ in range(20):
         assert_problem(ada.send("PUT", "/me/password", json=change), 403)
     assert_problem(ada.send("PUT", "/me/password", json=change), 429)
+
+
+def test_who_is_attacked_can_still_change_the_password(ada: Client, anyone: Client) -> None:
+    for _ in range(20):
+        assert_problem(sign_in(anyone, "ada"), 401)
     assert_problem(sign_in(ada, "ada", PASSWORD), 429)
+    change = {"current_password": PASSWORD, "new_password": "12345678"}
+    assert ada.send("PUT", "/me/password", json=change).status_code == 204
 
 
 def test_an_address_cannot_try_one_name_after_another(anyone: Client) -> None:
@@ -77,10 +98,11 @@ def test_clients_of_ipv4_on_a_socket_of_ipv6_are_not_one(anyone: Client) -> None
         assert_problem(register(anyone, number, f"::ffff:192.0.2.{number}"), 422)
 
 
-def test_registration_is_limited_for_strangers(anyone: Client, admin: Client) -> None:
+def test_registration_is_limited_for_all_but_admins(anyone: Client, ada: Client, admin: Client) -> None:
     for number in range(20):
-        assert_problem(register(anyone, number), 422)
-    assert_problem(register(anyone, 20), 429)
+        assert_problem(register(ada if number % 2 else anyone, number), 422)
+    for client in (anyone, ada):
+        assert_problem(register(client, 20), 429)
     assert_problem(register(admin, 20), 422)
 
 
@@ -179,9 +201,14 @@ def test_nothing_connects_before_it_counts(build: Callable[..., Flask]) -> None:
     assert Client(build(redis_url="redis://127.0.0.1:1")).get("/").status_code == 200
 
 
+def test_a_redis_that_cannot_be_meant_is_refused() -> None:
+    with pytest.raises(BadSetting, match="PRESSROOM_REDIS_URL cannot be read"):
+        Counters("redis://:secret@localhost:abc")
+
+
 def test_a_client_of_redis_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(BadSetting, match="needs a client: pip install redis"):
+    with pytest.raises(BadSetting, match=r"needs a client: pip install -e '.\[redis\]'"):
         Counters("redis://127.0.0.1")
 
 

