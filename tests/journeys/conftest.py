@@ -31,6 +31,7 @@ class Server:
             "PRESSROOM_BIND": f"127.0.0.1:{self.port}",
             "PRESSROOM_DATABASE_URL": self.database_url,
             "FLASK_RUN_PORT": str(self.port),
+            "WEB_CONCURRENCY": "1",
             **settings,
         }
         with self.log.open("wb") as log:
