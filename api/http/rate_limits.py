@@ -30,6 +30,11 @@ class Policy(NamedTuple):
     limit: RateLimitItem
     whose: Callable[[], str | None]
 
+    @property
+    def quota(self) -> str:
+        """The limit, in words."""
+        return f"{self.limit.amount} requests in {self.limit.get_expiry()} seconds ({self.name})"
+
 
 def _address() -> str:
     """The address that asks. One customer has a whole /64 of IPv6, and so has one attacker."""
@@ -62,7 +67,8 @@ def _user() -> str | None:
 SIGN_IN_BY_ADDRESS = Policy("sign-in-address", parse("60 per 15 minutes"), _address)
 SIGN_IN_BY_USERNAME = Policy("sign-in-username", parse("20 per 15 minutes"), _username)
 # Not that of signing in: a stranger who uses that up must not keep the user from changing the password.
-PASSWORD_CHANGE = Policy("password-change", parse("20 per 15 minutes"), _user)
+# Each may prove two passwords.
+PASSWORD_CHANGE = Policy("password-change", parse("10 per 15 minutes"), _user)
 REGISTRATION = Policy("registration", parse("20 per hour"), _registrars_address)
 WRITES = Policy("writes", parse("300 per minute"), _user)
 
@@ -90,13 +96,14 @@ class RateLimitsMixin:
                     _count(counters, policies)
                 return func(*args, **kwargs)
 
-            return documented(wrapper, limited=True)
+            return documented(wrapper, limited=policies)
 
         return decorator
 
     @staticmethod
     def _prepare_rate_limits_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
-        if doc_info.get("limited"):
+        if policies := doc_info.get("limited"):
+            doc_info["docstring"]["description"] += f"\n\nLimited to {', '.join(each.quota for each in policies)}."
             for status in doc_info["success_status_codes"]:
                 told = {"RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"}
                 doc["responses"][status].setdefault("headers", {}).update(told)
@@ -125,12 +132,8 @@ def _count(counters: Counters, policies: tuple[Policy, ...]) -> None:
 
     if not allowed:
         policy, window = counted[-1]
-        told = f"{policy.limit.amount} requests in {policy.limit.get_expiry()} seconds ({policy.name})"
-        abort(
-            429,
-            message=f"You have made more than {told}. Try again when `Retry-After` says.",
-            headers={"Retry-After": str(_seconds(window))},
-        )
+        message = f"You have made more than {policy.quota}. Try again when `Retry-After` says."
+        abort(429, message=message, headers={"Retry-After": str(_seconds(window))})
 
 
 def _seconds(window: WindowStats) -> int:

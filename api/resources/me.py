@@ -10,6 +10,7 @@ from api.http.transactions import connection
 from api.resources.users import represent
 from api.schemas.users import PasswordChange, User
 from api.store import credentials
+from api.store.errors import WrongPassword
 
 blueprint = Blueprint("me", "Who you are.", url_prefix="/me")
 
@@ -38,8 +39,14 @@ class Password(Resource):
     def put(self, wanted: dict[str, str]) -> None:
         """Change your password.
 
-        403 if the current one is wrong. All your tokens but the one that was sent are revoked.
+        403 if the current one is wrong. All your tokens but the one that was sent are revoked. You may repeat the
+        request: when the new password is yours already, nothing is left to change.
         """
-        proven = prove(user().username, wanted["current_password"])
+        try:
+            proven = prove(user().username, wanted["current_password"])
+        except WrongPassword:
+            # PUT is idempotent (RFC 9110, section 9.2.2).
+            prove(user().username, wanted["new_password"])
+            return
         password_hash = hash_password(wanted["new_password"])
         credentials.change(connection, proven, password_hash, keep=user().token_id)

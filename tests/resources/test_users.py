@@ -133,6 +133,13 @@ def test_a_changed_password_ends_all_tokens_but_the_one_that_was_sent(ada: Clien
     assert anyone.post("/tokens", headers=basic("ada", NEW)).status_code == 201
 
 
+def test_a_change_of_the_password_may_be_repeated(ada: Client) -> None:
+    assert change_password(ada).status_code == 204
+    other = ada.with_token(signed_in(ada, NEW))
+    assert change_password(ada).status_code == 204
+    assert other.get("/me").status_code == 200  # there was nothing left to do
+
+
 def test_who_does_not_know_the_password_does_not_change_it(ada: Client) -> None:
     assert_problem(change_password(ada, current="wrong"), 403, detail="The password is wrong.")
     assert signed_in(ada)
