@@ -21,13 +21,16 @@ def embed(engine: sa.Engine, synchronous: str, *, patience: float) -> None:
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        if mode := options.get("sqlite_begin"):
-            if not options.get("sqlite_wait", True):
-                connection.exec_driver_sql("PRAGMA busy_timeout=0")
-            try:
-                connection.exec_driver_sql(f"BEGIN {mode}")
-            finally:
-                connection.exec_driver_sql(f"PRAGMA busy_timeout={int(patience * 1000)}")
+        if not (mode := options.get("sqlite_begin")):
+            return
+        if options.get("sqlite_wait", True):
+            connection.exec_driver_sql(f"BEGIN {mode}")
+            return
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        try:
+            connection.exec_driver_sql(f"BEGIN {mode}")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(patience * 1000)}")
 
 
 def _write_ahead(connection: sqlite3.Connection, patience: float) -> None:
