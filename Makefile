@@ -5,7 +5,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start the server a dozen times: compiled once, it starts twice as fast.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check openapi lock clean
+.PHONY: run test check openapi lint-openapi lock clean
 
 run: .venv/run ## Serve on http://127.0.0.1:8000; the database is made on first start.
 	$(BIN)/gunicorn
@@ -22,13 +22,17 @@ check: .venv/dev ## Lint, format, types, coverage.
 openapi: .venv/run ## Write the document that the code serves; read its diff.
 	$(BIN)/pressroom openapi write openapi/openapi.json
 
+lint-openapi: openapi/node_modules ## Read the document as strict readers do; needs Node.
+	cd openapi && npx spectral lint --ruleset=spectral.mjs --fail-severity=hint openapi.json
+	cd openapi && npx redocly lint --config=redocly.yaml openapi.json
+
 lock: .venv/bin/python ## Choose the newest versions that pyproject.toml allows.
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version=3.11 --extra=dev \
 		--custom-compile-command='make lock' --output-file=requirements.lock pyproject.toml
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build *.egg-info openapi/node_modules
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -39,4 +43,8 @@ clean:
 
 .venv/dev: .venv/run
 	$(BIN)/pip install --quiet --constraint=requirements.lock --editable '.[dev]'
+	touch $@
+
+openapi/node_modules: openapi/package.json openapi/package-lock.json
+	cd openapi && npm ci --silent
 	touch $@

@@ -1,9 +1,17 @@
 """The header fields of requests and answers, as the document describes them."""
 
+from typing import Any
+
 from api import limits
 from api.http.problems import RETRY_AFTER
 
-HEADERS = {
+
+def _listed(member: str) -> str:
+    """The pattern of a list of such members (RFC 9651, section 3.1)."""
+    return f"^{member}(, {member})*$"
+
+
+HEADERS: dict[str, dict[str, Any]] = {
     "ETAG": {
         "description": "What the representation is known by, for `If-None-Match` and `If-Match`.",
         "required": True,
@@ -18,29 +26,33 @@ HEADERS = {
     },
     "Link": {
         "description": "The next page (RFC 8288); not sent with the last one.",
-        "schema": {"type": "string", "maxLength": 4096},
+        "schema": {"type": "string", "maxLength": 4096, "pattern": '^<[!-;=?-~]+>; rel="next"$'},
         "example": '</posts?cursor=00e320dec85dc41c0000000000000002>; rel="next"',
     },
     "WWWAuthenticate": {
         "description": "How to sign in.",
         "required": True,
-        "schema": {"type": "string", "maxLength": 256},
+        "schema": {
+            "type": "string",
+            "maxLength": 256,
+            "pattern": '^(Bearer|Basic) realm="Pressroom"(, (error="invalid_token"|charset="UTF-8"))?$',
+        },
         "example": 'Bearer realm="Pressroom"',
     },
     "Accept": {
         "description": "The media types that are taken.",
         "required": True,
-        "schema": {"type": "string", "maxLength": 256},
+        "schema": {"type": "string", "enum": ["application/json"]},
         "example": "application/json",
     },
     "RateLimit": {
         "description": "Of each limit that counts here: requests left (r), and seconds until its window ends (t).",
-        "schema": {"type": "string", "maxLength": 256},
+        "schema": {"type": "string", "maxLength": 256, "pattern": _listed('"[a-z-]+";r=[0-9]+;t=[0-9]+')},
         "example": '"writes";r=299;t=60',
     },
     "RateLimitPolicy": {
         "description": "Each limit that counts here: how many requests (q) in how many seconds (w).",
-        "schema": {"type": "string", "maxLength": 256},
+        "schema": {"type": "string", "maxLength": 256, "pattern": _listed('"[a-z-]+";q=[0-9]+;w=[0-9]+')},
         "example": '"writes";q=300;w=60',
     },
     "RetryAfterProgress": {
@@ -55,12 +67,14 @@ HEADERS = {
         "example": RETRY_AFTER,
     },
 }
+# Any answer that is counted says so; HEADERS_OF those that operations share, beyond that.
+COUNTED = {"RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"}
 HEADERS_OF = {
     304: {"ETag": "ETAG"},
     401: {"WWW-Authenticate": "WWWAuthenticate"},
     409: {"Retry-After": "RetryAfterProgress"},
     415: {"Accept": "Accept"},
-    429: {"Retry-After": "RetryAfter", "RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"},
+    429: {"Retry-After": "RetryAfter"},
     503: {"Retry-After": "RetryAfter"},
 }
 # The first two have no pattern: with one that has quotes, schemathesis draws nothing valid.

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.http import problems
 from api.http.documentation import Marshmallow, Operations
-from api.http.headers import HEADERS, HEADERS_OF, PARAMETERS
+from api.http.headers import COUNTED, HEADERS, HEADERS_OF, PARAMETERS
 from api.http.statuses import STATUSES, Status
 from api.schemas.problems import Problem
 
@@ -52,7 +52,11 @@ class Api(flask_smorest.Api):
                 "servers": [
                     {
                         "url": ".",
-                        "description": "Where this document is served, with the prefix of a proxy if it has one.",
+                        "description": (
+                            "Where this document is served, be it local, staging or production, "
+                            "with the prefix of a proxy if it has one."
+                        ),
+                        "x-internal": False,
                     }
                 ],
                 "security": [],
@@ -83,9 +87,10 @@ class Api(flask_smorest.Api):
             components.header(name, header, lazy=True)
         for code, status in STATUSES.items():
             response: dict[str, Any] = {"description": status.description}
+            response["headers"] = {**HEADERS_OF.get(code, {})}
             if code >= 400:
                 response["content"] = {problems.MEDIA_TYPE: {"schema": Problem, "example": _example(code, status)}}
-            response["headers"] = HEADERS_OF.get(code, {})
+                response["headers"].update(COUNTED)
             components.response(status.component, response, lazy=True)
 
     def _register_etag_headers(self) -> None:

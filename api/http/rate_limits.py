@@ -19,6 +19,7 @@ from api import limits
 from api.http.authentication import basic, viewer
 from api.http.counters import Counters
 from api.http.documentation import documented
+from api.http.headers import COUNTED
 from api.http.statuses import STATUSES
 from api.settings import Settings
 
@@ -105,8 +106,7 @@ class RateLimitsMixin:
         if policies := doc_info.get("limited"):
             doc_info["docstring"]["description"] += f"\n\nLimited to {', '.join(each.quota for each in policies)}."
             for status in doc_info["success_status_codes"]:
-                told = {"RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"}
-                doc["responses"][status].setdefault("headers", {}).update(told)
+                doc["responses"][status].setdefault("headers", {}).update(COUNTED)
             doc["responses"][429] = STATUSES[429].component
         return doc
 

@@ -34,7 +34,7 @@ class Docs(Resource):
     @blueprint.doc(operationId="readDocs")
     @blueprint.response(
         200,
-        {"type": "string", "maxLength": 65536, "description": "An HTML page."},
+        {"type": "string", "maxLength": 65536, "pattern": "^<!doctype html>", "description": "An HTML page."},
         content_type="text/html",
         description="Swagger UI.",
     )
@@ -55,7 +55,11 @@ class Document(Resource):
         {
             "type": "object",
             "description": "An OpenAPI 3.1 document.",
-            "required": ["openapi", "info", "paths"],
+            "properties": {
+                "openapi": {"type": "string", "const": "3.1.0", "examples": ["3.1.0"]},
+                **{name: {"type": "object", "additionalProperties": True} for name in ("info", "paths", "components")},
+            },
+            "required": ["openapi", "info", "paths", "components"],
             "additionalProperties": True,
         },
         description="This document.",

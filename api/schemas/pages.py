@@ -43,7 +43,10 @@ def page_of(item: type[Schema], description: str) -> type[Closed]:
         "next_cursor": Cursor(
             required=True,
             allow_none=True,
-            metadata={"description": "The `cursor` of the next page; null on the last."},
+            metadata={
+                "description": "The `cursor` of the next page; null on the last.",
+                "examples": ["00e320dec85dc41c0000000000000002"],
+            },
         ),
     }
     return type(f"{item.__name__}Page", (Closed,), members)
