@@ -28,7 +28,6 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
 
     app = Flask(__name__, static_folder=None)
     app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=limits.REQUEST_BODY + 1)
-    app.url_map.merge_slashes = False
     app.after_request(_guarded)
     _plain_json(app)
     _believe_proxies(app, settings)

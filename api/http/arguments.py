@@ -17,6 +17,10 @@ def refuse_query() -> None:
         abort(422, messages={"query": {name: ["Unknown parameter."] for name in request.args}})
 
 
+# RFC 9110, section 15.5.16.
+_ACCEPTED = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
 class StrictParser(FlaskParser):
     """webargs, without its readiness to take one thing for another."""
 
@@ -28,10 +32,15 @@ class StrictParser(FlaskParser):
         # Werkzeug refuses a length that is announced; of a chunked body it leaves out what is too much.
         if len(raw) > limits.REQUEST_BODY:
             abort(413)
+        # The server stops at the end of the connection, wherever that is.
+        if len(raw) < (req.content_length or 0):
+            abort(400, message="The body ends before its Content-Length.")
         if not raw and not req.mimetype:
             return missing
         if req.mimetype != "application/json" or req.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
-            abort(415, headers={"Accept": "application/json"})
+            abort(415, headers=_ACCEPTED)
+        if req.headers.get("Content-Encoding", "identity").lower() != "identity":
+            abort(415, message="Send the body as it is, without a `Content-Encoding`.", headers=_ACCEPTED)
         try:
             return loads(raw)
         except BadJSON as error:

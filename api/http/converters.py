@@ -1,9 +1,10 @@
-"""URL converters under Flask's own names that give each resource exactly one URL."""
+"""Each resource has exactly one URL: converters under Flask's own names, and what Werkzeug would overlook."""
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from flask_smorest import Api
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import IntegerConverter, Map, UnicodeConverter
 
 from api import limits
@@ -28,9 +29,18 @@ class Name(UnicodeConverter):
 
 def init_app(app: Flask, api: Api) -> None:
     """Use these converters in routes, and say in the document what they accept."""
+    app.url_map.merge_slashes = False
+    app.before_request(_refuse_other_slashes)
     app.url_map.converters.update(int=Id, string=Name)
     api.register_converter(Id, _id_schema)
     api.register_converter(Name, _name_schema)
+
+
+def _refuse_other_slashes() -> None:
+    """404 for `//posts`, whose first slashes Werkzeug ignores, and `/posts%2F1`, which WSGI decodes."""
+    path, raw = request.environ["PATH_INFO"], request.environ.get("RAW_URI", "")
+    if path.startswith("//") or "%2f" in raw.partition("?")[0].lower():
+        raise NotFound
 
 
 def _id_schema(converter: Id) -> dict[str, Any]:

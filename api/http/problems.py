@@ -78,7 +78,7 @@ def _problem(
     headers: Iterable[tuple[str, str]] = (),
     errors: Sequence[object] = (),
 ) -> Response:
-    status = STATUSES.get(code) or Status("", HTTP_STATUS_CODES[code], "", f"{HTTP_STATUS_CODES[code]}.")
+    status = STATUSES.get(code) or Status(HTTP_STATUS_CODES[code], "", f"{HTTP_STATUS_CODES[code]}.")
     problem = {
         "type": "about:blank",
         "title": status.title,

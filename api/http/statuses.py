@@ -4,97 +4,87 @@ from typing import NamedTuple
 
 
 class Status(NamedTuple):
-    """What the document calls a status, what it means, and what to do when nothing better is known."""
+    """A status: its title, what it means, and what to do when nothing better is known."""
 
-    component: str
     title: str
     description: str
     detail: str
 
+    @property
+    def component(self) -> str:
+        """What the document calls it."""
+        return self.title.replace(" ", "")
+
 
 # Python's own names of statuses change with its version; the document must not.
 STATUSES = {
-    304: Status("NotModified", "Not Modified", "Your copy is still current.", ""),
+    304: Status("Not Modified", "Your copy is still current.", ""),
     400: Status(
-        "BadRequest",
         "Bad Request",
         "The request cannot be read: its body is no JSON, or its header fields are malformed.",
         "The request cannot be read. Mend its syntax.",
     ),
     401: Status(
         "Unauthorized",
-        "Unauthorized",
         "The credentials are missing, wrong or expired.",
         "Sign in as `WWW-Authenticate` says.",
     ),
     403: Status(
         "Forbidden",
-        "Forbidden",
         "Who you are, or the password that you sent, does not suffice; `detail` tells why.",
         "You may not do that.",
     ),
     404: Status(
-        "NotFound",
         "Not Found",
         "There is nothing here that you may know of.",
         "There is nothing at this URL. `/` tells where everything is.",
     ),
     405: Status(
-        "MethodNotAllowed",
         "Method Not Allowed",
         "The resource has no such method; `Allow` names those it has.",
         "The resource has no such method. Use one that `Allow` names.",
     ),
     409: Status(
         "Conflict",
-        "Conflict",
         "The request contradicts what is kept.",
         "The request contradicts what is kept. Read it anew.",
     ),
     412: Status(
-        "PreconditionFailed",
         "Precondition Failed",
         "`If-Match` does not name the current version.",
         "`If-Match` does not name the current version. Read it again, and send its `ETag` as `If-Match`.",
     ),
     413: Status(
-        "ContentTooLarge",
         "Content Too Large",
         "The body is too large; `/about` tells the limits.",
         "The body is too large. `/about` tells the limits.",
     ),
     415: Status(
-        "UnsupportedMediaType",
         "Unsupported Media Type",
         "The body is in a form that `Accept` does not name.",
         "Send the body as application/json in UTF-8.",
     ),
     422: Status(
-        "UnprocessableContent",
         "Unprocessable Content",
         "The input can be read but is not what it must be; `errors`, if there are any, tell where.",
         "Mend what `errors` names and send it again.",
     ),
     428: Status(
-        "PreconditionRequired",
         "Precondition Required",
         "`If-Match` is missing.",
         "Read it first, and send its `ETag` as `If-Match`; `*` overwrites whatever is there.",
     ),
     429: Status(
-        "TooManyRequests",
         "Too Many Requests",
         "Too often; try again after `Retry-After` seconds.",
         "You have asked too often. Try again when `Retry-After` says.",
     ),
     500: Status(
-        "InternalServerError",
         "Internal Server Error",
         "The server failed.",
         "The server failed. The failure is logged; try again later.",
     ),
     503: Status(
-        "ServiceUnavailable",
         "Service Unavailable",
         "The database does not answer, or too many are writing; try again after `Retry-After` seconds.",
         "The database does not answer. Try again in a moment.",

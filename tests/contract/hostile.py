@@ -1,0 +1,252 @@
+"""Requests that no generator draws: what is asked, with what status and words it is answered.
+
+They are signed by ada, who has post 1 and nothing else, and typed as JSON if they have a body, unless they say
+otherwise.
+"""
+
+from typing import NamedTuple
+
+POST = b'{"title": "t", "body": "b"}'
+DEEP = b"[" * 100_000 + b"]" * 100_000
+JSON = {"Content-Type": "application/json"}
+
+
+class Hostile(NamedTuple):
+    """A request, the status that it must have, and words of its problem: `detail`, or an error's place and detail."""
+
+    request: str
+    status: int
+    says: str = ""
+    body: bytes | None = None
+    headers: dict[str, str] = {}
+
+    def __str__(self) -> str:
+        """What is told of it if it fails."""
+        given = [self.request, *(f"{name}: {value}" for name, value in self.headers.items()), repr(self.body or b"")]
+        return " ".join(part if len(part) < 60 else f"{part[:50]}…{len(part)}" for part in given)
+
+
+def publish(body: bytes, status: int, says: str, **headers: str) -> Hostile:
+    """A post that must not be kept."""
+    typed = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Hostile("POST /posts", status, says, body, typed)
+
+
+def title(value: bytes) -> bytes:
+    """A post of that title."""
+    return b'{"body": "b", "title": ' + value + b"}"
+
+
+NOT_JSON = [
+    publish(body, 400, says)
+    for body, says in [
+        (b"", "expecting value"),
+        (b"{", "expecting property name"),
+        (b"{'title': 't'}", "expecting property name"),
+        (b'{"title": "t", "body": "b",}', "expecting property name"),
+        (b'{"title": "t", "body": "b"} {}', "extra data"),
+        (b'{"title": "t", "body": "b"} // no comment', "extra data"),
+        (title(b"t"), "expecting value"),
+        (title(b'"\n"'), "invalid control character"),
+        (title(b'"\\x41"'), "invalid \\escape"),
+        (title(b"01"), "expecting ',' delimiter"),
+        (title(b"0x1"), "expecting ',' delimiter"),
+        (title(b"+1"), "expecting value"),
+        (title(b"NaN"), "NaN is no number"),
+        (title(b"Infinity"), "Infinity is no number"),
+        (title(b"-Infinity"), "-Infinity is no number"),
+        (title(b"1e400"), "a number is too large"),
+        (title(b"9" * 5_000), "an integer is too large"),
+        (title(b"9" * 1_000_000), "an integer is too large"),
+        (title(b'"a", "title": "b"'), "names a member twice"),
+        (title(b'"a", "t\\u0069tle": "b"'), "names a member twice"),
+        (title(b'{"a": 1, "a": 1}'), "names a member twice"),
+        (title(DEEP), "nested too deeply"),
+        (b'{"a":' * 100_000, "nested too deeply"),
+        (title(b'"\\ud800"'), "half a surrogate pair"),
+        (title(b'"\\udc00\\ud800"'), "half a surrogate pair"),
+        (b'{"\\ud800": 1}', "half a surrogate pair"),
+        (b"\xef\xbb\xbf" + POST, "unexpected utf-8 bom"),
+        (POST.decode().encode("utf-16"), "not UTF-8"),
+        (POST.decode().encode("utf-16-le"), "expecting property name"),
+        (POST.decode().encode("utf-32"), "not UTF-8"),
+        (title(b'"\xff"'), "not UTF-8"),
+        (title(b'"\xc0\xaf"'), "not UTF-8"),
+        (title(b'"\xed\xa0\x80"'), "not UTF-8"),
+        (title(b'"caf\xe9"'), "not UTF-8"),
+        (b"\x00", "expecting value"),
+    ]
+]
+NOT_A_POST = [
+    *(publish(body, 422, "# Send a JSON object.") for body in (b"[]", b"null", b'"{}"', b"1", b"true")),
+    publish(b"{}", 422, "#/title Missing data for required field."),
+    publish(title(b'""'), 422, "#/title Length must be between 1 and 200."),
+    publish(title(b'"\\u0000"'), 422, "#/title U+0000 is not allowed."),
+    publish(title(b"1"), 422, "#/title Not a valid string."),
+    publish(title(b"null"), 422, "#/title Field may not be null."),
+    publish(title(b'["t"]'), 422, "#/title Not a valid string."),
+    publish(title(b'"' + b"t" * 201 + b'"'), 422, "#/title Length must be between 1 and 200."),
+    publish(title(b'"t", "__proto__": {}'), 422, "#/__proto__ Unknown field."),
+    publish(title(b'"t", "a~/b": 1'), 422, "#/a~0~1b Unknown field."),
+    publish(title(b'"t", "\\u001b[31m": 1'), 422, "#/%EF%BF%BD%5B31m Unknown field."),
+    publish(title(b'"t", "' + b"x" * 1_000_000 + b'": 1'), 422, "#/" + "x" * 100 + " Unknown field."),
+    publish(title(b'"t", "tags": ["a\\n"]'), 422, "#/tags/0 Use 1 to 49 of a-z"),
+    publish(title(b'"t", "tags": ["a", "a"]'), 422, "#/tags Name each tag once."),
+    publish(title(b'"t", "tags": {"0": "a"}'), 422, "#/tags Not a valid list."),
+    publish(title(b'"t", "tags": "a"'), 422, "#/tags Not a valid list."),
+    publish(title(b'"t", "published_at": "2026-02-30T00:00:00Z"'), 422, "#/published_at Write a moment"),
+    publish(title(b'"t", "published_at": "2026-01-01T00:00:00"'), 422, "#/published_at Write a moment"),
+    publish(title(b'"t", "published_at": 0'), 422, "#/published_at Write a moment"),
+    publish(b'{"title": "t", "body": "' + b"b" * 262_145 + b'"}', 422, "#/body Length must be between 1 and 262144."),
+    Hostile("POST /users", 422, "#/username Use 2 to 39", b'{"username": "bob\\n", "password": "12345678"}'),
+    Hostile("POST /users", 422, "#/username Use 2 to 39", '{"username": "böb", "password": "12345678"}'.encode()),
+    Hostile("POST /users", 422, "#/username Use 2 to 39", b'{"username": "Ada", "password": "12345678"}'),
+    Hostile("POST /users", 422, "#/admin Unknown field.", b'{"username": "bob", "password": "12345678", "admin": 1}'),
+    Hostile("PATCH /posts/1", 422, "# Name at least one member to change.", b"{}", {"If-Match": "*"}),
+    Hostile("PATCH /posts/1", 422, "# Name at least one member to change.", None, {"If-Match": "*"}),
+    Hostile("POST /posts", 422, "#/title Missing data for required field."),
+    publish(b" " * (4 * 1024 * 1024 + 1), 413, "The body is too large."),
+]
+NOT_TYPED = [
+    publish(body, 415, "Send the body as application/json in UTF-8.", Content_Type=content_type)
+    for body, content_type in [
+        (POST, ""),
+        (POST, "text/plain"),
+        (POST, "text/json"),
+        (POST, "application"),
+        (POST, "application/jsonp"),
+        (POST, "application/vnd.api+json"),
+        (POST, "application/json; charset=utf-16"),
+        (POST, "application/json; charset=latin1"),
+        (POST, "text/plain, application/json"),
+        (b"title=t&body=b", "application/x-www-form-urlencoded"),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="title"\r\n\r\nt\r\n--x--\r\n',
+            "multipart/form-data; boundary=x",
+        ),
+    ]
+] + [
+    publish(POST, 415, "Send the body as it is, without a `Content-Encoding`.", **JSON, Content_Encoding=coding)
+    for coding in ("gzip", "br", "deflate, gzip", "nonsense")
+]
+PATHS = [
+    Hostile(f"GET {path}", 404, "There is nothing at this URL.")
+    for path in f"""
+        /nothing /users/ /posts/ /about/ /users/ada/ /users/ada/posts /Users /openapi.JSON
+        // //users //posts/1 /posts//1 ///posts/1 /./posts/1 /../posts/1 /posts/../users /posts%2F1 /posts/1%2F
+        /users/Ada /users/a /users/-ada /users/{"a" * 40} /users/{"a" * 4_000} /users/b%C3%B6b /users;ada
+        /users/ada%0A /users/ada%0D%0AX:%20y /users/ada%00 /users/ada%20 /users/%20ada /users/ada%2F
+        /users/%FF /users/%C0%AF /users/%ED%A0%80 /users/% /users/%zz /users/%252e
+        /posts/0 /posts/00 /posts/01 /posts/0001 /posts/-1 /posts/+1 /posts/1.0 /posts/1e0 /posts/1_0 /posts/0x1
+        /posts/%D9%A1 /posts/%EF%BC%91 /posts/1%0A /posts/%201 /posts/1%00 /posts/1;v=1 /posts/1,2 /posts/1%3Flimit=1
+        /posts/9007199254740992 /posts/9223372036854775808 /posts/{"9" * 4_000}
+        /docs/assets/ /docs/assets/nothing.js /docs/assets/../docs.py /docs/assets/%2e%2e/%2e%2e/app.py
+        /docs/page/..%2fdocs.py /docs/page/%00
+    """.split()
+] + [
+    Hostile("GET /posts/%31", 200),  # the same URL: RFC 3986, section 6.2.2.2
+    Hostile("GET /posts/2", 404, "There is no post 2."),
+    Hostile("GET /posts/9007199254740991", 404, "There is no post 9007199254740991."),
+    Hostile("GET /users/nobody", 404, "There is no user 'nobody'."),
+]
+NO_LIMITS = ["", "a", "-1", "%2B1", "+1", "01", "1_0", "1.0", "1e1", "0x1", "%201", "1%20", "1%0A", "%D9%A1"]
+QUERIES = [
+    Hostile(f"GET /posts?{query}", 422, says)
+    for query, says in [
+        *((f"limit={limit}", "limit Not a valid integer.") for limit in NO_LIMITS),
+        *((f"limit={limit}", "limit Must be greater") for limit in ("0", "101", "9007199254740991")),
+        ("limit=" + "9" * 4_000, "limit Not a valid integer."),
+        ("limit", "limit Not a valid integer."),
+        ("limit=1&limit=1", "limit Given more than once."),
+        ("limit=1&%6Cimit=2", "limit Given more than once."),
+        ("limit=1;limit=2", "limit Not a valid integer."),
+        ("limit[]=1", "limit[] Unknown field."),
+        ("Limit=1", "Limit Unknown field."),
+        ("offset=1", "offset Unknown field."),
+        ("=1", " Unknown field."),
+        ("%00=1", "\ufffd Unknown field."),
+        ("%FF=1", "%FF Unknown field."),
+        ("%1B[31m=1", "\ufffd[31m Unknown field."),
+        ("x" * 4_000 + "=1", "x" * 100 + " Unknown field."),
+        ("cursor=", "cursor Take the cursor"),
+        ("cursor=" + "f" * 32, "cursor Take the cursor"),
+        ("cursor=" + "0" * 31, "cursor Take the cursor"),
+        ("cursor=" + "0" * 32 + "%0A", "cursor Take the cursor"),
+        ("author=Ada", "author Use 2 to 39"),
+        ("author=ada%00", "author Use 2 to 39"),
+        ("author=ada%0A", "author Use 2 to 39"),
+        ("author=%FF", "author Use 2 to 39"),
+        ("tag=%D9%A1", "tag Use 1 to 49"),
+        ("tag=';DROP%20TABLE%20posts;--", "tag Use 1 to 49"),
+        ("expand=author", "expand Must be one of: body."),
+        ("expand=body&expand=body", "expand Given more than once."),
+        ("pretty", "pretty Unknown field."),
+    ]
+] + [
+    Hostile("GET /posts?", 200),
+    Hostile("GET /posts?&&", 200),
+    Hostile("GET /posts?cursor=" + "7fffffffffffffff" * 2, 200),
+    Hostile("GET /posts?cursor=" + "0" * 32, 200),
+    Hostile("GET /posts/1?", 200),
+    Hostile("GET /posts/1?x=1", 422, "x Unknown parameter."),
+    Hostile("GET /health/live?x=1", 422, "x Unknown parameter."),
+    Hostile("POST /posts?x=1", 422, "x Unknown parameter.", POST),
+    Hostile("DELETE /posts/1?x=1", 422, "x Unknown parameter.", None, {"If-Match": "*"}),
+]
+METHODS = [
+    Hostile(f"{method} {path}", 405, "Use one that `Allow` names.")
+    for path in ("/", "/posts/1", "/docs", "/docs/page/initializer.js")
+    for method in ("POST", "PUT", "TRACE", "CONNECT", "QUERY", "PROPFIND", "FOO")
+] + [
+    Hostile("HEAD /posts/1", 200),
+    Hostile("HEAD /posts/2", 404),
+    Hostile("HEAD /posts?limit=0", 422),
+    Hostile("OPTIONS /posts/1", 200),
+    Hostile("OPTIONS /posts", 200),
+    Hostile("OPTIONS /nothing", 404, "There is nothing at this URL."),
+    Hostile("GET /posts/1", 200, "", b"a body", {"Content-Type": "text/plain"}),
+    Hostile("POST /posts/1", 405, "Use one that `Allow` names.", POST, {"X-HTTP-Method-Override": "DELETE"}),
+]
+ETAG = "<the current tag>"
+THEN = "Thu, 01 Jan 2099 00:00:00 GMT"
+CONDITIONS = [
+    *(
+        Hostile("GET /posts/1", 304, headers={"If-None-Match": tags})
+        for tags in (ETAG, f"W/{ETAG}", f'"a", {ETAG}', f'W/"a",W/{ETAG}', f"{ETAG},", "*")
+    ),
+    *(
+        Hostile("GET /posts/1", 200, headers={"If-None-Match": tags})
+        for tags in ("", '""', '"a"', '"', "a b", ",", '"\xff"', '"a' * 2_000, ETAG.upper())
+    ),
+    *(
+        Hostile("PATCH /users/ada", 412, "`If-Match` does not name the current", b'{"bio": "b"}', {"If-Match": tags})
+        for tags in ("", '""', '"a"', '"a", "b"', '"*"', '"')
+    ),
+    Hostile("PATCH /users/ada", 428, "Read it first", b'{"bio": "b"}'),
+    Hostile("DELETE /posts/1", 428, "Read it first"),
+    Hostile("DELETE /posts/1", 428, "Read it first", headers={"If-None-Match": ETAG}),
+    Hostile("DELETE /posts/1", 428, "Read it first", headers={"If-Unmodified-Since": THEN}),
+    Hostile("GET /posts/1", 200, headers={"If-Modified-Since": THEN}),
+    Hostile("GET /posts/1", 200, headers={"Range": "bytes=0-3"}),
+    Hostile("GET /posts/1", 200, headers={"Accept": "text/html"}),
+]
+NO_TOKENS = [
+    *("", "Bearer", "Bearer ", "Bearer x", "Bearer prt_", "Bearer prt_" + "A" * 43, "bearer", "Token x", "prt_x"),
+    *("Bearer prt_\xff", "Bearer a b", "Bearer " + "x" * 5_000, 'Digest username="ada"', "Basic YWRhOng=", "\xe9"),
+]
+NO_PASSWORDS = [
+    *("Basic", "Basic ", "Basic x", "Basic =", "Basic YWRh", "Basic YWRhOg==", "Basic OnBhc3M=", "Basic /////w=="),
+    *("Basic YWRhAAo6cGFzcw==", "Basic " + "YWRh" * 1_000, "Bearer prt_x", "Basic \xff", "Digest x"),
+]
+WHO = [
+    *(Hostile("GET /me", 401, "Send a live token", headers={"Authorization": value}) for value in NO_TOKENS),
+    *(
+        Hostile("POST /tokens", 401, "The username or password is wrong", headers={"Authorization": value})
+        for value in NO_PASSWORDS
+    ),
+    *(
+        Hostile("POST /posts", 400, "The Idempotency-Key is malformed.", POST, {"Idempotency-Key": key})
+        for key in ("", "a b", "a,b", "\xff", "k" * 256)
+    ),
+]
+REQUESTS = [*NOT_JSON, *NOT_A_POST, *NOT_TYPED, *PATHS, *QUERIES, *METHODS, *CONDITIONS, *WHO]
