@@ -40,7 +40,7 @@ def title(value: bytes) -> bytes:
 NOT_JSON = [
     publish(body, 400, says)
     for body, says in [
-        (b"", "expecting value"),
+        (b" ", "expecting value"),
         (b"{", "expecting property name"),
         (b"{'title': 't'}", "expecting property name"),
         (b'{"title": "t", "body": "b",}', "expecting property name"),
@@ -79,6 +79,7 @@ NOT_JSON = [
 ]
 NOT_A_POST = [
     *(publish(body, 422, "# Send a JSON object.") for body in (b"[]", b"null", b'"{}"', b"1", b"true")),
+    publish(b"", 422, "#/title Missing data for required field."),
     publish(b"{}", 422, "#/title Missing data for required field."),
     publish(title(b'""'), 422, "#/title Length must be between 1 and 200."),
     publish(title(b'"\\u0000"'), 422, "#/title U+0000 is not allowed."),

@@ -53,7 +53,7 @@ BODIES = [
     Message(post(b"Transfer-Encoding: xchunked\r\n", chunks(POST)), 501),  # RFC 9112, section 6.1
     Message(post(CHUNKED, chunks(POST)).replace(b"HTTP/1.1", b"HTTP/1.0"), 400),
     Message(post(b"Transfer-Encoding: gzip, chunked\r\n", chunks(b"\x1f\x8b\x08")), 400, "not UTF-8"),
-    Message(post(CHUNKED, chunks(b"")), 400, "expecting value"),
+    Message(post(CHUNKED, chunks(b"")), 422, "#/title Missing data"),
     Message(post(CHUNKED, chunks(POST[:9])), 400, "expecting value"),
     Message(post(CHUNKED, chunks(b" " * 4_194_304, POST)), 413, "The body is too large."),
     Message(post(CHUNKED, chunks(title(b"1"))), 422, "#/title Not a valid string."),
@@ -66,7 +66,7 @@ BODIES = [
     Message(post(b"Content-Length: 4194306\r\n", POST), 413, "The body is too large."),
     Message(post(b"Content-Length: " + b"9" * 30 + b"\r\n", POST), 413, "The body is too large."),
     Message(post(b"Content-Length: 5\r\n", POST), 400, "unterminated string"),
-    Message(post(b"", POST), 400, "expecting value"),
+    Message(post(b"", POST), 422, "#/title Missing data"),
     Message(post(b"Content-Length: 2\r\nExpect: 200-ok\r\n", b"{}"), 417),
     Message(post(b"Content-Type: text/plain\r\nContent-Length: 27\r\n", POST), 400),
     Message(post(b"Content-Length: 27\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n", POST), 400, "Key is malformed"),

@@ -38,8 +38,9 @@ def test_a_body_that_is_no_json_is_refused_with_the_reason(ada: Client) -> None:
     assert_problem(response, 400, detail="The body is not usable as JSON: NaN is no number of JSON.")
 
 
-def test_no_body_at_all_is_an_empty_object(ada: Client) -> None:
-    errors = assert_problem(ada.send("POST", "/posts"), 422)["errors"]
+@pytest.mark.parametrize("content_type", [None, "application/json"])
+def test_no_body_at_all_is_an_empty_object(ada: Client, content_type: str | None) -> None:
+    errors = assert_problem(ada.send("POST", "/posts", content_type=content_type), 422)["errors"]
     assert {error["pointer"] for error in errors} == {"#/title", "#/body"}
 
 

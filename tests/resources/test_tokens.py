@@ -31,6 +31,11 @@ def test_a_name_is_not_needed(ada: Client, content: object) -> None:
     assert sign_in(ada, content).status_code == 201
 
 
+def test_nor_is_a_body_even_if_its_type_is_sent(ada: Client) -> None:
+    response = ada.send("POST", "/tokens", headers=basic("ada"), content_type="application/json")
+    assert response.status_code == 201
+
+
 @pytest.mark.parametrize("content", [{"name": "x" * 101}, {"name": None}, {"name": "\x00"}, {"expires_at": ""}, []])
 def test_what_breaks_the_rules_is_refused(ada: Client, content: Any) -> None:
     assert_problem(sign_in(ada, content), 422)
