@@ -1,0 +1,94 @@
+"""Pressroom from Python: a post's life, told by the client that openapi-python-client generates from the document.
+
+openapi-python-client generate --path openapi/openapi.json --meta none --output-path pressroom_client
+python story.py http://127.0.0.1:8000
+"""
+
+import sys
+from base64 import b64encode
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from pressroom_client import AuthenticatedClient, Client
+from pressroom_client.api.posts import list_posts, publish_post, read_post, remove_post, revise_post
+from pressroom_client.api.tokens import create_token
+from pressroom_client.api.users import register_user
+from pressroom_client.models import (
+    NewToken,
+    Post,
+    PostCreate,
+    PostPatch,
+    PostSummaryPage,
+    Problem,
+    User,
+    UserCreate,
+)
+from pressroom_client.types import UNSET, Unset
+
+(url,) = sys.argv[1:]
+username, password = "ada", "correct horse battery staple"
+
+# Register. An answer is what you asked for or a Problem: say which, and the type checker knows its members.
+user = register_user.sync(
+    client=Client(base_url=url),  # type: ignore[arg-type] # to the generator, who may sign in must (its issue 1372)
+    body=UserCreate(username=username, password=password),
+)
+assert isinstance(user, User), user
+assert user.posts_url == "/posts?author=ada"
+
+# Sign in by HTTP Basic, once; from then on, the token does.
+basic = b64encode(f"{username}:{password}".encode()).decode()
+signed_in = create_token.sync(client=AuthenticatedClient(base_url=url, prefix="Basic", token=basic))
+assert isinstance(signed_in, NewToken), signed_in
+ada = AuthenticatedClient(base_url=url, token=signed_in.token, raise_on_unexpected_status=True)
+
+# Publish. With a key you may send it again until there is an answer: it is one post.
+note = PostCreate(title="Note A", body="It *weaves* patterns.", published_at=datetime(1843, 9, 1, tzinfo=UTC))
+key = str(uuid4())
+first = publish_post.sync(client=ada, body=note, idempotency_key=key)
+again = publish_post.sync(client=ada, body=note, idempotency_key=key)
+assert isinstance(first, Post), first
+assert first == again, again
+assert first.published_at == note.published_at, first
+
+second = publish_post.sync(client=ada, body=PostCreate(title="Note G", body="Bernoulli.", tags=["engines"]))
+assert isinstance(second, Post), second
+
+# List, a page after the other, the latest first.
+pages: list[list[str]] = []
+cursor: str | Unset | None = UNSET
+while cursor is not None:
+    page = list_posts.sync(client=ada, author=username, limit=1, cursor=cursor)
+    assert isinstance(page, PostSummaryPage), page
+    pages.append([post.title for post in page.items])
+    cursor = page.next_cursor
+assert pages == [["Note G"], ["Note A"]], pages
+
+# Read, with the header fields: the ETag names the version that you revise.
+read = read_post.sync_detailed(first.id, client=ada)
+assert read.parsed == first, read
+old = read.headers["ETag"]
+revised = revise_post.sync_detailed(first.id, client=ada, if_match=old, body=PostPatch(title="Note A, revised"))
+assert isinstance(revised.parsed, Post), revised
+assert (revised.parsed.title, revised.parsed.body) == ("Note A, revised", note.body), revised
+
+# Nobody's change is lost: who goes by the old version is told to read again.
+stale = revise_post.sync(first.id, client=ada, if_match=old, body=PostPatch(title="Lost?"))
+assert isinstance(stale, Problem), stale
+assert stale.status == 412, stale
+
+# What is wrong is told by its place, so that a form can show it there.
+current = revised.headers["ETag"]
+untitled = PostPatch(title="", tags=["engines"])
+wrong = revise_post.sync(first.id, client=ada, if_match=current, body=untitled)
+assert isinstance(wrong, Problem), wrong
+assert wrong.errors, wrong
+assert wrong.errors[0].pointer == "#/title", wrong
+assert wrong.errors[0].detail == "Length must be between 1 and 200.", wrong
+
+# Remove it: it is gone.
+removed = remove_post.sync_detailed(first.id, client=ada, if_match=current)
+assert removed.status_code == 204, removed
+gone = read_post.sync(first.id, client=ada)
+assert isinstance(gone, Problem), gone
+assert (gone.status, gone.title) == (404, "Not Found"), gone
