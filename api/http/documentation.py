@@ -30,7 +30,7 @@ def documented(view: Callable[..., Response], **facts: object) -> Callable[..., 
 
 
 class Converter(OpenAPIConverter):
-    """Schemas as JSON Schema: closed, and with an example made of their fields' examples."""
+    """Schemas as JSON Schema: closed, and with an example, made of their fields' examples if they have none."""
 
     def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
         """As apispec has it, and what it leaves out."""
@@ -38,7 +38,7 @@ class Converter(OpenAPIConverter):
         # apispec drops this as soon as there is a description.
         described["additionalProperties"] = False
         described.update(getattr(schema.Meta, "json_schema", {}))
-        described["examples"] = [example(schema)]
+        described.setdefault("examples", [example(schema)])
         return described
 
 

@@ -81,9 +81,9 @@ HEADERS_OF = {
 PARAMETERS = {
     "IF_NONE_MATCH": {
         "name": "If-None-Match",
-        "description": "Answer 304 if the current `ETag` is one of these.",
-        "schema": {"type": "string"},
-        "example": '"0a4d55a8d778e5022fab701977c5d840bbc486d0"',
+        "description": "Answer 304 if the current `ETag` is one of these, each in its quotes.",
+        # Not beside the schema, whence Swagger UI would send it with every read.
+        "schema": {"type": "string", "examples": ['"0a4d55a8d778e5022fab701977c5d840bbc486d0"']},
     },
     "IF_MATCH": {
         "name": "If-Match",

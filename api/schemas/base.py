@@ -25,7 +25,7 @@ class Patch(Closed):
     class Meta(Closed.Meta):
         """`json_schema` goes into the document as it is."""
 
-        json_schema = {"minProperties": 1}
+        json_schema: dict[str, Any] = {"minProperties": 1}
 
     @validates_schema
     def _not_empty(self, data: Mapping[str, object], **_: object) -> None:

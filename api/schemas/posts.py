@@ -81,6 +81,7 @@ class PostPatch(Patch):
         """Goes into the document."""
 
         description = "What to change of a post; members left out stay as they are."
+        json_schema = {**Patch.Meta.json_schema, "examples": [{"title": "Notes on the Analytical Engine"}]}
 
     title = Title()
     body = Body()

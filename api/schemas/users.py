@@ -76,6 +76,11 @@ class PasswordChange(Closed):
         """Goes into the document."""
 
         description = "Your current password, and the one to sign in with from now on."
+        json_schema = {
+            "examples": [
+                {"current_password": "correct horse battery staple", "new_password": "staple battery horse correct"}
+            ]
+        }
 
     current_password = Password(minimum=1)
     new_password = Password(minimum=limits.PASSWORD_MIN)
@@ -88,6 +93,7 @@ class UserPatch(Patch):
         """Goes into the document."""
 
         description = "What to change of a user; members left out stay as they are."
+        json_schema = {**Patch.Meta.json_schema, "examples": [{"bio": "Writes about engines, and for them."}]}
 
     display_name = DisplayName()
     bio = Bio()

@@ -114,6 +114,16 @@ def test_every_shape_has_an_example_that_fits(document: Any) -> None:
             validator.validate(example)
 
 
+def test_a_first_try_sends_nothing_that_is_optional(document: Any) -> None:
+    """Swagger UI fills in the examples beside a parameter's schema, not those in it."""
+    items = list(document["paths"].values())
+    told = [
+        one for item in items for each in (item, *item.values()) if "parameters" in each for one in each["parameters"]
+    ]
+    for parameter in [*told, *document["components"]["parameters"].values()]:
+        assert parameter.get("required") or not parameter.keys() & {"example", "examples"}, parameter
+
+
 def test_statuses_are_those_of_its_kind(document: Any) -> None:
     for path, method, operation in operations(document):
         statuses = set(operation["responses"])
