@@ -17,8 +17,6 @@ from api.schemas.problems import Problem
 TITLE = "Pressroom"
 VERSION = version("pressroom")
 DESCRIPTION = """\
-A publishing back end: users and posts over JSON.
-
 Reads are public. To write, register with `POST /users`, get a token with `POST /tokens` (HTTP Basic), and send it as
 `Authorization: Bearer …`.
 
@@ -45,7 +43,7 @@ class Api(flask_smorest.Api):
             OPENAPI_VERSION="3.1.0",
             API_SPEC_OPTIONS={
                 "info": {
-                    "summary": "Users and posts over JSON.",
+                    "summary": "A publishing back end: users and posts over JSON.",
                     "description": DESCRIPTION,
                     "license": {"name": "MIT", "identifier": "MIT"},
                 },
