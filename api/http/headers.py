@@ -45,6 +45,12 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "enum": ["application/json"]},
         "example": "application/json",
     },
+    "AcceptEncoding": {
+        "description": "The codings that are taken: none.",
+        "required": True,
+        "schema": {"type": "string", "enum": ["identity"]},
+        "example": "identity",
+    },
     "RateLimit": {
         "description": "Of each limit that counts here: requests left (r), and seconds until its window ends (t).",
         "schema": {"type": "string", "maxLength": 256, "pattern": _listed('"[a-z-]+";r=[0-9]+;t=[0-9]+')},
@@ -73,7 +79,7 @@ HEADERS_OF = {
     304: {"ETag": "ETAG"},
     401: {"WWW-Authenticate": "WWWAuthenticate"},
     409: {"Retry-After": "RetryAfterProgress"},
-    415: {"Accept": "Accept"},
+    415: {"Accept": "Accept", "Accept-Encoding": "AcceptEncoding"},
     429: {"Retry-After": "RetryAfter"},
     503: {"Retry-After": "RetryAfter"},
 }

@@ -1,0 +1,111 @@
+"""Every answer that the document names is given, is as it says, and shows nothing that it does not name."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from schemathesis.specs.openapi import checks
+from werkzeug.test import TestResponse
+
+from api import limits
+from api.settings import Settings
+from api.store.database import Database
+from api.store.errors import InProgress
+from tests.conftest import HOUSE, Client, basic, member
+from tests.contract.test_owasp import CONTENT, OPERATIONS, POST
+
+schema = schemathesis.openapi.from_path(HOUSE / "openapi" / "openapi.json")
+CONFORMANCE = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+# Fields of every answer, which the document need not name.
+COMMON = {
+    *("Content-Type", "Content-Length", "Cache-Control", "Vary", "Content-Security-Policy", "X-Content-Type-Options")
+}
+DOCUMENTED = [
+    (name, int(status)) for name, (_, _, operation) in OPERATIONS.items() for status in operation["responses"]
+]
+FOUND = {"username": "ada", "post_id": 1, "token_id": 1}
+JSON = {"content_type": "application/json"}
+
+# What is other than in a request that is granted.
+CHANGES: dict[int, dict[str, Any]] = {
+    304: {"headers": {"If-None-Match": "*"}},
+    400: {"json": None, "data": b"{", **JSON},
+    401: {"headers": {"Authorization": "Bearer x"}},
+    403: {"signed_by": "bob"},
+    404: {"ids": {"username": "nobody", "post_id": 9, "token_id": 9}},
+    412: {"headers": {"If-Match": '"x"'}},
+    413: {"json": None, "data": b" " * (limits.REQUEST_BODY + 1), **JSON},
+    415: {"json": None, "data": b"x", "content_type": "text/plain"},
+    422: {"query": "?x=1"},
+    428: {"headers": {"If-Match": None}},
+    429: {"query": "?x=1"},
+}
+OTHER_CHANGES: dict[tuple[str, int], dict[str, Any]] = {
+    ("changePassword", 403): {"json": {**CONTENT["changePassword"], "current_password": "wrong"}},
+    ("publishPost", 409): {"headers": {"Idempotency-Key": "k"}},
+    ("registerUser", 409): {"json": {**CONTENT["registerUser"], "username": "ada"}},
+}
+
+
+def ask(
+    client: Client,
+    name: str,
+    *,
+    ids: Mapping[str, object] = FOUND,
+    query: str = "",
+    headers: Mapping[str, str | None] = {},
+    **content: Any,
+) -> TestResponse:
+    method, path, _ = OPERATIONS[name]
+    credentials = basic(client.username) if name == "createToken" else {}
+    fields = {key: value for key, value in {"If-Match": "*", **credentials, **headers}.items() if value}
+    return client.send(method, path.format(**ids) + query, headers=fields, **{"json": CONTENT.get(name), **content})
+
+
+@pytest.mark.parametrize(("name", "status"), DOCUMENTED)
+def test_every_documented_answer_is_given(
+    build: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, name: str, status: int
+) -> None:
+    app = build(registration="closed" if (name, status) == ("registerUser", 403) else "open")
+    clients = {username: member(app, username) for username in ("ada", "bob")}
+    if (name, status) != ("removeUser", 204):
+        clients["ada"].post("/posts", POST)
+    changes = {**CHANGES.get(status, {}), **OTHER_CHANGES.get((name, status), {})}
+    client = clients[changes.pop("signed_by", "ada")]
+    match status:
+        case 409 if name == "publishPost":
+            # PostgreSQL's alone, after a wait: tests/store/test_idempotency.py has the real one.
+            monkeypatch.setattr("api.store.idempotency.claim", raising(InProgress("Another request is in progress.")))
+        case 429:
+            while ask(client, name, **changes).status_code != 429:
+                pass
+        case 500:
+            monkeypatch.setattr("api.http.blueprint.refuse_query", raising(ZeroDivisionError()))
+        case 503:
+            app.extensions["database"] = Database(Settings(database_url="sqlite:////nowhere/pressroom.sqlite"))
+
+    answer = ask(client, name, **changes)
+
+    assert answer.status_code == status
+    schema.find_operation_by_id(name).Case(path_parameters=FOUND).validate_response(answer, checks=CONFORMANCE)
+    named = OPERATIONS[name][2]["responses"][str(status)]
+    assert set(answer.headers.keys()) - COMMON <= set(resolved(named).get("headers", {}))
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+def resolved(response: Any) -> Any:
+    name = response.get("$ref", "").rpartition("/")[2]
+    return schema.raw_schema["components"]["responses"][name] if name else response
