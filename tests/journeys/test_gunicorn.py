@@ -124,3 +124,13 @@ def test_nobody_but_a_trusted_proxy_moves_the_application(serve: Callable[..., S
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b'"users_url":"/users"' in answer
         assert b"evil" not in answer
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("path", ["/", "/posts", "/docs", "/docs/assets/swagger-ui.css", "/openapi.json", "/nothing"])
+def test_httplint_finds_nothing_in_what_it_sends(serve: Callable[..., Server], path: str) -> None:
+    answer = serve().send(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    command = [str(Path(sys.executable).with_name("httplint")), "--now"]
+    said = subprocess.run(command, input=answer, capture_output=True, check=True).stdout.decode()
+    assert "[GOOD]" in said
+    assert "[BAD]" not in said
