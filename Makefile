@@ -5,19 +5,22 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start the server a dozen times: compiled once, it starts twice as fast.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check openapi lint-openapi lock clean
+.PHONY: run test check controls openapi lint-openapi lock clean
 
 run: .venv/run ## Serve on http://127.0.0.1:8000; the database is made on first start.
 	$(BIN)/gunicorn
 
 test: .venv/dev ## Every promise, on SQLite and on a PostgreSQL of the tests' own.
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile -m 'not heavy'
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile -m 'not heavy and not nightly'
 
 check: .venv/dev ## Lint, format, types, coverage.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile --ignore=tests/contract/test_schemathesis.py -m 'not heavy' --cov --quiet
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --ignore=tests/contract/test_schemathesis.py -m 'not heavy and not nightly' --cov --quiet
+
+controls: .venv/dev ## Plant bugs, each of which the contract tests must find.
+	$(BIN)/pytest --numprocesses=2 tests/contract/test_controls.py
 
 openapi: .venv/run ## Write the document that the code serves; read its diff.
 	$(BIN)/pressroom openapi write openapi/openapi.json

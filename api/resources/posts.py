@@ -16,12 +16,14 @@ from api.store.sql import Row
 blueprint = Blueprint("posts", "What is written.", url_prefix="/posts")
 
 POST_ID = [{"in": "path", "name": "post_id", "description": "The post's number.", "example": 1}]
+CREATED = {"post_id": "$response.body#/id"}
+AS_READ = {**CREATED, "header.If-Match": "$response.header.ETag"}
 LINKS = {
-    name: {"operationId": name, "parameters": {"post_id": "$response.body#/id"}, "description": description}
-    for name, description in (
-        ("readPost", "Read the post."),
-        ("revisePost", "Revise the post."),
-        ("removePost", "Remove the post."),
+    name: {"operationId": name, "parameters": parameters, "description": description}
+    for name, parameters, description in (
+        ("readPost", CREATED, "Read the post."),
+        ("revisePost", AS_READ, "Revise the post."),
+        ("removePost", AS_READ, "Remove the post."),
     )
 }
 

@@ -21,16 +21,14 @@ from api.store.sql import Row
 blueprint = Blueprint("users", "Who writes.", url_prefix="/users")
 
 USERNAME = [{"in": "path", "name": "username", "description": "The user's name.", "example": "ada"}]
+CREATED = {"username": "$response.body#/username"}
+AS_READ = {**CREATED, "header.If-Match": "$response.header.ETag"}
 LINKS = {
-    name: {
-        "operationId": name,
-        "parameters": {"username": "$response.body#/username"},
-        "description": description,
-    }
-    for name, description in (
-        ("readUser", "Read the user."),
-        ("reviseUser", "Change the user."),
-        ("removeUser", "Remove the user."),
+    name: {"operationId": name, "parameters": parameters, "description": description}
+    for name, parameters, description in (
+        ("readUser", CREATED, "Read the user."),
+        ("reviseUser", AS_READ, "Change the user."),
+        ("removeUser", AS_READ, "Remove the user."),
     )
 }
 

@@ -91,7 +91,9 @@ class SignIn:
 def before_call(_context: object, case: Case[Any], _kwargs: object) -> None:
     """A request that is no step of a workflow is the first; and a key is for one request."""
     if is_workflow(case):
-        case.path_parameters |= {name: SPARED.get((name, value), value) for name, value in case.path_parameters.items()}
+        for name, value in case.path_parameters.items():
+            if (name, value) in SPARED:
+                case.path_parameters[name] = SPARED[name, value]
     else:
         begin_anew()
         if case.operation.label == "DELETE /users/{username}":

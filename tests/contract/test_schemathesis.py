@@ -53,10 +53,11 @@ def test_the_whole_document_is_exercised() -> None:
     assert coverage.statistic()["response_keywords"]["violated"] == 0
 
 
-class Workflow(schema.as_state_machine()):  # type: ignore[misc] # made at run time
+# Workflows lead nowhere where nothing is kept.
+class Workflow(schema.exclude(tag=["docs", "health", "service"]).as_state_machine()):  # type: ignore[misc] # made at run time
     def setup(self) -> None:
         begin_anew()
 
 
 TestAnySequenceOfRequests = Workflow.TestCase
-TestAnySequenceOfRequests.settings = settings(stateful_step_count=8)
+TestAnySequenceOfRequests.settings = settings(stateful_step_count=20)
