@@ -60,4 +60,4 @@ class Workflow(schema.exclude(tag=["docs", "health", "service"]).as_state_machin
 
 
 TestAnySequenceOfRequests = Workflow.TestCase
-TestAnySequenceOfRequests.settings = settings(stateful_step_count=20)
+TestAnySequenceOfRequests.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=20)

@@ -64,7 +64,9 @@ def test_a_database_that_cannot_be_opened_stops_the_start() -> None:
     assert "unable to open database file" in refused.stderr
 
 
-@pytest.mark.parametrize("worker_class", ["gthread", "sync", "gevent"])
+@pytest.mark.parametrize(
+    "worker_class", ["gthread", *(pytest.param(other, marks=pytest.mark.heavy) for other in ("sync", "gevent"))]
+)
 def test_the_first_start_makes_the_database(serve: Callable[..., Server], worker_class: str) -> None:
     server = serve(PRESSROOM_WORKER_CLASS=worker_class)
     assert f"Using worker: {worker_class}\n" in server.log.read_text()
