@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The linters have nothing to tell to others.
+export REDOCLY_TELEMETRY := off
+export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 # The tests start the server a dozen times: compiled once, it starts twice as fast.
 export PYTHONDONTWRITEBYTECODE :=
 

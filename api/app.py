@@ -36,6 +36,8 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
             app,
             origins=list(settings.cors_origins),
             expose_headers=[
+                "Accept",
+                "Accept-Encoding",
                 "ETag",
                 "Link",
                 "Location",
@@ -45,6 +47,8 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
                 "WWW-Authenticate",
             ],
         )
+        if "*" not in settings.cors_origins:
+            app.after_request(_vary_by_origin)
 
     api = Api(app)
     problems.init_app(app)
@@ -58,6 +62,12 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
     app.register_blueprint(docs.swagger_ui)
     app.register_blueprint(docs.page)
     return app
+
+
+def _vary_by_origin(response: Response) -> Response:
+    """As flask-cors does where there are several origins: with one, too, others get another answer."""
+    response.vary.add("Origin")
+    return response
 
 
 def _plain_json(app: Flask) -> None:

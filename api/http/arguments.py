@@ -35,13 +35,15 @@ class StrictParser(FlaskParser):
         # The server stops at the end of the connection, wherever that is.
         if len(raw) < (req.content_length or 0):
             abort(400, message="The body ends before its Content-Length.")
-        # Generated clients send the type also where they leave out a body that may be left out.
-        if not raw and req.mimetype in {"", "application/json"}:
+        if not raw and not req.mimetype:
             return missing
         if req.mimetype != "application/json" or req.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
             abort(415, headers=_ACCEPTED)
-        if req.headers.get("Content-Encoding", "identity").lower() != "identity":
+        if req.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
             abort(415, message="Send the body as it is, without a `Content-Encoding`.", headers=_ACCEPTED)
+        # Generated clients send the type also where they leave out a body that may be left out.
+        if not raw:
+            return missing
         try:
             return loads(raw)
         except BadJSON as error:

@@ -1,7 +1,7 @@
 """What apispec gets wrong for OpenAPI 3.1, and what every operation of a kind can answer."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from apispec import BasePlugin
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -38,12 +38,14 @@ class Converter(OpenAPIConverter):
         # apispec drops this as soon as there is a description.
         described["additionalProperties"] = False
         described.update(getattr(schema.Meta, "json_schema", {}))
-        described.setdefault("examples", [example(schema)])
+        described["examples"] = [example(schema)]
         return described
 
 
 def example(schema: Schema) -> dict[str, Any]:
-    """An object of that schema, told by the first example of each field that has one."""
+    """An object of that schema: its own example, or one made of the first example of each field that has one."""
+    if own := getattr(schema.Meta, "json_schema", {}).get("examples"):
+        return cast("dict[str, Any]", own[0])
     told = ((name, _example(field)) for name, field in schema.fields.items())
     return {name: value for name, value in told if value is not missing}
 
@@ -92,13 +94,13 @@ class Operations(BasePlugin):
     @staticmethod
     def _complete(path: str, operation: dict[str, Any]) -> None:
         responses = operation["responses"]
-        statuses = {422, 500}
+        statuses = {400, 422, 500}
         if operation["security"]:
             statuses.add(401)
         if "{" in path:
             statuses.add(404)
         if "requestBody" in operation:
-            statuses |= {400, 413, 415}
+            statuses |= {413, 415}
         for status in statuses:
             responses.setdefault(status, "")
         for status in sorted(responses):

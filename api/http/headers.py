@@ -35,7 +35,9 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {
             "type": "string",
             "maxLength": 256,
-            "pattern": '^(Bearer|Basic) realm="Pressroom"(, (error="invalid_token"|charset="UTF-8"))?$',
+            "pattern": (
+                '^(Bearer realm="Pressroom"(, error="invalid_token")?|Basic realm="Pressroom", charset="UTF-8")$'
+            ),
         },
         "example": 'Bearer realm="Pressroom"',
     },

@@ -17,15 +17,16 @@ from api.schemas.problems import Problem
 TITLE = "Pressroom"
 VERSION = version("pressroom")
 DESCRIPTION = """\
-Reads are public. To write, register with `POST /users`, get a token with `POST /tokens` (HTTP Basic), and send it as
-`Authorization: Bearer …`.
+What is published can be read by anyone. To write, register with `POST /users`, get a token with `POST /tokens` (HTTP
+Basic), and send it as `Authorization: Bearer …`.
 
-Any request may be retried: a change names the `ETag` of what it changes in `If-Match`, so it is not done twice, and a
-post that is sent again with the same `Idempotency-Key` is published once. Signing in, registering and writing are
-limited; 429 says when to try again.
+Requests may be repeated when their answer is lost: a change that names the `ETag` of what it changes in `If-Match` is
+not done twice (`*` names any), and a post that is sent again with the same `Idempotency-Key` is published once. Signing
+in, registering and writing are limited; 429 says when to try again.
 
-Times are in UTC, URLs are paths relative to the host that was asked, lists are paged by cursor with the newest first,
-and every error is a problem (RFC 9457) whose `detail` says what to do.
+Times are in UTC, URLs are paths relative to the host that was asked, and lists are paged by cursor with the newest
+first. Every error is a problem (RFC 9457) whose `detail` says what to do, but for messages that are no HTTP or too long
+for it, which the server refuses in its own words. Whatever can be read answers `HEAD`; `OPTIONS` tells the methods.
 """
 
 
@@ -54,7 +55,7 @@ class Api(flask_smorest.Api):
                             "Where this document is served, be it local, staging or production, "
                             "with the prefix of a proxy if it has one."
                         ),
-                        "x-internal": False,
+                        "x-internal": False,  # what OWASP's rules ask of every server
                     }
                 ],
                 "security": [],

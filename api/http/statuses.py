@@ -21,7 +21,7 @@ STATUSES = {
     304: Status("Not Modified", "Your copy is still current.", ""),
     400: Status(
         "Bad Request",
-        "The request cannot be read: its body is no JSON, or its header fields are malformed.",
+        "The request cannot be read: its body is no JSON, or its header fields, such as `Host`, are malformed.",
         "The request cannot be read. Mend its syntax.",
     ),
     401: Status(
@@ -61,7 +61,7 @@ STATUSES = {
     ),
     415: Status(
         "Unsupported Media Type",
-        "The body is in a form that `Accept` does not name.",
+        "The body is not `application/json` in UTF-8, or it is encoded (`Content-Encoding`).",
         "Send the body as application/json in UTF-8.",
     ),
     422: Status(
@@ -86,7 +86,7 @@ STATUSES = {
     ),
     503: Status(
         "Service Unavailable",
-        "The database does not answer, or too many are writing; try again after `Retry-After` seconds.",
+        "The database does not answer, is not up to date, or has too many writers; try again when `Retry-After` says.",
         "The database does not answer. Try again in a moment.",
     ),
 }

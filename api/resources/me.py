@@ -35,12 +35,12 @@ class Password(Resource):
     @blueprint.limited(PASSWORD_CHANGE, WRITES)
     @blueprint.doc(operationId="changePassword", responses={403: ""})
     @blueprint.arguments(PasswordChange())
-    @blueprint.response(204, description="The password is changed, and your other tokens are dead.")
+    @blueprint.response(204, description="The new password is yours.")
     def put(self, wanted: dict[str, str]) -> None:
         """Change your password.
 
-        403 if the current one is wrong. All your tokens but the one that was sent are revoked. You may repeat the
-        request: when the new password is yours already, nothing is left to change.
+        All your tokens but the one that was sent are revoked. 403 if the current one is wrong, unless the new one is
+        yours already, as when you repeat the request: then nothing is left to change.
         """
         try:
             proven = prove(user().username, wanted["current_password"])

@@ -130,4 +130,4 @@ class PostQuery(PageQuery):
     )
 
 
-PostPage = page_of(PostSummary, "Published posts, the latest first.")
+PostPage = page_of(PostSummary, "Posts, the latest first.")

@@ -18,6 +18,7 @@ class ProblemError(Closed):
         """Goes into the document."""
 
         description = "One thing that is wrong with the request."
+        json_schema = {"examples": [{"detail": "Missing data for required field.", "pointer": "#/title"}]}
 
     detail = Text(
         2048,

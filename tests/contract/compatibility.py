@@ -7,9 +7,12 @@ know, though schemas are closed, for else nothing could ever grow.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from math import inf
 from typing import Any
+
+from jsonschema import Draft202012Validator
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 TYPES = {"array", "boolean", "integer", "null", "number", "object", "string"}
@@ -19,7 +22,8 @@ HIGHEST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxPropertie
 # What the side that takes may drop but not change, and what it is then.
 DEMANDS = {"pattern": None, "multipleOf": None, "uniqueItems": False, "additionalProperties": True}
 # What is for people, and what has its own comparison below.
-APART = {"title", "description", "example", "examples", "deprecated", "default", "properties", "required", "items"}
+APART = {"description", "example", "examples", "deprecated", "readOnly", "writeOnly"}
+APART |= {"default", "properties", "required", "items"}
 
 
 def breaks(old: Any, new: Any) -> list[str]:
@@ -28,7 +32,7 @@ def breaks(old: Any, new: Any) -> list[str]:
     urls = {server["url"] for server in new["servers"]}
     gone = [f"The server {server['url']} is gone" for server in old["servers"] if server["url"] not in urls]
     # A component's sentences are the same wherever it is used: one of each is enough.
-    return list(dict.fromkeys([*gone, *broken_operations(old, new)]))
+    return list(dict.fromkeys([*gone, *shadowed(old, new), *broken_operations(old, new)]))
 
 
 def resolved(inside: Any, document: Any, known: dict[str, Any]) -> Any:
@@ -41,11 +45,22 @@ def resolved(inside: Any, document: Any, known: dict[str, Any]) -> Any:
     if "$ref" not in here:
         return here
     if here["$ref"] not in known:
+        known[here["$ref"]] = here  # within itself, a recursive schema is its name
         target = document
         for name in here["$ref"].removeprefix("#/").split("/"):
             target = target[name]
         known[here["$ref"]] = resolved(target, document, known)
     return known[here["$ref"]] | here
+
+
+def shadowed(old: Any, new: Any) -> Iterator[str]:
+    """Resources that a new path takes the URL from, as `/users/search` would from a user of that name."""
+    for path in sorted(path for path in new["paths"].keys() - old["paths"].keys() if "{" not in path):
+        for template, item in old["paths"].items():
+            named = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", template), path)
+            schemas = {parameter["name"]: parameter["schema"] for parameter in item.get("parameters", ())}
+            if named and all(Draft202012Validator(schemas[key]).is_valid(at) for key, at in named.groupdict().items()):
+                yield f"{template} no longer reaches {path}"
 
 
 def broken_operations(old: Any, new: Any) -> Iterator[str]:
@@ -61,8 +76,8 @@ def broken_operations(old: Any, new: Any) -> Iterator[str]:
         if not all(any(way <= known for way in ways_in(new, after)) for known in ways_in(old, before)):
             yield f"{name} no longer takes the same credentials"
         for status in sorted(after["responses"].keys() - before["responses"].keys()):
-            # Errors are read by their class (RFC 9110, section 15), successes by their status.
-            if status.startswith("2"):
+            # Errors are read by their class (RFC 9110, section 15), successes and redirections by their status.
+            if status[0] in "123":
                 yield f"{name} may now answer {status}"
         yield from misfits(name, request(item, before), request(new_item, after), asked=True)
         yield from misfits(name, response(before), response(after), asked=False)
@@ -90,7 +105,7 @@ def request(item: Any, operation: Any) -> Any:
         for parameter in (*item.get("parameters", ()), *operation.get("parameters", ()))
     }
     if body := operation.get("requestBody"):
-        media_types = {name: content["schema"] for name, content in body["content"].items()}
+        media_types = {name: content.get("schema", {}) for name, content in body["content"].items()}
         asked["body"] = {"schema": {"properties": media_types}, "required": body.get("required")}
     return members(asked)
 
@@ -101,7 +116,7 @@ def response(operation: Any) -> Any:
     for status, answer in operation["responses"].items():
         headers = members({f"header {name}": header for name, header in answer.get("headers", {}).items()})
         links = {f"link {name}": link for name, link in answer.get("links", {}).items()}
-        media_types = {name: content["schema"] for name, content in answer.get("content", {}).items()}
+        media_types = {name: content.get("schema", {}) for name, content in answer.get("content", {}).items()}
         answered[status] = headers | {"properties": headers["properties"] | links | media_types}
     return {"properties": answered}
 
@@ -109,7 +124,8 @@ def response(operation: Any) -> Any:
 def members(described: dict[str, Any]) -> Any:
     return {
         "properties": {
-            name: {keyword: each[keyword] for keyword in ("style", "explode") if keyword in each} | each["schema"]
+            name: {keyword: each[keyword] for keyword in ("style", "explode", "content") if keyword in each}
+            | each.get("schema", {})
             for name, each in described.items()
         },
         "required": [name for name, each in described.items() if each.get("required")],
@@ -149,14 +165,21 @@ def fits(keyword: str, given: Any, taken: Any) -> bool:
     giver, taker = given.get(keyword), taken.get(keyword)
     if keyword == "type":
         return types(giver) <= types(taker)
-    if keyword == "enum":
-        return taker is None or (giver is not None and set(giver) <= set(taker))
+    if (alone := values(given)) is not None and keyword not in {"$ref", "format"}:
+        return keyword not in taken or all(Draft202012Validator({keyword: taker}).is_valid(value) for value in alone)
+    if keyword in {"enum", "const"}:
+        return taker is None
     if keyword in LOWEST:
         return bool(given.get(keyword, LOWEST[keyword]) >= taken.get(keyword, LOWEST[keyword]))
     if keyword in HIGHEST:
         return bool(given.get(keyword, inf) <= taken.get(keyword, inf))
     # Whatever else there is stays as it is: a format or a $ref is a type in a client, and the rest is not known here.
     return giver == taker or (keyword in DEMANDS and taken.get(keyword, DEMANDS[keyword]) == DEMANDS[keyword])
+
+
+def values(schema: Any) -> Any:
+    """What alone is allowed, if there are such values."""
+    return [schema["const"]] if "const" in schema else schema.get("enum")
 
 
 def types(declared: Any) -> set[str]:

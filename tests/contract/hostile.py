@@ -108,28 +108,36 @@ NOT_A_POST = [
     Hostile("POST /posts", 422, "#/title Missing data for required field."),
     publish(b" " * (4 * 1024 * 1024 + 1), 413, "The body is too large."),
 ]
-NOT_TYPED = [
-    publish(body, 415, "Send the body as application/json in UTF-8.", Content_Type=content_type)
-    for body, content_type in [
-        (POST, ""),
-        (POST, "text/plain"),
-        (POST, "text/json"),
-        (POST, "application"),
-        (POST, "application/jsonp"),
-        (POST, "application/vnd.api+json"),
-        (POST, "application/json; charset=utf-16"),
-        (POST, "application/json; charset=latin1"),
-        (POST, "text/plain, application/json"),
-        (b"title=t&body=b", "application/x-www-form-urlencoded"),
-        (
-            b'--x\r\nContent-Disposition: form-data; name="title"\r\n\r\nt\r\n--x--\r\n',
-            "multipart/form-data; boundary=x",
-        ),
+NOT_TYPED = (
+    [
+        publish(body, 415, "Send the body as application/json in UTF-8.", Content_Type=content_type)
+        for body, content_type in [
+            (POST, ""),
+            (POST, "text/plain"),
+            (POST, "text/json"),
+            (POST, "application"),
+            (POST, "application/jsonp"),
+            (POST, "application/vnd.api+json"),
+            (POST, "application/json; charset=utf-16"),
+            (POST, "application/json; charset=latin1"),
+            (POST, "text/plain, application/json"),
+            (b"title=t&body=b", "application/x-www-form-urlencoded"),
+            (
+                b'--x\r\nContent-Disposition: form-data; name="title"\r\n\r\nt\r\n--x--\r\n',
+                "multipart/form-data; boundary=x",
+            ),
+        ]
     ]
-] + [
-    publish(POST, 415, "Send the body as it is, without a `Content-Encoding`.", **JSON, Content_Encoding=coding)
-    for coding in ("gzip", "br", "deflate, gzip", "nonsense")
-]
+    + [
+        publish(POST, 415, "Send the body as it is, without a `Content-Encoding`.", **JSON, Content_Encoding=coding)
+        for coding in ("gzip", "br", "deflate, gzip", "nonsense")
+    ]
+    + [
+        publish(b"", 415, "Send the body as application/json", Content_Type="application/json; charset=utf-16"),
+        publish(b"", 415, "Send the body as it is", Content_Encoding="gzip"),
+        publish(b"{}", 422, "#/title Missing data", Content_Encoding=""),
+    ]
+)
 PATHS = [
     Hostile(f"GET {path}", 404, "There is nothing at this URL.")
     for path in f"""

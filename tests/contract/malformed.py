@@ -95,11 +95,13 @@ LINES = [
     Message(get(b"FOO /users"), 405, "Use one that `Allow` names."),
     Message(b"GET /users HTTP/1.0\r\n\r\n", 200),
 ]
+NO_HOSTS = [b"", *(b"Host: " + host + b"\r\n" for host in (b"", b"..", b"a b", b"a/b", b"a@b", b"[", b"x:y", b"\xe9"))]
 NO_FIELDS = [
     *(b"nonsense\r\n", b": x\r\n", b"X Y: z\r\n", b"X : z\r\n", b"X\xe9: z\r\n", b"Host: y\r\n"),
     *(b"X: a\r\n b\r\n", b"X: a\x00b\r\n", b"X: a\rb\r\n"),
 ]
 FIELDS = [
+    *(Message(b"GET /users HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n", 400, "Mend") for host in NO_HOSTS),
     *(Message(get(b"GET /users", fields), 400) for fields in NO_FIELDS),
     Message(get(b"GET /users", b"X: " + b"x" * 9_000 + b"\r\n"), 431),
     Message(get(b"GET /users", b"".join(b"X%d: y\r\n" % number for number in range(150))), 431),

@@ -1,7 +1,9 @@
 """No change of the document breaks a client of the last release unless the version says so."""
 
 import copy
+import hashlib
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +20,13 @@ def document() -> Any:
     return json.loads((HOUSE / "openapi" / "openapi.json").read_text())
 
 
+def major_and_minor(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")[:2]))
+
+
 def next_breaking(version: str) -> tuple[int, int]:
     """The lowest major and minor that may break the promises of `version` (SemVer, items 4 and 8)."""
-    major, minor, _ = map(int, version.split("."))
+    major, minor = major_and_minor(version)
     return (major + 1, 0) if major else (0, minor + 1)
 
 
@@ -29,7 +35,7 @@ def complaint(released: Any, document: Any) -> str:
     was, now = released["info"]["version"], document["info"]["version"]
     needed = next_breaking(was)
     broken = breaks(released, document)
-    if not broken or tuple(map(int, now.split(".")))[:2] >= needed:
+    if not broken or major_and_minor(now) >= needed:
         return ""
     return (
         f"This breaks clients of {was}, and {now} does not say so:\n- "
@@ -37,6 +43,14 @@ def complaint(released: Any, document: Any) -> str:
         + "\nKeep what was and add to it, or raise `version` in pyproject.toml to "
         + f"{needed[0]}.{needed[1]}.0 and run `make openapi`."
     )
+
+
+def test_what_was_released_stays_as_it_was() -> None:
+    """The changelog names the digest of the last release's document."""
+    released = (HOUSE / "openapi" / "released.json").read_bytes()
+    version, digest = json.loads(released)["info"]["version"], hashlib.sha256(released).hexdigest()
+    heading = rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d\n\nIts document has the SHA-256 `{digest}`\.$"
+    assert re.search(heading, (HOUSE / "CHANGELOG.md").read_text(), flags=re.MULTILINE), digest
 
 
 def test_nothing_breaks_unless_the_version_says_so(document: Any) -> None:
@@ -51,6 +65,7 @@ def test_nothing_breaks_unless_the_version_says_so(document: Any) -> None:
         ("0.1.0", "0.1.0", False),
         ("0.1.0", "0.1.1", False),
         ("0.1.3", "0.2.0", True),
+        ("0.1.3", "0.2.0rc1", True),
         ("0.9.0", "0.10.0", True),
         ("0.1.0", "1.0.0", True),
         ("1.2.0", "1.3.0", False),
@@ -149,6 +164,7 @@ BREAKING = {
     # Operations, and the names that generated clients give them
     "a path is gone": drop("paths /me"),
     "a path has moved": rename("paths /me", "/myself"),
+    "a new path takes a user's": put("paths /users/search", {"get": {"operationId": "searchUsers", "tags": ["users"]}}),
     "a path parameter is renamed": rename("paths /users/{username}", "/users/{name}"),
     "an operation is gone": drop("paths /posts/{post_id} patch"),
     "an operationId is renamed": put(f"{LIST} operationId", "findPosts"),
@@ -201,6 +217,7 @@ BREAKING = {
     # What is answered
     "a success has another status": rename(f"{PUBLISH} responses 201", "200"),
     "a success has one more status": put(f"{PUBLISH} responses 202", {"description": "Later."}),
+    "a redirection is new": put(f"{LIST} responses 301", {"description": "Elsewhere."}),
     "an error's status is gone": drop(f"{PUBLISH} responses 409"),
     "an answer's media type is another": rename(f"{CREATED} content application/json", "application/hal+json"),
     "an error's media type is another": rename(
@@ -234,6 +251,7 @@ BREAKING = {
     "a read list may repeat itself": drop(f"{READ} properties tags uniqueItems"),
     "a member of a member is gone": drop("components schemas Author properties display_name"),
     "an error's member is gone": drop("components schemas Problem properties detail"),
+    "a title, which generated clients name a type after": put("components schemas Post title", "Article"),
     "a schema is renamed": rename_component("schemas", "Author", "Person"),
 }
 
@@ -248,6 +266,7 @@ HARMLESS = {
     "a second tag": add(f"{LIST} tags", "reading"),
     # What grows
     "a new path": put("paths /tags", {"get": {"operationId": "listTags", "tags": ["posts"], "responses": {}}}),
+    "a new path beside numbers": put("paths /posts/search", {"get": {"operationId": "searchPosts", "tags": ["posts"]}}),
     "a new operation": put("paths /me delete", {"operationId": "removeMe", "tags": ["me"], "responses": {}}),
     "a new server": add("servers", {"url": "/v1"}),
     "a new optional query parameter": add(f"{LIST} parameters", OPTIONAL),
@@ -261,6 +280,10 @@ HARMLESS = {
     ),
     "a new header to read": put(f"{CREATED} headers Content-Language", {"schema": TEXT, "required": True}),
     "a new media type to read": put(f"{CREATED} content application/cbor", {"schema": {}}),
+    "a new member of its own kind": put(f"{READ} properties reply", {"$ref": "#/components/schemas/Post"}),
+    "a new parameter with a media type": add(
+        f"{LIST} parameters", {"in": "query", "name": "filter", "content": {"application/json": {"schema": {}}}}
+    ),
     "a new link": put(f"{CREATED} links listPosts", {"operationId": "listPosts"}),
     "a new error": put(f"{LIST} responses 429", {"$ref": "#/components/responses/TooManyRequests"}),
     "a new schema": put("components schemas Tag", {"type": "object"}),
@@ -288,6 +311,10 @@ HARMLESS = {
     "a read member is never null": put(f"{READ} properties published_at type", "string"),
     "a read member is shorter": put(f"{READ} properties title maxLength", 100),
     "a read member gets a bound": put("components headers Location schema minLength", 1),
+    "a read member has one value": put(f"{READ} properties title const", "Notes"),
+    "a read member has one value, and no bounds any more": put(
+        f"{READ} properties title", {"type": "string", "enum": ["Notes"]}
+    ),
     "a read list is shorter": put(f"{READ} properties tags maxItems", 5),
     "a header is always there": put("components headers Link required", True),
     # What no client sees

@@ -106,6 +106,16 @@ CONTROLS = {
     "no Retry-After": Control(
         "http/rate_limits", RETRY_AFTER, "headers={}", ANSWERS, "Missing required response header"
     ),
+    "limits that do not limit": Control(
+        "http/rate_limits", "allowed, window = counters.hit", "_, window = counters.hit", ANSWERS, "registerUser-429"
+    ),
+    "another challenge": Control(
+        "http/authentication",
+        'headers={"WWW-Authenticate": bearer.authenticate_header() + tried}',
+        'headers={"WWW-Authenticate": basic.authenticate_header() + \', charset="UTF-8"\'}',
+        ANSWERS,
+        "reviseUser-401",
+    ),
     "doubled names": Control(
         "http/json", "if len(members) < len(pairs):", "if False:", HOSTILE, "names a member twice"
     ),

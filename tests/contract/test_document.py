@@ -133,5 +133,6 @@ def test_statuses_are_those_of_its_kind(document: Any) -> None:
         assert ("429" in statuses) == (method != "get")
         assert ("404" in statuses) == ("{" in path)
         assert ("304" in statuses) == (method == "get" and not path.startswith("/health"))
-        for status in ("400", "413", "415"):
+        assert "400" in statuses
+        for status in ("413", "415"):
             assert (status in statuses) == ("requestBody" in operation)

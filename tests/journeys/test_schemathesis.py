@@ -44,7 +44,9 @@ def test_any_request_over_the_wire(
     with capsys.disabled():
         pytestconfig.get_terminal_writer().line(f" {told['test_cases']['generated']} requests, seed {told['seed']}")
     assert told["complete"]
-    assert {name: found for name, found in told["warnings"].items() if found} == {}
+    # A round that is as short as the time left may by chance have named only what is not there.
+    chance = {"base_url_mismatch", "missing_test_data"} if "--max-time" in option else set()
+    assert {name for name, found in told["warnings"].items() if found} <= chance
     assert told["operations"]["tested"] == told["operations"]["total"] == len(told["valid_rates"])
     for operation, phases in told["valid_rates"].items():
         assert sum(counted["accepted"] for counted in phases.values()), operation
