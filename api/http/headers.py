@@ -105,7 +105,7 @@ PARAMETERS = {
         "description": (
             "A name of your own for this request, such as a UUID: visible ASCII characters without a comma. Within 24 "
             "hours, the same bytes with the same key get the first answer again and change nothing; another request "
-            "with it is 422, and one that is sent while the first is in progress may be 409. Malformed, it is 400."
+            "with it is 422, and one that is sent while the first is in progress may be 409 or 503. Malformed: 400."
         ),
         "schema": {
             "type": "string",

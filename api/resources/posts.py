@@ -74,8 +74,8 @@ class Posts(Resource):
     def post(self, content: dict[str, Any]) -> Any:
         """Publish a post.
 
-        At once, at `published_at`, or never yet: with `published_at` null it is a draft that only you can read. Send an
-        `Idempotency-Key`, and you may repeat the request until there is an answer: it is published once.
+        At once, at `published_at`, or never yet: with `published_at` null it is a draft that only you and admins can
+        read. Send an `Idempotency-Key`, and you may repeat the request until there is an answer: it is published once.
         """
         created = represent(posts.publish(connection, author_id=user().id, **content))
         return created, {"Location": created["url"]}

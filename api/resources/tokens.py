@@ -16,7 +16,7 @@ from api.store import tokens
 from api.store.errors import SignedOut
 from api.store.sql import Row, now
 
-blueprint = Blueprint("tokens", "What you sign in with.", url_prefix="/tokens")
+blueprint = Blueprint("tokens", "What signing in gives you.", url_prefix="/tokens")
 
 TOKEN_ID = [{"in": "path", "name": "token_id", "description": "The token's number.", "example": 1}]
 LINKS = {

@@ -1,9 +1,7 @@
 /**
  * Pressroom from TypeScript: a post's life, told by openapi-fetch with the types that openapi-typescript generates from
  * the document.
- *
- *     openapi-typescript openapi/openapi.json --default-non-nullable false --output pressroom.d.ts
- *     tsc && node story.mjs http://127.0.0.1:8000
+ * openapi/README.md tells how to run it.
  */
 
 import createClient from "openapi-fetch";
@@ -38,12 +36,13 @@ function expect<T>(actual: T, expected: T): void {
 
 declare const process: { argv: string[] }; // Node's; all else here is the web's
 const baseUrl = process.argv[2] ?? "http://127.0.0.1:8000";
-const [username, password] = ["ada", "correct horse battery staple"] as const;
+const username = `ada-${crypto.randomUUID().slice(0, 8)}`;
+const password = "correct horse battery staple";
 
 // Register.
 const anyone = createClient<paths>({ baseUrl });
 const user = granted(await anyone.POST("/users", { body: { username, password } }));
-expect(user.posts_url, "/posts?author=ada");
+expect(user.posts_url, `/posts?author=${username}`);
 
 // Sign in by HTTP Basic, once; from then on, the token does.
 const basic = { Authorization: `Basic ${btoa(`${username}:${password}`)}` };

@@ -1,7 +1,6 @@
 """Pressroom from Python: a post's life, told by the client that openapi-python-client generates from the document.
 
-openapi-python-client generate --path openapi/openapi.json --meta none --output-path pressroom_client
-python story.py http://127.0.0.1:8000
+openapi/README.md tells how to run it.
 """
 
 import sys
@@ -25,8 +24,8 @@ from pressroom_client.models import (
 )
 from pressroom_client.types import UNSET, Unset
 
-(url,) = sys.argv[1:]
-username, password = "ada", "correct horse battery staple"
+url = sys.argv[1] if sys.argv[1:] else "http://127.0.0.1:8000"
+username, password = f"ada-{uuid4().hex[:8]}", "correct horse battery staple"
 
 # Register. An answer is what you asked for or a Problem: say which, and the type checker knows its members.
 user = register_user.sync(
@@ -34,7 +33,7 @@ user = register_user.sync(
     body=UserCreate(username=username, password=password),
 )
 assert isinstance(user, User), user
-assert user.posts_url == "/posts?author=ada"
+assert user.posts_url == f"/posts?author={username}"
 
 # Sign in by HTTP Basic, once; from then on, the token does.
 basic = b64encode(f"{username}:{password}".encode()).decode()
