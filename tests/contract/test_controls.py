@@ -114,7 +114,7 @@ CONTROLS = {
         'headers={"WWW-Authenticate": bearer.authenticate_header() + tried}',
         'headers={"WWW-Authenticate": basic.authenticate_header() + \', charset="UTF-8"\'}',
         ANSWERS,
-        "reviseUser-401",
+        "401]",
     ),
     "doubled names": Control(
         "http/json", "if len(members) < len(pairs):", "if False:", HOSTILE, "names a member twice"
