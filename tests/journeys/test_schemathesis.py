@@ -50,8 +50,8 @@ def test_any_request_over_the_wire(
     assert told["operations"]["tested"] == told["operations"]["total"] == len(told["valid_rates"])
     for operation, phases in told["valid_rates"].items():
         assert sum(counted["accepted"] for counted in phases.values()), operation
-    # Else the workflows, which come last, would have been turned away.
-    assert signed_in(server, scene.TOKENS["root"])
+    # Else the workflows, which come last, would have been turned away; where they are repeated, the last may be.
+    assert "--max-time" in option or signed_in(server, scene.TOKENS["root"])
     assert "Traceback" not in server.log.read_text()
 
 
