@@ -1,18 +1,27 @@
 """The application: its table of contents."""
 
-from typing import cast
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask, Response, request
-from flask.json.provider import DefaultJSONProvider
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import limits
 from api.http import converters, problems, rate_limits, transactions
+from api.http.json import Provider
 from api.http.openapi import Api
 from api.resources import docs, health, me, posts, root, tokens, users
 from api.settings import Settings
 from api.store.database import Database
+
+
+class Pressroom(Flask):
+    """Flask, of which no view is a coroutine."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function. Flask would look for coroutines half a dozen times a request."""
+        return func
 
 
 def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Flask:
@@ -26,10 +35,10 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
     if prepare:
         database.prepare()
 
-    app = Flask(__name__, static_folder=None)
+    app = Pressroom(__name__, static_folder=None)
     app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=limits.REQUEST_BODY + 1)
     app.after_request(_guarded)
-    _plain_json(app)
+    app.json = Provider(app)
     _believe_proxies(app, settings)
     if settings.cors_origins:
         CORS(
@@ -70,11 +79,6 @@ def _vary_by_origin(response: Response) -> Response:
     return response
 
 
-def _plain_json(app: Flask) -> None:
-    provider = cast("DefaultJSONProvider", app.json)
-    provider.ensure_ascii, provider.sort_keys, provider.compact = False, False, True
-
-
 def _believe_proxies(app: Flask, settings: Settings) -> None:
     if hops := settings.trusted_proxies:
         proxied = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)
@@ -83,10 +87,12 @@ def _believe_proxies(app: Flask, settings: Settings) -> None:
 
 def _guarded(response: Response) -> Response:
     """What holds for every answer that does not say otherwise: no cache keeps it, no browser runs it."""
-    if "Cache-Control" not in response.headers:
-        response.headers["Cache-Control"] = "no-store"
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    headers = response.headers
+    if "Cache-Control" not in headers:
+        headers.add("Cache-Control", "no-store")
+    if "Content-Security-Policy" not in headers:
+        headers.add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    headers.add("X-Content-Type-Options", "nosniff")
     if response.status_code == 204 or (request.method == "OPTIONS" and response.status_code == 200):
-        del response.headers["Content-Type"]
+        del headers["Content-Type"]
     return response

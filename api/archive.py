@@ -1,6 +1,5 @@
 """A site as lines of JSON (NDJSON): `{"user": {…}}`, then `{"post": {…}}`, each in the order in which they came."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -9,15 +8,15 @@ from typing import Any, NamedTuple, cast
 
 from marshmallow import Schema, ValidationError
 
-from api.http.json import BadJSON, loads
+from api.http.json import BadJSON, dumps, loads
 from api.schemas.posts import PostImport
 from api.schemas.problems import leaves
 from api.schemas.users import UserImport
 from api.store import archive as stored
 from api.store import posts, users
+from api.store.connections import Connection
 from api.store.database import Database
 from api.store.errors import NotFound, SignedOut, UsernameTaken
-from api.store.sql import Connection
 
 BATCH = 500
 """Lines that are kept in one transaction."""
@@ -45,9 +44,9 @@ class Outcome(NamedTuple):
 def export(db: Connection) -> Iterator[str]:
     """Every user and every post, drafts too, a line each."""
     for user in stored.everyone(db):
-        yield _line("user", user._mapping)
+        yield _line("user", user._asdict())
     for post in stored.everything(db):
-        yield _line("post", post._mapping)
+        yield _line("post", post._asdict())
 
 
 def load(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
@@ -69,7 +68,7 @@ def _keep(db: Connection, content: "Content | BadLine", present: Present) -> tup
         return "bad", str(content)
     try:
         # A savepoint, so that PostgreSQL forgives a line that is refused.
-        with db.begin_nested():
+        with db.savepoint():
             if "author" in content:
                 return _keep_post(db, content, present), ""
             users.register(db, **content)
@@ -112,4 +111,4 @@ def _keep_post(db: Connection, content: Content, present: Present) -> str:
 
 
 def _line(kind: str, row: Any) -> str:
-    return json.dumps({kind: _SHAPES[kind].dump(row)}, ensure_ascii=False, separators=(",", ":"))
+    return dumps({kind: _SHAPES[kind].dump(row)}).decode()

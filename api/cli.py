@@ -14,9 +14,9 @@ from api.app import create_app
 from api.http.transactions import database
 from api.settings import BadSetting
 from api.store import idempotency, tokens
+from api.store.connections import Connection
 from api.store.database import HEAD
 from api.store.errors import StoreError, Unavailable
-from api.store.sql import Connection
 
 
 class Group(FlaskGroup):

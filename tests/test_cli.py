@@ -14,9 +14,10 @@ from api.app import create_app
 from api.cli import cli
 from api.settings import Settings
 from api.store import idempotency, posts, tokens, users
+from api.store.connections import Connection, Row
 from api.store.database import Database
 from api.store.errors import Unavailable
-from api.store.sql import Connection, Row, now
+from api.store.sql import now
 from tests.conftest import PASSWORD, Client, signed_in
 
 USER = {"user": {"username": "ada", "display_name": "Ada", "bio": ""}}
@@ -117,9 +118,9 @@ def test_what_has_expired_is_swept(pressroom: Callable[..., Result], house: Sett
         ada = users.register(db, username="ada", password_hash="hash")
         for key, moment in ((b"x" * 32, old), (b"y" * 32, now() + timedelta(days=1))):
             token = {"user_id": ada.id, "name": "", "sha256": key, "created_at": old, "expires_at": moment}
-            db.execute(tokens.tokens.insert(), token)
+            db.change(tokens.tokens.insert(), **token)
         idempotency.claim(db, user_id=ada.id, key="k", fingerprint=bytes(32))
-        db.execute(idempotency.keys.update().values(created_at=old))
+        db.change(idempotency.keys.update().values(created_at=old))
     assert pressroom("db", "sweep").stdout == "1 idempotency keys and 1 tokens have expired and are gone.\n"
     assert pressroom("db", "sweep").stdout == "0 idempotency keys and 0 tokens have expired and are gone.\n"
     database.close()

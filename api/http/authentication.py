@@ -15,9 +15,9 @@ from api.http import passwords
 from api.http.documentation import documented
 from api.http.transactions import database
 from api.store import tokens
+from api.store.connections import Row
 from api.store.database import Database
 from api.store.errors import Unavailable, WrongPassword
-from api.store.sql import Row
 
 REALM = "Pressroom"
 PREFIX = "prt_"
@@ -108,9 +108,9 @@ class AuthenticationMixin:
 
             @wraps(func)
             def wrapper(*args: object, **kwargs: object) -> Response:
-                anonymous = optional and "Authorization" not in request.headers
+                anonymous = optional and "HTTP_AUTHORIZATION" not in request.environ
                 response: Response = (func if anonymous else required)(*args, **kwargs)
-                response.vary.add("Authorization")
+                response.headers.add("Vary", "Authorization")
                 return response
 
             return documented(wrapper, security=[*([{}] if optional else []), {auth.scheme.lower(): []}])

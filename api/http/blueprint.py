@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import Any
 
-import flask_smorest
+from flask import Response
 from flask.views import MethodView
+from flask_smorest.utils import resolve_schema_instance
 
-from api.http.arguments import StrictParser, refuse_query
+from api.http.arguments import ArgumentsMixin, refuse_query
 from api.http.authentication import AuthenticationMixin
+from api.http.documentation import document_as
 from api.http.idempotency import IdempotencyMixin
+from api.http.json import answer
 from api.http.preconditions import PreconditionsMixin
 from api.http.rate_limits import RateLimitsMixin
 from api.http.statuses import STATUSES
@@ -23,13 +26,11 @@ class Resource(MethodView):
     decorators = [transactional]
 
 
-class Blueprint(IdempotencyMixin, PreconditionsMixin, RateLimitsMixin, AuthenticationMixin, flask_smorest.Blueprint):
-    """flask-smorest's blueprint, with this API's grammar.
+class Blueprint(IdempotencyMixin, PreconditionsMixin, RateLimitsMixin, AuthenticationMixin, ArgumentsMixin):
+    """flask-smorest's blueprint, with this API's grammar: it documents what its decorators say, and they do it.
 
     Decorators stand in the order of judgement: who asks, how often, what body, what answer.
     """
-
-    ARGUMENTS_PARSER = StrictParser()
 
     def __init__(self, name: str, description: str, *, url_prefix: str | None = None, database: bool = True) -> None:
         super().__init__(name, name, url_prefix=url_prefix, description=description)
@@ -41,17 +42,30 @@ class Blueprint(IdempotencyMixin, PreconditionsMixin, RateLimitsMixin, Authentic
             self._prepare_database_doc,
         )
 
-    def response(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
-        """flask-smorest's, of an operation that refuses parameters which it does not know."""
-        answered = super().response(*args, **kwargs)
+    def doc(self, **facts: Any) -> Callable[..., Any]:
+        """Say of an operation what its decorators do not."""
+        documented = super().doc(**facts)
+        return lambda func: document_as(documented(func), func)
+
+    def response(self, status: int, schema: Any = None, **documentation: Any) -> Callable[..., Any]:
+        """Answer what the operation returns: a value for `schema`, with header fields if it is a pair, or an answer.
+
+        Parameters that the operation does not know are refused.
+        """
+        schema = resolve_schema_instance(schema)
+        documented = super().response(status, schema, **documentation)
 
         def decorator(func: Callable[..., Any]) -> Callable[..., Any]:
             @wraps(func)
-            def wrapper(*args: object, **kwargs: object) -> Any:
+            def wrapper(*args: object, **kwargs: object) -> Response:
                 refuse_query()
-                return func(*args, **kwargs)
+                result = func(*args, **kwargs)
+                if isinstance(result, Response):
+                    return result
+                content, headers = result if isinstance(result, tuple) else (result, None)
+                return Response(status=status) if schema is None else answer(schema.dump(content), status, headers)
 
-            return cast("Callable[..., Any]", answered(wrapper))
+            return document_as(documented(func), wrapper)
 
         return decorator
 

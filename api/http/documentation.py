@@ -29,6 +29,11 @@ def documented(view: Callable[..., Response], **facts: object) -> Callable[..., 
     return view
 
 
+def document_as(described: Any, view: Callable[..., Any]) -> Callable[..., Any]:
+    """The view, described as flask-smorest has described a wrapper of it, whose work it does otherwise."""
+    return documented(view, **described._apidoc)
+
+
 class Converter(OpenAPIConverter):
     """Schemas as JSON Schema: closed, and with an example, made of their fields' examples if they have none."""
 

@@ -39,12 +39,12 @@ class IdempotencyMixin:
                     message="The Idempotency-Key is malformed. Write 1 to 255 visible ASCII characters, no comma.",
                 )
             this = {"user_id": user().id, "key": key}
-            kept = idempotency.claim(connection, **this, fingerprint=_fingerprint())
+            kept = idempotency.claim(connection(), **this, fingerprint=_fingerprint())
             if kept is not None:
                 return Response(kept.body, kept.status, kept.headers)
             response = func(*args, **kwargs)
             headers, body = response.headers.to_wsgi_list(), response.get_data()
-            idempotency.keep(connection, **this, status=response.status_code, headers=headers, body=body)
+            idempotency.keep(connection(), **this, status=response.status_code, headers=headers, body=body)
             return response
 
         return documented(wrapper, idempotent=True)

@@ -73,7 +73,7 @@ class Api(flask_smorest.Api):
     @cached_property
     def document(self) -> str:
         """The text of the document, which does not change while the process lives."""
-        return f"{json.dumps(self.spec.to_dict(), indent=2, sort_keys=False)}\n"
+        return f"{json.dumps(self.spec.to_dict(), indent=2)}\n"
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         """Translate what Werkzeug raises."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import request, url_for
+from flask import request
 
+from api.store.connections import Row
 from api.store.pages import Page
-from api.store.sql import Row
 
 
 def answer(page: Page, item: Callable[[Row], dict[str, Any]]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -14,6 +15,5 @@ def answer(page: Page, item: Callable[[Row], dict[str, Any]]) -> tuple[dict[str,
     body = {"items": [item(row) for row in page.rows], "next_cursor": page.next_cursor}
     if page.next_cursor is None:
         return body, {}
-    query: dict[str, Any] = {**request.args, "cursor": page.next_cursor}
-    following = url_for(str(request.endpoint), **query)
-    return body, {"Link": f'<{following}>; rel="next"'}
+    query = urlencode({**request.args, "cursor": page.next_cursor})
+    return body, {"Link": f'<{request.script_root}{request.path}?{query}>; rel="next"'}

@@ -10,8 +10,8 @@ from argon2.exceptions import VerifyMismatchError
 from api import limits
 from api.http.transactions import database
 from api.store import credentials
+from api.store.connections import Row
 from api.store.errors import NotFound, WrongPassword
-from api.store.sql import Row
 
 # OWASP's parameters for argon2id: 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)

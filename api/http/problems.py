@@ -5,11 +5,12 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, Response, current_app, jsonify
+from flask import Flask, Response, current_app
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
+from api.http import json
 from api.http.statuses import STATUSES, Status
 from api.schemas.problems import leaves
 from api.store.errors import (
@@ -85,9 +86,7 @@ def _problem(
         "status": code,
         "detail": detail or status.detail,
     }
-    response = jsonify({**problem, "errors": errors} if errors else problem)
-    response.status_code = code
-    response.content_type = MEDIA_TYPE
+    response = json.answer({**problem, "errors": errors} if errors else problem, code, media_type=MEDIA_TYPE)
     response.headers.extend(headers)
     return response
 

@@ -7,10 +7,9 @@ from typing import cast
 
 from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
-from werkzeug.local import LocalProxy
 
+from api.store.connections import Connection
 from api.store.database import Database
-from api.store.sql import Connection
 
 SAFE = frozenset({"GET", "HEAD"})
 
@@ -37,12 +36,9 @@ def transactional(view: Callable[..., ResponseReturnValue]) -> Callable[..., Res
     return wrapper
 
 
-def _connection() -> Connection:
+def connection() -> Connection:
+    """The request's connection. It begins when it is first used: whoever computes before using it holds nobody up."""
     if "connection" not in g:
         opened = database().read() if request.method in SAFE else database().write()
         g.connection = g.stack.enter_context(opened)
     return cast("Connection", g.connection)
-
-
-connection = cast("Connection", LocalProxy(_connection))
-"""The request's connection. It begins when it is first used: whoever computes before using it holds nobody up."""

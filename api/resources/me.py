@@ -49,4 +49,4 @@ class Password(Resource):
             prove(user().username, wanted["new_password"])
             return
         password_hash = hash_password(wanted["new_password"])
-        credentials.change(connection, proven, password_hash, keep=user().token_id)
+        credentials.change(connection(), proven, password_hash, keep=user().token_id)

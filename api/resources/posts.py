@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from flask import url_for
-
 from api.http import pagination
 from api.http.authentication import bearer, user, viewer
 from api.http.blueprint import Blueprint, Resource
 from api.http.rate_limits import WRITES
 from api.http.transactions import connection
+from api.http.urls import Path
 from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostQuery
 from api.store import listings, posts
-from api.store.sql import Row
+from api.store.connections import Row
 
 blueprint = Blueprint("posts", "What is written.", url_prefix="/posts")
 
@@ -28,22 +27,26 @@ LINKS = {
 }
 
 
+POST = Path("posts.PostById")
+AUTHOR = Path("users.UserByName")
+
+
 def represent(row: Row) -> dict[str, Any]:
     """A post with its author and URLs."""
     return {
-        **row._mapping,
+        **row._asdict(),
         "author": {
             "username": row.username,
             "display_name": row.display_name,
-            "url": url_for("users.UserByName", username=row.username),
+            "url": AUTHOR(row.username),
         },
-        "url": url_for("posts.PostById", post_id=row.id),
+        "url": POST(row.id),
     }
 
 
 def _as_read(post_id: int) -> Row:
     """The post to change, which the user may change and knows as it is."""
-    post = posts.editable(connection, post_id, editor=user())
+    post = posts.editable(connection(), post_id, editor=user())
     blueprint.check_etag(represent(post), Post())
     return post
 
@@ -62,7 +65,7 @@ class Posts(Resource):
         `author` being you, or anybody if you are an admin, drafts and scheduled posts come before them.
         """
         expanded = query.pop("expand", None) == "body"
-        return pagination.answer(listings.page(connection, **query, viewer=viewer(), expanded=expanded), represent)
+        return pagination.answer(listings.page(connection(), **query, viewer=viewer(), expanded=expanded), represent)
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)
@@ -77,7 +80,7 @@ class Posts(Resource):
         At once, at `published_at`, or never yet: with `published_at` null it is a draft that only you and admins can
         read. Send an `Idempotency-Key`, and you may repeat the request until there is an answer: it is published once.
         """
-        created = represent(posts.publish(connection, author_id=user().id, **content))
+        created = represent(posts.publish(connection(), author_id=user().id, **content))
         return created, {"Location": created["url"]}
 
 
@@ -92,7 +95,7 @@ class PostById(Resource):
 
         Drafts and scheduled posts can be read by their author and by admins; for others there are none.
         """
-        return represent(posts.get(connection, post_id, viewer=viewer()))
+        return represent(posts.get(connection(), post_id, viewer=viewer()))
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)
@@ -105,7 +108,7 @@ class PostById(Resource):
 
         Members left out stay as they are. 403 if the post is not yours, unless you are an admin.
         """
-        return represent(posts.revise(connection, _as_read(post_id), **changes))
+        return represent(posts.revise(connection(), _as_read(post_id), **changes))
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)
@@ -117,4 +120,4 @@ class PostById(Resource):
 
         For good. 403 if the post is not yours, unless you are an admin.
         """
-        posts.remove(connection, _as_read(post_id))
+        posts.remove(connection(), _as_read(post_id))

@@ -3,18 +3,20 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import current_app, url_for
+from flask import current_app
 
 from api.http import pagination
 from api.http.authentication import basic, bearer, new_token, refuse_password, sha256, user
 from api.http.blueprint import Blueprint, Resource
 from api.http.rate_limits import SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME, WRITES
 from api.http.transactions import connection
+from api.http.urls import Path
 from api.schemas.pages import PageQuery
 from api.schemas.tokens import NewToken, Token, TokenCreate, TokenPage
 from api.store import tokens
+from api.store.connections import Row
 from api.store.errors import SignedOut
-from api.store.sql import Row, now
+from api.store.sql import now
 
 blueprint = Blueprint("tokens", "What signing in gives you.", url_prefix="/tokens")
 
@@ -25,9 +27,12 @@ LINKS = {
 }
 
 
+TOKEN = Path("tokens.TokenById")
+
+
 def represent(row: Row) -> dict[str, Any]:
     """A token with its URL."""
-    return {**row._mapping, "url": url_for("tokens.TokenById", token_id=row.id)}
+    return {**row._asdict(), "url": TOKEN(row.id)}
 
 
 @blueprint.route("")
@@ -42,7 +47,7 @@ class Tokens(Resource):
 
         A page of those that are alive, the latest first, without their secrets.
         """
-        return pagination.answer(tokens.page(connection, user_id=user().id, **query), represent)
+        return pagination.answer(tokens.page(connection(), user_id=user().id, **query), represent)
 
     @blueprint.limited(SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME)
     @blueprint.authenticated(basic)
@@ -58,7 +63,7 @@ class Tokens(Resource):
         expires_at = now() + timedelta(days=current_app.config["SETTINGS"].token_days)
         proven = basic.current_user()
         try:
-            row = tokens.grant(connection, proven=proven, sha256=sha256(secret), expires_at=expires_at, **wanted)
+            row = tokens.grant(connection(), proven=proven, sha256=sha256(secret), expires_at=expires_at, **wanted)
         except SignedOut:
             return refuse_password()
         created = {**represent(row), "token": secret}
@@ -76,7 +81,7 @@ class TokenById(Resource):
 
         Its name and when it ends; its secret is not kept.
         """
-        return represent(tokens.get(connection, token_id, user_id=user().id))
+        return represent(tokens.get(connection(), token_id, user_id=user().id))
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)
@@ -87,4 +92,4 @@ class TokenById(Resource):
 
         It is dead at once, also when it is the one that was sent.
         """
-        tokens.revoke(connection, token_id, user_id=user().id)
+        tokens.revoke(connection(), token_id, user_id=user().id)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import current_app, url_for
+from flask import current_app
 
 from api.http import pagination
 from api.http.authentication import bearer, user, viewer
@@ -12,11 +12,12 @@ from api.http.blueprint import Blueprint, Resource
 from api.http.passwords import hash_password
 from api.http.rate_limits import REGISTRATION, WRITES
 from api.http.transactions import connection
+from api.http.urls import Path
 from api.schemas.pages import PageQuery
 from api.schemas.users import User, UserCreate, UserPage, UserPatch
 from api.store import users
+from api.store.connections import Row
 from api.store.errors import NotYours, SignedOut
-from api.store.sql import Row
 
 blueprint = Blueprint("users", "Who writes.", url_prefix="/users")
 
@@ -33,18 +34,22 @@ LINKS = {
 }
 
 
+USER = Path("users.UserByName")
+POSTS = Path("posts.Posts")
+
+
 def represent(row: Row) -> dict[str, Any]:
     """A user with their URLs."""
     return {
-        **row._mapping,
-        "url": url_for("users.UserByName", username=row.username),
-        "posts_url": url_for("posts.Posts", author=row.username),
+        **row._asdict(),
+        "url": USER(row.username),
+        "posts_url": f"{POSTS()}?author={row.username}",
     }
 
 
 def _as_read(username: str) -> Row:
     """The user to change, whom the one who asks may change and knows as they are."""
-    kept = users.editable(connection, username, editor=user())
+    kept = users.editable(connection(), username, editor=user())
     blueprint.check_etag(represent(kept), User())
     return kept
 
@@ -75,7 +80,7 @@ class Users(Resource):
 
         A page of all users, who came last first.
         """
-        return pagination.answer(users.page(connection, **query), represent)
+        return pagination.answer(users.page(connection(), **query), represent)
 
     @blueprint.authenticated(bearer, optional=True)
     @blueprint.limited(REGISTRATION, WRITES)
@@ -91,7 +96,7 @@ class Users(Resource):
         admins register users: 401 for strangers, 403 for members.
         """
         account["password_hash"] = hash_password(account.pop("password"))
-        created = represent(users.register(connection, **account))
+        created = represent(users.register(connection(), **account))
         return created, {"Location": created["url"]}
 
 
@@ -105,7 +110,7 @@ class UserByName(Resource):
 
         What everybody may know of them.
         """
-        return represent(users.get(connection, username))
+        return represent(users.get(connection(), username))
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)
@@ -118,7 +123,7 @@ class UserByName(Resource):
 
         Members left out stay as they are. 403 if the account is not yours, unless you are an admin.
         """
-        return represent(users.revise(connection, _as_read(username), **changes))
+        return represent(users.revise(connection(), _as_read(username), **changes))
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)
@@ -131,4 +136,4 @@ class UserByName(Resource):
         For good, with your tokens. 409 while you have posts: delete them first. 403 if the account is not
         yours, unless you are an admin.
         """
-        users.remove(connection, _as_read(username))
+        users.remove(connection(), _as_read(username))

@@ -1,21 +1,24 @@
 """All that is kept, to take away and bring back."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from api.store.connections import Connection, Row
 from api.store.posts import posts
-from api.store.sql import Connection, Row
 from api.store.users import users
 
 _EVERYONE = sa.select(users.c.username, users.c.display_name, users.c.bio).order_by(users.c.id)
 _EVERYTHING = (
-    sa.select(users.c.username.label("author"), posts.c.title, posts.c.body, posts.c.tags, posts.c.published_at)
+    sa.select(
+        posts.c.id, users.c.username.label("author"), posts.c.title, posts.c.body, posts.c.tags, posts.c.published_at
+    )
     .join_from(posts, users)
+    .where(posts.c.id > sa.bindparam("last"))
     .order_by(posts.c.id)
-    .execution_options(yield_per=100)
+    .limit(100)
 )
 _TITLES = (
     sa.select(posts.c.title, sa.func.count().label("posts"))
@@ -27,17 +30,20 @@ _TITLES = (
 )
 
 
-def everyone(db: Connection) -> Iterable[Row]:
+def everyone(db: Connection) -> Sequence[Row]:
     """Every user, who came first first."""
-    return db.execute(_EVERYONE)
+    return db.all(_EVERYONE)
 
 
-def everything(db: Connection) -> Iterable[Row]:
+def everything(db: Connection) -> Iterator[Row]:
     """Every post, drafts too, in the order in which they were written."""
-    return db.execute(_EVERYTHING)
+    last = 0
+    while page := db.all(_EVERYTHING, last=last):
+        yield from page
+        last = page[-1].id
 
 
 def titles(db: Connection, author_id: int, published_at: datetime | None) -> Counter[str]:
     """The titles of the author's posts of that moment (None: their drafts), each with how many posts have it."""
-    rows = db.execute(_TITLES, {"author_id": author_id, "published_at": published_at})
+    rows = db.all(_TITLES, author_id=author_id, published_at=published_at)
     return Counter({row.title: row.posts for row in rows})

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from api.settings import BadSetting, Settings
-from api.store import sqlite
+from api.settings import Settings
+from api.store import engines, sqlite
+from api.store.connections import Connection, Statements
 from api.store.errors import Unavailable
-from api.store.sql import Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = max(path.stem for path in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
@@ -28,19 +28,14 @@ class Database:
     """
 
     def __init__(self, settings: Settings) -> None:
-        engine = _engine(settings)
-        self.embedded = engine.dialect.name == "sqlite"
-        if self.embedded:
-            sqlite.embed(engine, settings.sqlite_synchronous, patience=PATIENCE)
-            self._reads: sa.Engine = engine
-            # A transaction that begins DEFERRED fails as soon as it writes what another has written meanwhile.
-            self._writes: sa.Engine = engine.execution_options(sqlite_begin="IMMEDIATE")
-            self._hasty: sa.Engine = self._writes.execution_options(sqlite_wait=False)
-            self._snapshots: sa.Engine = engine.execution_options(sqlite_begin="DEFERRED")
-        else:
-            self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
-            self._writes = self._hasty = engine
-            self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
+        self.engine = engines.create(settings, patience=PATIENCE)
+        self.embedded = self.engine.dialect.name == "sqlite"
+        self._statements = Statements(self.engine.dialect)
+        self._driver: Any = self.engine.dialect.loaded_dbapi
+        self._failures = self._driver.Error, sa.exc.DBAPIError, sa.exc.TimeoutError
+        # A transaction of SQLite that begins DEFERRED fails as soon as it writes what another has written meanwhile.
+        self._begin_write = "BEGIN IMMEDIATE" if self.embedded else "BEGIN"
+        self._begin_snapshot = "BEGIN DEFERRED" if self.embedded else "BEGIN ISOLATION LEVEL REPEATABLE READ"
         # SQLite wakes waiting writers in no order: a queue within the process doubles what they get done.
         self._turn = threading.BoundedSemaphore(1 if self.embedded else settings.threads)
 
@@ -52,13 +47,21 @@ class Database:
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
-        self._reads.dispose()
+        self.engine.dispose()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection on which every statement sees what is committed; `Unavailable` if there is none."""
-        with _translated(), self._reads.connect() as connection:
-            yield connection
+        pooled = None
+        try:
+            pooled = self.engine.raw_connection()
+            yield Connection(pooled.dbapi_connection, self._statements)
+        except self._failures as error:
+            self._translate(error)
+            raise
+        finally:
+            if pooled:
+                pooled.close()
 
     @contextmanager
     def write(self, *, wait: bool = True) -> Iterator[Connection]:
@@ -66,26 +69,28 @@ class Database:
 
         `Unavailable` if one's turn does not come in time; at once, unless one may `wait`.
         """
-        if not self._turn.acquire(timeout=PATIENCE if wait else 0):
-            raise Unavailable("Too many are writing. Try again in a moment.")
-        try:
-            with _translated(), (self._writes if wait else self._hasty).begin() as connection:
+        with self._in_turn(wait=wait), self.read() as connection:
+            if wait or not self.embedded:
+                connection.run(self._begin_write)
+            else:
+                sqlite.begin_at_once(connection, patience=PATIENCE)
+            with connection.transaction():
                 yield connection
-        finally:
-            self._turn.release()
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A connection on which all statements see the same moment, whatever is written meanwhile."""
-        with _translated(), self._snapshots.begin() as connection:
-            yield connection
+        with self.read() as connection:
+            connection.run(self._begin_snapshot)
+            with connection.transaction():
+                yield connection
 
     def revision(self) -> str | None:
         """The migration that the database is at; None before the first."""
-        with self.read() as db:
-            if not sa.inspect(db).has_table("alembic_version"):
+        with self._translated(), self.engine.connect() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
                 return None
-            return cast("str | None", db.scalar(sa.text("SELECT version_num FROM alembic_version")))
+            return cast("str | None", connection.scalar(sa.text("SELECT version_num FROM alembic_version")))
 
     def upgrade(self) -> None:
         """Bring the tables to this version's migration. Safe to run from many processes at once."""
@@ -94,8 +99,13 @@ class Database:
 
         configuration = config.Config()
         configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        with self.write() as connection:
-            if not self.embedded:
+        # On SQLite the transaction begins by hand.
+        options = {} if self.embedded else {"isolation_level": "READ COMMITTED"}
+        transactional = self.engine.execution_options(**options)
+        with self._in_turn(), self._translated(), transactional.begin() as connection:
+            if self.embedded:
+                connection.exec_driver_sql(self._begin_write)
+            else:
                 connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
                 connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('pressroom upgrade'))"))
@@ -105,30 +115,29 @@ class Database:
             except util.CommandError as error:
                 raise Unavailable("The tables are of a newer version. Run that one.") from error
 
+    @contextmanager
+    def _in_turn(self, *, wait: bool = True) -> Iterator[None]:
+        if not self._turn.acquire(timeout=PATIENCE if wait else 0):
+            raise Unavailable("Too many are writing. Try again in a moment.")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
-def _engine(settings: Settings) -> sa.Engine:
-    url = sa.make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite":
-        waiting: dict[str, Any] = {"poolclass": sa.QueuePool, "connect_args": {"timeout": PATIENCE}}
-    else:
-        # In UTC, because Python's last moment does not exist further east.
-        options = f"-c timezone=UTC -c lock_timeout={PATIENCE}s -c statement_timeout={2 * PATIENCE}s"
-        waiting = {"pool_pre_ping": True, "connect_args": {"connect_timeout": PATIENCE, "options": options}}
-    try:
-        return sa.create_engine(url, pool_size=settings.threads, max_overflow=0, pool_timeout=PATIENCE, **waiting)
-    except ModuleNotFoundError as error:
-        raise BadSetting("PRESSROOM_DATABASE_URL needs a driver: pip install -e '.[postgresql]'.") from error
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:
+            self._translate(error)
+            raise
 
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-        raise Unavailable("The database does not answer. Try again in a moment.") from error
-    except sa.exc.DatabaseError as error:
-        if getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE:
+    def _translate(self, error: Exception) -> None:
+        """`Unavailable` for what the driver, or SQLAlchemy for it, says of a database that does not answer."""
+        cause = getattr(error, "orig", error)
+        if isinstance(cause, (sa.exc.TimeoutError, self._driver.OperationalError, self._driver.InterfaceError)):
+            raise Unavailable("The database does not answer. Try again in a moment.") from error
+        if getattr(cause, "sqlstate", None) == UNDEFINED_TABLE:
             raise Unavailable("The tables are not made yet. Run `pressroom db upgrade`.") from error
-        if type(error) is sa.exc.DatabaseError:
+        if type(cause) is self._driver.DatabaseError:
             raise Unavailable("The database cannot be read.") from error
-        raise

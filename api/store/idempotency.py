@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from api import limits
+from api.store.connections import Connection, Row
 from api.store.errors import InProgress, KeyReused, SignedOut
-from api.store.sql import FOREIGN_KEY, LOCK_TIMEOUT, Connection, Row, Timestamp, metadata, now, refusing
+from api.store.sql import FOREIGN_KEY, LOCK_TIMEOUT, Timestamp, metadata, now, refusing
 
 LIFE = timedelta(hours=24)
 """How long an answer is given again."""
@@ -60,11 +61,11 @@ def claim(db: Connection, *, user_id: int, key: str, fingerprint: bytes) -> Row 
         refusing(FOREIGN_KEY, SignedOut("The user has been removed. Register anew.")),
         refusing(LOCK_TIMEOUT, InProgress("The first request with this Idempotency-Key is in progress. Try again.")),
     ):
-        claimed = db.execute(_CLAIM, values).one_or_none()
+        claimed = db.one_or_none(_CLAIM, **values)
     if claimed:
-        db.execute(_SWEEP_OWN, {"claimer": user_id, "long_ago": long_ago})
+        db.change(_SWEEP_OWN, claimer=user_id, long_ago=long_ago)
         return None
-    kept = db.execute(_KEPT, {"claimer": user_id, "claimed": key}).one()
+    [kept] = db.all(_KEPT, claimer=user_id, claimed=key)
     if kept.fingerprint != fingerprint:
         raise KeyReused("This Idempotency-Key was sent with another request. Choose a new one for each.")
     return kept
@@ -74,9 +75,9 @@ def keep(
     db: Connection, *, user_id: int, key: str, status: int, headers: Sequence[tuple[str, str]], body: bytes
 ) -> None:
     """Remember what is answered to the request that has claimed the key."""
-    db.execute(_KEEP, {"claimer": user_id, "claimed": key, "status": status, "headers": headers, "body": body})
+    db.change(_KEEP, claimer=user_id, claimed=key, status=status, headers=headers, body=body)
 
 
 def sweep(db: Connection) -> int:
     """Forget the answers of more than a day ago, and tell how many."""
-    return db.execute(_SWEEP, {"long_ago": now() - LIFE}).rowcount
+    return db.change(_SWEEP, long_ago=now() - LIFE)

@@ -4,9 +4,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from api.store.connections import Connection, Row
 from api.store.pages import NewestFirst, Page
 from api.store.posts import POST, posts
-from api.store.sql import END, Connection, Row, now
+from api.store.sql import END, now
 from api.store.tags import post_tags
 from api.store.users import users
 

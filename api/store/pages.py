@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from api import limits
-from api.store.sql import END, START, Connection, Row
+from api.store.connections import Connection, Row
+from api.store.sql import END, START
 
 _MICROSECOND = timedelta(microseconds=1)
 _LAST = (END - START) // _MICROSECOND
@@ -38,9 +39,7 @@ class NewestFirst:
         """At most `limit` rows behind `cursor` (None: from the start), none of them after `until`."""
         start = until, limits.MAX_ID + 1
         moment, identity = min(start, _position(cursor)) if cursor else start
-        rows = db.execute(
-            self._statement, {"moment": moment, "identity": identity, "rows": limit + 1, **parameters}
-        ).all()
+        rows = db.all(self._statement, moment=moment, identity=identity, rows=limit + 1, **parameters)
         if len(rows) <= limit:
             return Page(rows, None)
         last = rows[limit - 1]

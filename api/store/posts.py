@@ -12,21 +12,9 @@ import sqlalchemy as sa
 
 from api import limits
 from api.store import tags as index
+from api.store.connections import Connection, Row
 from api.store.errors import NotFound, NotYours, SignedOut
-from api.store.sql import (
-    FOREIGN_KEY,
-    Connection,
-    Id,
-    PublishedAt,
-    Row,
-    Timestamp,
-    as_read,
-    change,
-    metadata,
-    now,
-    one,
-    refusing,
-)
+from api.store.sql import FOREIGN_KEY, Id, PublishedAt, Timestamp, as_read, change, metadata, now, one, refusing
 from api.store.users import may_change, users
 
 posts = sa.Table(
@@ -92,8 +80,8 @@ def publish(
         "updated_at": moment,
     }
     with refusing(FOREIGN_KEY, SignedOut("The author has been removed. Register anew.")):
-        identity = db.execute(_PUBLISH, values).scalar_one()
-    post = one(db, _BY_ID, "The post is gone.", post_id=identity)
+        [published] = db.all(_PUBLISH, **values)
+    post = one(db, _BY_ID, "The post is gone.", post_id=published.id)
     index.add(db, post)
     return post
 

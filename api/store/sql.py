@@ -1,12 +1,13 @@
 """The store's vocabulary: types of columns, rows, the moment."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import sqlalchemy as sa
 
+from api.store.connections import Connection, Row
 from api.store.errors import NotFound, Stale, StoreError
 
 metadata = sa.MetaData(
@@ -29,26 +30,22 @@ FOREIGN_KEY = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
 LOCK_TIMEOUT = frozenset({"55P03"})
 """Somebody else holds the row: PostgreSQL's SQLSTATE. On SQLite nobody gets so far."""
 
-Connection: TypeAlias = sa.Connection
-Row: TypeAlias = sa.Row[*tuple[Any, ...]]
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 class Timestamp(sa.TypeDecorator[datetime]):
-    """A moment in UTC, to the microsecond. SQLite has no time zones: there it is kept without one."""
+    """A moment in UTC, to the microsecond. SQLite has no time zones: there it is text without one."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """The moment as the database keeps it."""
-        return value.astimezone(UTC).replace(tzinfo=None) if value and dialect.name == "sqlite" else value
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+        """What makes of a moment what the database keeps."""
+        return _text if dialect.name == "sqlite" else None
 
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """The moment with its zone."""
-        if value and dialect.name == "sqlite":
-            return value.replace(tzinfo=UTC)
-        return value and value.astimezone(UTC)
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """What makes a moment of what the database keeps."""
+        return _moment if dialect.name == "sqlite" else _in_utc
 
 
 class PublishedAt(Timestamp):
@@ -56,14 +53,27 @@ class PublishedAt(Timestamp):
 
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """The moment as the database keeps it."""
-        return super().process_bind_param(value or END, dialect)
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any]:
+        """What makes of a moment, or None, what the database keeps."""
+        write = super().bind_processor(dialect) or (lambda moment: moment)
+        return lambda moment: write(moment or END)
 
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """The moment, or None for a draft."""
-        moment = super().process_result_value(value, dialect)
-        return None if moment == END else moment
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any]:
+        """What makes a moment, or None, of what the database keeps."""
+        read = super().result_processor(dialect, coltype) or (lambda moment: moment)
+        return lambda kept: None if (moment := read(kept)) == END else moment
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if moment else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(f"{text}+00:00") if text else None
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(UTC) if moment else None
 
 
 def now() -> datetime:
@@ -73,7 +83,7 @@ def now() -> datetime:
 
 def one(db: Connection, statement: sa.Select[Any], refusal: str, **parameters: object) -> Row:
     """The only row of `statement`; `NotFound`, with `refusal` as its sentence, if there is none."""
-    row = db.execute(statement, parameters).one_or_none()
+    row = db.one_or_none(statement, **parameters)
     if row is None:
         raise NotFound(refusal)
     return row
@@ -86,7 +96,7 @@ def as_read(table: sa.Table) -> sa.ColumnElement[bool]:
 
 def change(db: Connection, statement: sa.Update | sa.Delete, row: Row, **values: object) -> None:
     """Change or delete `row`; `Stale`, and nothing is done, if it is not `as_read` any more."""
-    if not db.execute(statement, {"read_id": row.id, "read_version": row.version, **values}).rowcount:
+    if not db.change(statement, read_id=row.id, read_version=row.version, **values):
         raise Stale("It has been changed meanwhile. Read it again.")
 
 
@@ -95,8 +105,8 @@ def refusing(violation: frozenset[str], refusal: StoreError) -> Iterator[None]:
     """Raise `refusal` if the statement inside fails in that way."""
     try:
         yield
-    except sa.exc.DBAPIError as error:
-        broken = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    except Exception as error:
+        broken = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
         if broken not in violation:
             raise
         raise refusal from error

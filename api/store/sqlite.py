@@ -5,7 +5,7 @@ import time
 
 import sqlalchemy as sa
 
-from api.store.sql import Connection
+from api.store.connections import Connection
 
 
 def embed(engine: sa.Engine, synchronous: str, *, patience: float) -> None:
@@ -18,19 +18,14 @@ def embed(engine: sa.Engine, synchronous: str, *, patience: float) -> None:
         for pragma in (f"synchronous={synchronous}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if not (mode := options.get("sqlite_begin")):
-            return
-        if options.get("sqlite_wait", True):
-            connection.exec_driver_sql(f"BEGIN {mode}")
-            return
-        connection.exec_driver_sql("PRAGMA busy_timeout=0")
-        try:
-            connection.exec_driver_sql(f"BEGIN {mode}")
-        finally:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(patience * 1000)}")
+
+def begin_at_once(connection: Connection, *, patience: float) -> None:
+    """Begin to write, or fail if another process is writing; whoever has the connection next waits again."""
+    connection.run("PRAGMA busy_timeout=0")
+    try:
+        connection.run("BEGIN IMMEDIATE")
+    finally:
+        connection.run(f"PRAGMA busy_timeout={int(patience * 1000)}")
 
 
 def _write_ahead(connection: sqlite3.Connection, patience: float) -> None:

@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 
 from api import limits
-from api.store.sql import Connection, PublishedAt, Row, metadata
+from api.store.connections import Connection, Row
+from api.store.sql import PublishedAt, metadata
 
 post_tags = sa.Table(
     "post_tags",
@@ -21,10 +22,11 @@ _CLEAR = sa.delete(post_tags).where(post_tags.c.post_id == sa.bindparam("indexed
 def add(db: Connection, post: Row) -> None:
     """Let the post, a new one, be found by its tags."""
     if post.tags:
-        db.execute(_ADD, [{"post_id": post.id, "tag": tag, "published_at": post.published_at} for tag in post.tags])
+        each = [{"post_id": post.id, "tag": tag, "published_at": post.published_at} for tag in post.tags]
+        db.change_each(_ADD, each)
 
 
 def replace(db: Connection, post: Row) -> None:
     """Let the post be found by its tags, and no longer by those that it had."""
-    db.execute(_CLEAR, {"indexed": post.id})
+    db.change(_CLEAR, indexed=post.id)
     add(db, post)

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from api import limits
+from api.store.connections import Connection, Row
 from api.store.errors import SignedOut
 from api.store.pages import NewestFirst, Page
-from api.store.sql import Connection, Id, Row, Timestamp, metadata, now, one
+from api.store.sql import Id, Timestamp, metadata, now, one
 from api.store.users import users
 
 tokens = sa.Table(
@@ -65,7 +66,7 @@ _USE = sa.update(tokens).where(tokens.c.id.in_(_UNNOTED.with_for_update(skip_loc
 
 def bearer(db: Connection, sha256: bytes) -> Row | None:
     """The user whose live token has that hash, with `token_id` and `last_used_at`; None if there is none."""
-    return db.execute(_BEARER, {"sha256": sha256, "moment_asked": now()}).one_or_none()
+    return db.one_or_none(_BEARER, sha256=sha256, moment_asked=now())
 
 
 def is_use_known(bearer: Row) -> bool:
@@ -76,7 +77,7 @@ def is_use_known(bearer: Row) -> bool:
 def use(db: Connection, token_id: int) -> None:
     """Remember that the token is used now, if that is not known to the minute."""
     moment = now()
-    db.execute(_USE, {"token_id": token_id, "long_ago": moment - MINUTE, "last_used_at": moment})
+    db.change(_USE, token_id=token_id, long_ago=moment - MINUTE, last_used_at=moment)
 
 
 def page(db: Connection, *, user_id: int, limit: int, cursor: str | None = None) -> Page:
@@ -102,24 +103,25 @@ def grant(db: Connection, *, proven: Row, name: str, sha256: bytes, expires_at: 
     `SignedOut` if the user is gone, or the password is not what was proven any more: who has lost it gets no token.
     """
     moment, user_id = now(), proven.id
-    if not db.execute(_UNCHANGED, {"user_id": user_id, "known_hash": proven.password_hash}).all():
+    if not db.all(_UNCHANGED, user_id=user_id, known_hash=proven.password_hash):
         raise SignedOut("The user or their password has been changed meanwhile. Sign in again.")
-    db.execute(_SWEEP_OWN, {"user_id": user_id, "moment_asked": moment})
+    db.change(_SWEEP_OWN, user_id=user_id, moment_asked=moment)
     values = {"user_id": user_id, "name": name, "sha256": sha256, "created_at": moment, "expires_at": expires_at}
-    return get(db, db.execute(_GRANT, values).scalar_one(), user_id=user_id)
+    [granted] = db.all(_GRANT, **values)
+    return get(db, granted.id, user_id=user_id)
 
 
 def sweep(db: Connection) -> int:
     """Forget the tokens that have expired, and tell how many."""
-    return db.execute(_SWEEP, {"moment_asked": now()}).rowcount
+    return db.change(_SWEEP, moment_asked=now())
 
 
 def revoke(db: Connection, token_id: int, *, user_id: int) -> None:
     """End the user's token at once; `NotFound` if they have none of that id."""
     get(db, token_id, user_id=user_id)
-    db.execute(_REVOKE, {"token_id": token_id})
+    db.change(_REVOKE, token_id=token_id)
 
 
 def revoke_all(db: Connection, *, user_id: int, keep: int | None = None) -> None:
     """End all tokens of the user, but for the one of the id `keep`."""
-    db.execute(_REVOKE_ALL, {"user_id": user_id, "keep": keep})
+    db.change(_REVOKE_ALL, user_id=user_id, keep=keep)

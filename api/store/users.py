@@ -3,22 +3,10 @@
 import sqlalchemy as sa
 
 from api import limits
+from api.store.connections import Connection, Row
 from api.store.errors import HasPosts, NotYours, UsernameTaken
 from api.store.pages import NewestFirst, Page
-from api.store.sql import (
-    FOREIGN_KEY,
-    UNIQUE,
-    Connection,
-    Id,
-    Row,
-    Timestamp,
-    as_read,
-    change,
-    metadata,
-    now,
-    one,
-    refusing,
-)
+from api.store.sql import FOREIGN_KEY, UNIQUE, Id, Timestamp, as_read, change, metadata, now, one, refusing
 
 users = sa.Table(
     "users",
@@ -82,7 +70,7 @@ def register(
         "updated_at": moment,
     }
     with refusing(UNIQUE, UsernameTaken(f"The username {username!r} is taken. Choose another one.")):
-        db.execute(_REGISTER, values)
+        db.change(_REGISTER, **values)
     return get(db, username)
 
 
@@ -93,7 +81,7 @@ def may_change(editor: Row, *, owner_id: int) -> bool:
 
 def assign(db: Connection, username: str, role: str) -> Row:
     """The user, a `member` or an `admin` from now on; `NotFound` if there is none."""
-    db.execute(_ASSIGN, {"named": username, "role": role})
+    db.change(_ASSIGN, named=username, role=role)
     return get(db, username)
 
 

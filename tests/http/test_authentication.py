@@ -13,8 +13,9 @@ from api.http import passwords
 from api.http.passwords import hash_password
 from api.settings import Settings
 from api.store import credentials, tokens, users
+from api.store.connections import Row
 from api.store.database import Database
-from api.store.sql import Row, now
+from api.store.sql import now
 from tests.conftest import PASSWORD, Client, basic, member
 from tests.http.test_problems import assert_problem
 
@@ -71,7 +72,7 @@ def test_a_token_is_no_password(ada: Client, anyone: Client) -> None:
 def test_an_expired_token_is_none(app: Flask, ada: Client) -> None:
     database: Database = app.extensions["database"]
     with database.write() as db:
-        db.execute(tokens.tokens.update().values(expires_at=now() - timedelta(seconds=1)))
+        db.change(tokens.tokens.update().values(expires_at=now() - timedelta(seconds=1)))
     assert_problem(ada.get("/me"), 401)
 
 
@@ -175,7 +176,7 @@ def test_it_is_known_when_a_token_was_last_used(app: Flask, ada: Client) -> None
     assert abs(datetime.fromisoformat(first) - now()) < timedelta(seconds=10)
     assert last_use(ada) == first
     with app.extensions["database"].write() as db:
-        db.execute(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
+        db.change(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
     assert last_use(ada) < first
     assert last_use(ada) > first
 
@@ -196,7 +197,7 @@ def test_nobody_waits_to_have_the_use_of_a_token_written_down(
 
 def test_neither_password_nor_token_is_kept(app: Flask, ada: Client) -> None:
     with app.extensions["database"].read() as db:
-        kept = str([*db.execute(users.users.select()), *db.execute(tokens.tokens.select())])
+        kept = str(db.all(users.users.select()) + db.all(tokens.tokens.select()))
     assert PASSWORD not in kept
     assert ada.token not in kept
     assert ada.token.removeprefix("prt_") not in kept

@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from api.store import posts
-from api.store.sql import Connection, Row
+from api.store.connections import Connection, Row
 from tests.conftest import Client
 from tests.http.test_problems import assert_problem
 

@@ -16,8 +16,8 @@ from tests.http.test_problems import assert_problem
 def statements(app: Flask) -> list[str]:
     """The SQL that the application runs."""
     seen: list[str] = []
-    engine = app.extensions["database"]._reads
-    sa.event.listen(engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
+    engine = app.extensions["database"].engine
+    sa.event.listen(engine, "checkout", lambda driver, *_: driver.set_trace_callback(seen.append))
     return seen
 
 

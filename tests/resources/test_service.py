@@ -4,7 +4,6 @@ import re
 from importlib.metadata import version
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 
 from api import limits
@@ -42,7 +41,7 @@ def test_health_is_not_cached(anyone: Client) -> None:
 
 def test_tables_of_another_version_are_not_ready(anyone: Client, app: Flask) -> None:
     with app.extensions["database"].write() as db:
-        db.execute(sa.text("UPDATE alembic_version SET version_num = '0000'"))
+        db.run("UPDATE alembic_version SET version_num = '0000'")
     response = anyone.get("/health/ready")
     assert_problem(response, 503, detail="The tables are not those of this version. Run `pressroom db upgrade`.")
     assert anyone.get("/health/live").status_code == 200

@@ -7,8 +7,8 @@ import pytest
 
 from api.settings import Settings
 from api.store import users
+from api.store.connections import Connection, Row
 from api.store.database import Database
-from api.store.sql import Connection, Row
 from tests.conftest import numbers
 
 

@@ -73,7 +73,7 @@ def test_writers_take_turns_and_none_is_lost(database: Database) -> None:
 
 
 def test_the_tables_are_those_of_the_migrations(database: Database) -> None:
-    with database.read() as db:
+    with database.engine.connect() as db:
         context = MigrationContext.configure(db, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
 
@@ -82,7 +82,7 @@ def test_limits_are_those_of_the_migrations(database: Database) -> None:
     def numbers(checks: Iterable[tuple[Any, Any]]) -> dict[str, list[str]]:
         return {name: re.findall("[0-9]+", str(text)) for name, text in checks}
 
-    with database.read() as db:
+    with database.engine.connect() as db:
         inspector = sa.inspect(db)
         for table in metadata.tables.values():
             kept = [(check["name"], check["sqltext"]) for check in inspector.get_check_constraints(table.name)]
@@ -146,7 +146,7 @@ def test_an_embedded_database_is_prepared_and_others_are_not(unmade: Settings) -
 
 def test_tables_of_a_newer_version_are_left_alone(database: Database) -> None:
     with database.write() as db:
-        db.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        db.run("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Unavailable, match="of a newer version"):
         database.upgrade()
 
@@ -186,7 +186,7 @@ def test_nobody_waits_for_sqlites_writer_for_ever(house: Settings, monkeypatch: 
 
 def test_postgresql_ends_what_waits_for_a_lock(postgresql: PostgresServer) -> None:
     database = Database(Settings(database_url=postgresql.get_uri("template")))
-    with database.read() as db:
+    with database.engine.connect() as db:
         assert db.scalar(sa.text("SHOW lock_timeout")) == "5s"
         assert db.scalar(sa.text("SHOW statement_timeout")) == "10s"
     database.close()
@@ -204,7 +204,7 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
 )
 def test_sqlite_keeps_what_it_acknowledged(tmp_path: Path, pragma: str, value: Any) -> None:
     database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'pressroom.sqlite'}"))
-    with database.read() as db:
+    with database.engine.connect() as db:
         assert db.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
     database.close()
 

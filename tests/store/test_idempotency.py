@@ -9,9 +9,10 @@ import pytest
 
 from api.settings import Settings
 from api.store import idempotency, users
+from api.store.connections import Connection, Row
 from api.store.database import Database
 from api.store.errors import InProgress, KeyReused, SignedOut
-from api.store.sql import Connection, Row, now
+from api.store.sql import now
 
 ONE, ANOTHER = bytes(32), b"x" * 32
 ANSWER: dict[str, Any] = {"status": 201, "headers": [["Location", "/posts/1"]], "body": b'{"id": 1}\n'}
@@ -26,7 +27,7 @@ def keep(db: Connection, user: Row, key: str = "k") -> None:
 
 
 def age(db: Connection, hours: int) -> None:
-    db.execute(idempotency.keys.update().values(created_at=now() - timedelta(hours=hours)))
+    db.change(idempotency.keys.update().values(created_at=now() - timedelta(hours=hours)))
 
 
 def test_the_first_request_claims_and_the_next_is_answered_alike(db: Connection, ada: Row) -> None:
@@ -34,7 +35,7 @@ def test_the_first_request_claims_and_the_next_is_answered_alike(db: Connection,
     keep(db, ada)
     again = claim(db, ada)
     assert again
-    assert {name: again._mapping[name] for name in ANSWER} == ANSWER
+    assert {name: again._asdict()[name] for name in ANSWER} == ANSWER
 
 
 def test_a_key_is_for_one_request(db: Connection, ada: Row) -> None:
@@ -56,7 +57,7 @@ def test_a_key_is_forgotten_after_a_day(db: Connection, ada: Row, bob: Row) -> N
     assert claim(db, ada) is not None
     age(db, 25)
     assert claim(db, ada, fingerprint=ANOTHER) is None
-    assert db.execute(idempotency.keys.select()).one().key == "k"
+    assert db.all(idempotency.keys.select())[0].key == "k"
 
 
 def test_what_is_old_can_be_swept(db: Connection, ada: Row, bob: Row) -> None:
@@ -64,7 +65,7 @@ def test_what_is_old_can_be_swept(db: Connection, ada: Row, bob: Row) -> None:
     age(db, 25)
     claim(db, bob)
     assert (idempotency.sweep(db), idempotency.sweep(db)) == (1, 0)
-    assert db.execute(idempotency.keys.select()).one().user_id == bob.id
+    assert db.all(idempotency.keys.select())[0].user_id == bob.id
 
 
 def test_a_claim_that_fails_is_free_again(database: Database) -> None:
@@ -80,11 +81,9 @@ def test_a_claim_that_fails_is_free_again(database: Database) -> None:
 def test_keys_go_with_their_user(db: Connection, ada: Row) -> None:
     claim(db, ada)
     users.remove(db, ada)
-    assert db.execute(idempotency.keys.select()).all() == []
-    savepoint = db.begin_nested()
-    with pytest.raises(SignedOut):
+    assert db.all(idempotency.keys.select()) == []
+    with pytest.raises(SignedOut), db.savepoint():
         claim(db, ada)
-    savepoint.rollback()
 
 
 def test_who_repeats_while_the_first_is_in_progress_waits_for_its_answer(database: Database) -> None:
@@ -120,7 +119,7 @@ def test_another_key_does_not_wait(postgresql_url: str) -> None:
 
 def test_sweeping_on_the_way_looks_only_at_what_is_old(house: Settings) -> None:
     database = Database(house)
-    with database.read() as db:
+    with database.engine.connect() as db:
         statement = idempotency._SWEEP_OWN.compile(db)
         plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (1, 1, now().isoformat())).all()
     assert any("ix_idempotency_keys_user_id_created_at (user_id=? AND created_at<?)" in step[3] for step in plan)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from api import limits
 from api.store import listings, posts, users
+from api.store.connections import Connection, Row
 from api.store.pages import _cursor, _position
-from api.store.sql import END, START, Connection, Row
+from api.store.sql import END, START
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 

@@ -1,16 +1,19 @@
 """Posts, as they are kept."""
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
 from api import limits
 from api.store import listings, posts, users
+from api.store.connections import Connection, Row
 from api.store.errors import NotFound, NotYours, SignedOut, Stale
-from api.store.sql import Connection, Row, now
+from api.store.sql import now
 from api.store.tags import post_tags
 
 YESTERDAY, TOMORROW = now() - timedelta(days=1), now() + timedelta(days=1)
@@ -37,10 +40,8 @@ def test_a_post_names_its_author(db: Connection, ada: Row) -> None:
 
 @pytest.mark.parametrize("content", [{"title": ""}, {"title": "t" * 201}, {"body": ""}, {"body": "b" * 262_145}])
 def test_the_database_knows_the_limits_too(db: Connection, ada: Row, content: dict[str, str]) -> None:
-    savepoint = db.begin_nested()
-    with pytest.raises((sa.exc.IntegrityError, sa.exc.DataError)):
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError, psycopg.DataError)), db.savepoint():
         publish(db, ada, **content)
-    savepoint.rollback()
 
 
 @pytest.mark.parametrize("moment", [None, TOMORROW])
@@ -110,7 +111,7 @@ def test_the_index_of_tags_follows_the_post(
 ) -> None:
     post = publish(db, ada, tags=["x"])
     revised = posts.revise(db, post, **changes)
-    indexed = db.execute(sa.select(post_tags)).all()
+    indexed = db.all(sa.select(post_tags))
     assert [(row.tag, row.published_at) for row in indexed] == [(tag, revised.published_at) for tag in tags]
 
 
@@ -129,13 +130,11 @@ def test_lists_can_be_narrowed(db: Connection, ada: Row, bob: Row) -> None:
 
 def test_bodies_come_when_asked_for(db: Connection, ada: Row) -> None:
     publish(db, ada)
-    assert "body" not in listings.page(db, limit=1).rows[0]._mapping
+    assert "body" not in listings.page(db, limit=1).rows[0]._asdict()
     assert listings.page(db, limit=1, expanded=True).rows[0].body == "b"
 
 
 def test_a_removed_author_publishes_nothing(db: Connection, ada: Row) -> None:
     users.remove(db, ada)
-    savepoint = db.begin_nested()
-    with pytest.raises(SignedOut):
+    with pytest.raises(SignedOut), db.savepoint():
         publish(db, ada)
-    savepoint.rollback()

@@ -6,9 +6,10 @@ import pytest
 
 from api.settings import Settings
 from api.store import credentials, tokens, users
+from api.store.connections import Connection, Row
 from api.store.database import Database
 from api.store.errors import NotFound, SignedOut
-from api.store.sql import Connection, Row, now
+from api.store.sql import now
 
 HASH = bytes(range(32))
 
@@ -28,7 +29,7 @@ def test_a_live_token_tells_whose_it_is(db: Connection, ada: Row) -> None:
     bearer = tokens.bearer(db, HASH)
     assert bearer
     assert (bearer.username, bearer.role) == ("ada", "member")
-    assert "password_hash" not in bearer._mapping
+    assert "password_hash" not in bearer._asdict()
     assert tokens.bearer(db, bytes(32)) is None
 
 
@@ -90,7 +91,7 @@ def test_the_last_use_is_known_to_the_minute(db: Connection, ada: Row) -> None:
     assert tokens.is_use_known(first)
     tokens.use(db, token.id)
     assert read().last_used_at == first.last_used_at
-    db.execute(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
+    db.change(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
     assert not tokens.is_use_known(read())
     tokens.use(db, token.id)
     assert read().last_used_at >= first.last_used_at

@@ -1,0 +1,47 @@
+"""SQLAlchemy's engines: the pool of connections, and how each connection begins."""
+
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from api.settings import BadSetting, Settings
+from api.store import sqlite
+
+
+def create(settings: Settings, *, patience: float) -> sa.Engine:
+    """The engine of the database that `settings` name, with a connection for each thread; it connects to nothing yet.
+
+    Nobody waits longer than `patience`, in seconds, for a connection or for a lock.
+    """
+    url = sa.make_url(settings.database_url)
+    embedded = url.get_backend_name() == "sqlite"
+    options = _of_sqlite(patience) if embedded else _of_postgresql(patience)
+    try:
+        engine = sa.create_engine(
+            url,
+            pool_size=settings.threads,
+            max_overflow=0,
+            pool_timeout=patience,
+            json_deserializer=orjson.loads,
+            **options,
+        )
+    except ModuleNotFoundError as error:
+        raise BadSetting("PRESSROOM_DATABASE_URL needs a driver: pip install -e '.[postgresql]'.") from error
+    if embedded:
+        sqlite.embed(engine, settings.sqlite_synchronous, patience=patience)
+    return engine
+
+
+def _of_sqlite(patience: float) -> dict[str, Any]:
+    return {"poolclass": sa.QueuePool, "connect_args": {"timeout": patience}}
+
+
+def _of_postgresql(patience: float) -> dict[str, Any]:
+    # In UTC, because Python's last moment does not exist further east.
+    session = f"-c timezone=UTC -c lock_timeout={patience}s -c statement_timeout={2 * patience}s"
+    return {
+        "isolation_level": "AUTOCOMMIT",
+        "pool_pre_ping": True,
+        "connect_args": {"connect_timeout": patience, "options": session},
+    }
