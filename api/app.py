@@ -8,7 +8,7 @@ from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import limits
-from api.http import converters, problems, rate_limits, transactions
+from api.http import converters, observability, problems, rate_limits, transactions
 from api.http.json import Provider
 from api.http.openapi import Api
 from api.resources import docs, health, me, posts, root, tokens, users
@@ -37,6 +37,8 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
 
     app = Pressroom(__name__, static_folder=None)
     app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=limits.REQUEST_BODY + 1)
+    if prepare:
+        observability.init_app(app, settings)
     app.after_request(_guarded)
     app.json = Provider(app)
     _believe_proxies(app, settings)
@@ -88,9 +90,10 @@ def _believe_proxies(app: Flask, settings: Settings) -> None:
 def _guarded(response: Response) -> Response:
     """What holds for every answer that does not say otherwise: no cache keeps it, no browser runs it."""
     headers = response.headers
-    if "Cache-Control" not in headers:
+    told = {*headers.keys(lower=True)}
+    if "cache-control" not in told:
         headers.add("Cache-Control", "no-store")
-    if "Content-Security-Policy" not in headers:
+    if "content-security-policy" not in told:
         headers.add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     headers.add("X-Content-Type-Options", "nosniff")
     if response.status_code == 204 or (request.method == "OPTIONS" and response.status_code == 200):

@@ -80,7 +80,9 @@ class Settings:
     keepalive: int = setting(75, "Seconds an idle connection is kept: longer than the proxy in front keeps it.")
     max_requests: int = setting(20_000, "Requests after which a worker is renewed; 0 for never.")
     max_requests_jitter: int = setting(5_000, "At most so many more, so that workers do not stop together.")
-    access_log: str = setting("-", "File of the access log; `-` for standard output, empty for none.")
+    access_log: str = setting(
+        "-", "File of the access log, a line of JSON for each request; `-` for standard output, empty for none."
+    )
     error_log: str = setting("-", "File of gunicorn's own log; `-` for standard error.")
     log_level: str = setting(
         "info", "How much gunicorn logs.", choices=("debug", "info", "warning", "error", "critical")

@@ -115,7 +115,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def house(migrated: Path, tmp_path: Path) -> Settings:
     """Settings with an SQLite file of the test's own, which need not survive loss of power."""
     path = shutil.copy(migrated, tmp_path / "pressroom.sqlite")
-    return Settings(database_url=f"sqlite:///{path}", sqlite_synchronous="NORMAL")
+    return Settings(database_url=f"sqlite:///{path}", sqlite_synchronous="NORMAL", access_log="")
 
 
 @pytest.fixture

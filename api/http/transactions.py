@@ -1,9 +1,9 @@
 """One request, one transaction: committed before the answer leaves, rolled back if a refusal leaves instead."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from functools import wraps
-from typing import cast
+from typing import Any, cast
 
 from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
@@ -24,13 +24,36 @@ def database() -> Database:
     return cast("Database", current_app.extensions["database"])
 
 
+class Work:
+    """What a request does in the database: nothing, until it asks for its connection."""
+
+    _opened: AbstractContextManager[Connection] | None = None
+    _connection: Connection
+
+    def connection(self) -> Connection:
+        """The one connection of the request."""
+        if self._opened is None:
+            opened = database().read() if request.method in SAFE else database().write()
+            self._connection = opened.__enter__()
+            self._opened = opened
+        return self._connection
+
+    def __enter__(self) -> "Work":
+        """This work."""
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Commit it, or roll it back for an error."""
+        if self._opened:
+            self._opened.__exit__(*error)
+
+
 def transactional(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
-    """Run `view` so that it may use `connection`."""
+    """Run `view` so that it may use its `connection`."""
 
     @wraps(view)
     def wrapper(*args: object, **kwargs: object) -> ResponseReturnValue:
-        with ExitStack() as stack:
-            g.stack = stack
+        with Work() as g.work:
             return view(*args, **kwargs)
 
     return wrapper
@@ -38,7 +61,4 @@ def transactional(view: Callable[..., ResponseReturnValue]) -> Callable[..., Res
 
 def connection() -> Connection:
     """The request's connection. It begins when it is first used: whoever computes before using it holds nobody up."""
-    if "connection" not in g:
-        opened = database().read() if request.method in SAFE else database().write()
-        g.connection = g.stack.enter_context(opened)
-    return cast("Connection", g.connection)
+    return cast("Work", g.work).connection()

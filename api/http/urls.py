@@ -6,6 +6,11 @@ from functools import cached_property
 from flask import current_app, request
 
 
+def prefix() -> str:
+    """What a proxy has put in front of all paths (`X-Forwarded-Prefix`)."""
+    return request.root_path
+
+
 class Path:
     """The path of an endpoint: what `url_for` builds, without asking the routes anew for every item of a list.
 
@@ -15,9 +20,9 @@ class Path:
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
 
-    def __call__(self, *values: object) -> str:
-        """The path for these values of the converters, in their order, behind the prefix of a proxy."""
-        return request.script_root + self._template % values
+    def __call__(self, behind: str, *values: object) -> str:
+        """The path for these values of the converters, in their order, behind the `prefix`."""
+        return behind + self._template % values
 
     @cached_property
     def _template(self) -> str:

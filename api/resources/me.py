@@ -7,6 +7,7 @@ from api.http.blueprint import Blueprint, Resource
 from api.http.passwords import hash_password, prove
 from api.http.rate_limits import PASSWORD_CHANGE, WRITES
 from api.http.transactions import connection
+from api.http.urls import prefix
 from api.resources.users import represent
 from api.schemas.users import PasswordChange, User
 from api.store import credentials
@@ -26,7 +27,7 @@ class Me(Resource):
 
         The user whose token was sent.
         """
-        return represent(user())
+        return represent(user(), prefix())
 
 
 @blueprint.route("/password")

@@ -7,7 +7,7 @@ from api.http.authentication import bearer, user, viewer
 from api.http.blueprint import Blueprint, Resource
 from api.http.rate_limits import WRITES
 from api.http.transactions import connection
-from api.http.urls import Path
+from api.http.urls import Path, prefix
 from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostQuery
 from api.store import listings, posts
 from api.store.connections import Row
@@ -31,23 +31,23 @@ POST = Path("posts.PostById")
 AUTHOR = Path("users.UserByName")
 
 
-def represent(row: Row) -> dict[str, Any]:
+def represent(row: Row, behind: str) -> dict[str, Any]:
     """A post with its author and URLs."""
     return {
         **row._asdict(),
         "author": {
             "username": row.username,
             "display_name": row.display_name,
-            "url": AUTHOR(row.username),
+            "url": AUTHOR(behind, row.username),
         },
-        "url": POST(row.id),
+        "url": POST(behind, row.id),
     }
 
 
 def _as_read(post_id: int) -> Row:
     """The post to change, which the user may change and knows as it is."""
     post = posts.editable(connection(), post_id, editor=user())
-    blueprint.check_etag(represent(post), Post())
+    blueprint.check_etag(represent(post, prefix()), Post())
     return post
 
 
@@ -80,7 +80,7 @@ class Posts(Resource):
         At once, at `published_at`, or never yet: with `published_at` null it is a draft that only you and admins can
         read. Send an `Idempotency-Key`, and you may repeat the request until there is an answer: it is published once.
         """
-        created = represent(posts.publish(connection(), author_id=user().id, **content))
+        created = represent(posts.publish(connection(), author_id=user().id, **content), prefix())
         return created, {"Location": created["url"]}
 
 
@@ -95,7 +95,7 @@ class PostById(Resource):
 
         Drafts and scheduled posts can be read by their author and by admins; for others there are none.
         """
-        return represent(posts.get(connection(), post_id, viewer=viewer()))
+        return represent(posts.get(connection(), post_id, viewer=viewer()), prefix())
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)
@@ -108,7 +108,7 @@ class PostById(Resource):
 
         Members left out stay as they are. 403 if the post is not yours, unless you are an admin.
         """
-        return represent(posts.revise(connection(), _as_read(post_id), **changes))
+        return represent(posts.revise(connection(), _as_read(post_id), **changes), prefix())
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)

@@ -10,7 +10,7 @@ from api.http.authentication import basic, bearer, new_token, refuse_password, s
 from api.http.blueprint import Blueprint, Resource
 from api.http.rate_limits import SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME, WRITES
 from api.http.transactions import connection
-from api.http.urls import Path
+from api.http.urls import Path, prefix
 from api.schemas.pages import PageQuery
 from api.schemas.tokens import NewToken, Token, TokenCreate, TokenPage
 from api.store import tokens
@@ -30,9 +30,9 @@ LINKS = {
 TOKEN = Path("tokens.TokenById")
 
 
-def represent(row: Row) -> dict[str, Any]:
+def represent(row: Row, behind: str) -> dict[str, Any]:
     """A token with its URL."""
-    return {**row._asdict(), "url": TOKEN(row.id)}
+    return {**row._asdict(), "url": TOKEN(behind, row.id)}
 
 
 @blueprint.route("")
@@ -66,7 +66,7 @@ class Tokens(Resource):
             row = tokens.grant(connection(), proven=proven, sha256=sha256(secret), expires_at=expires_at, **wanted)
         except SignedOut:
             return refuse_password()
-        created = {**represent(row), "token": secret}
+        created = {**represent(row, prefix()), "token": secret}
         return created, {"Location": created["url"]}
 
 
@@ -81,7 +81,7 @@ class TokenById(Resource):
 
         Its name and when it ends; its secret is not kept.
         """
-        return represent(tokens.get(connection(), token_id, user_id=user().id))
+        return represent(tokens.get(connection(), token_id, user_id=user().id), prefix())
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)

@@ -12,7 +12,7 @@ from api.http.blueprint import Blueprint, Resource
 from api.http.passwords import hash_password
 from api.http.rate_limits import REGISTRATION, WRITES
 from api.http.transactions import connection
-from api.http.urls import Path
+from api.http.urls import Path, prefix
 from api.schemas.pages import PageQuery
 from api.schemas.users import User, UserCreate, UserPage, UserPatch
 from api.store import users
@@ -38,19 +38,19 @@ USER = Path("users.UserByName")
 POSTS = Path("posts.Posts")
 
 
-def represent(row: Row) -> dict[str, Any]:
+def represent(row: Row, behind: str) -> dict[str, Any]:
     """A user with their URLs."""
     return {
         **row._asdict(),
-        "url": USER(row.username),
-        "posts_url": f"{POSTS()}?author={row.username}",
+        "url": USER(behind, row.username),
+        "posts_url": f"{POSTS(behind)}?author={row.username}",
     }
 
 
 def _as_read(username: str) -> Row:
     """The user to change, whom the one who asks may change and knows as they are."""
     kept = users.editable(connection(), username, editor=user())
-    blueprint.check_etag(represent(kept), User())
+    blueprint.check_etag(represent(kept, prefix()), User())
     return kept
 
 
@@ -96,7 +96,7 @@ class Users(Resource):
         admins register users: 401 for strangers, 403 for members.
         """
         account["password_hash"] = hash_password(account.pop("password"))
-        created = represent(users.register(connection(), **account))
+        created = represent(users.register(connection(), **account), prefix())
         return created, {"Location": created["url"]}
 
 
@@ -110,7 +110,7 @@ class UserByName(Resource):
 
         What everybody may know of them.
         """
-        return represent(users.get(connection(), username))
+        return represent(users.get(connection(), username), prefix())
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)
@@ -123,7 +123,7 @@ class UserByName(Resource):
 
         Members left out stay as they are. 403 if the account is not yours, unless you are an admin.
         """
-        return represent(users.revise(connection(), _as_read(username), **changes))
+        return represent(users.revise(connection(), _as_read(username), **changes), prefix())
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)

@@ -1,4 +1,4 @@
-"""What `dump` does, settled once for each schema instead of anew for each member of each row."""
+"""What `dump` does, compiled once for each schema instead of found out anew for each member of each row."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,24 +15,25 @@ class AsItIs(fields.Field[Any]):
         return value
 
 
-def settled(schema: Schema) -> Dump | None:
-    """What dumps a dictionary as `schema` does; None for a schema that only marshmallow can dump.
+def compiled(schema: Schema) -> Dump | None:
+    """What dumps a dictionary as `schema` does, but for a KeyError where a required member is missing.
 
-    That is one with hooks, or with members that are renamed, computed or have a default.
+    None for a schema with hooks, or with members that are renamed, computed or defaulted: marshmallow has to dump that.
     """
     hooks = schema._hooks  # noqa: SLF001 (nothing else tells)
     if hooks["pre_dump"] or hooks["post_dump"] or not all(map(_is_plain, schema.dump_fields.values())):
         return None
-    names = tuple(schema.dump_fields)
-    written = [(name, write) for name, field in schema.dump_fields.items() if (write := _writer(name, field))]
-
-    def dump(content: dict[str, Any]) -> dict[str, Any]:
-        dumped = {name: content[name] for name in names if name in content}
-        for name, write in written:
-            if dumped.get(name) is not None:
-                dumped[name] = write(dumped[name])
-        return dumped
-
+    names: dict[str, Any] = {}
+    members = []
+    for name, field in schema.dump_fields.items():
+        value = f"content[{name!r}]"
+        if write := _writer(name, field):
+            names[f"write_{name}"] = write
+            value = f"None if {value} is None else write_{name}({value})"
+        member = f"{name!r}: {value}"
+        members.append(member if field.required else f"**({{{member}}} if {name!r} in content else {{}})")
+    exec(f"def dump(content): return {{{', '.join(members)}}}", names)  # noqa: S102 (names of members, as namedtuple does)
+    dump: Dump = names["dump"]
     return dump
 
 
@@ -47,8 +48,7 @@ def _writer(name: str, field: fields.Field[Any]) -> Callable[[Any], Any] | None:
         return None
     if type(field) is fields.List:
         write = _writer(name, field.inner)
-        return write and (lambda values: [write(value) for value in values])
+        return write and (lambda values: [None if value is None else write(value) for value in values])
     if type(field) is fields.Nested and not field.many:
-        dump: Callable[[Any], Any] = field.schema.dump
-        return dump
+        return compiled(field.schema) or field.schema.dump
     return lambda value: field._serialize(value, name, {})

@@ -1,13 +1,13 @@
 """The store's vocabulary: types of columns, rows, the moment."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from api.store.connections import Connection, Row
+from api.store.connections import Connection, Process, Row
 from api.store.errors import NotFound, Stale, StoreError
 
 metadata = sa.MetaData(
@@ -39,11 +39,11 @@ class Timestamp(sa.TypeDecorator[datetime]):
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+    def bind_processor(self, dialect: sa.Dialect) -> Process:
         """What makes of a moment what the database keeps."""
-        return _text if dialect.name == "sqlite" else None
+        return _text if dialect.name == "sqlite" else _in_utc
 
-    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any] | None:
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Process:
         """What makes a moment of what the database keeps."""
         return _moment if dialect.name == "sqlite" else _in_utc
 
@@ -53,15 +53,16 @@ class PublishedAt(Timestamp):
 
     cache_ok = True
 
-    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], Any]:
+    def bind_processor(self, dialect: sa.Dialect) -> Process:
         """What makes of a moment, or None, what the database keeps."""
-        write = super().bind_processor(dialect) or (lambda moment: moment)
+        write = super().bind_processor(dialect)
         return lambda moment: write(moment or END)
 
-    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any]:
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Process:
         """What makes a moment, or None, of what the database keeps."""
-        read = super().result_processor(dialect, coltype) or (lambda moment: moment)
-        return lambda kept: None if (moment := read(kept)) == END else moment
+        read = super().result_processor(dialect, coltype)
+        end = super().bind_processor(dialect)(END)
+        return lambda kept: None if kept == end else read(kept)
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -38,7 +38,6 @@ SHOWN = {
     ("PRESSROOM_KEEPALIVE", "13"): "keepalive = 13",
     ("PRESSROOM_MAX_REQUESTS", "14"): "max_requests = 14",
     ("PRESSROOM_MAX_REQUESTS_JITTER", "15"): "max_requests_jitter = 15",
-    ("PRESSROOM_ACCESS_LOG", ""): "accesslog = None",
     ("PRESSROOM_ERROR_LOG", "error.log"): "errorlog = error.log",
     ("PRESSROOM_LOG_LEVEL", "debug"): "loglevel = debug",
     ("WEB_CONCURRENCY", "4"): "workers = 4",
