@@ -34,7 +34,7 @@ lint-openapi: openapi/node_modules ## Read the document as strict readers do; ne
 
 lock: .venv/bin/python ## Choose the newest versions that pyproject.toml allows.
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version=3.11 --extra=dev \
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version=3.11 --extra=dev --extra=bench \
 		--custom-compile-command='make lock' --output-file=requirements.lock pyproject.toml
 
 clean:
