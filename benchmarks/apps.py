@@ -36,9 +36,10 @@ class App:
         return [*self.command, f"{option}{port}"], {**environment, "BENCH_DATABASE": str(database), **self.environment}
 
 
-def pressroom(*, workers: int = 1, threads: int = 4) -> App:
+def pressroom(*, workers: int = 1, threads: int = 4, **settings: str) -> App:
     """Pressroom as it is shipped, but for the setting that is meant for tests under load."""
     environment = {
+        **settings,
         "WEB_CONCURRENCY": str(workers),
         "PRESSROOM_THREADS": str(threads),
         "PRESSROOM_MAX_REQUESTS": "0",

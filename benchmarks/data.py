@@ -13,7 +13,7 @@ from benchmarks.paths import HERE, SCRATCH
 
 POSTS, MANY = 100_000, 1_000_000
 
-INSERTS = {
+COLUMNS = {
     "users": "id, username, display_name, bio, version, created_at, updated_at",
     "tokens": "user_id, name, sha256, created_at, expires_at",
     "posts": "id, author_id, title, body, tags, published_at, version, created_at, updated_at",
@@ -28,9 +28,35 @@ def original(posts: int) -> Path:
         for stale in (*SCRATCH.glob(f"{posts}-posts-*"), unfinished):
             stale.unlink(missing_ok=True)
         SCRATCH.mkdir(parents=True, exist_ok=True)
-        _make(unfinished, posts)
+        fill(unfinished, posts)
         unfinished.rename(path)
     return path
+
+
+def fill(path: Path, posts: int) -> None:
+    """Make a database with that many posts."""
+    database = Database(Settings(database_url=f"sqlite:///{path}"))
+    database.upgrade()
+    database.close()
+    kept = {"users": rows.users(), "tokens": rows.tokens(), "posts": rows.posts(posts)}
+    tags = "INSERT INTO post_tags SELECT posts.id, value, published_at FROM posts, json_each(tags)"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        # Whoever is interrupted makes it anew; with a million posts, the log would be a gigabyte.
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1000000"):
+            db.execute(f"PRAGMA {pragma}")
+        db.execute("BEGIN")
+        # Sorted once at the end, they take a third of the time.
+        indexes = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL").fetchall()
+        for name, _ in indexes:
+            db.execute(f"DROP INDEX {name}")
+        for table, some in kept.items():
+            columns = COLUMNS[table]
+            marks = ", ".join("?" * len(columns.split(",")))
+            db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", some)  # noqa: S608 (names of ours)
+        for statement in (tags, *(sql for _, sql in indexes)):
+            db.execute(statement)
+        db.execute("COMMIT")
+        db.execute("PRAGMA journal_mode=WAL")
 
 
 def copy(name: str, posts: int = POSTS) -> Path:
@@ -56,31 +82,6 @@ def cursor(path: Path, page: int, size: int = 20) -> str:
         published, identity = db.execute(row, (skipped - 1,)).fetchone()
         seconds, micros = db.execute(moment, (published,)).fetchone()
     return f"{seconds * 1_000_000 + micros:016x}{identity:016x}"
-
-
-def _make(path: Path, posts: int) -> None:
-    database = Database(Settings(database_url=f"sqlite:///{path}"))
-    database.upgrade()
-    database.close()
-    kept = {"users": rows.users(), "tokens": rows.tokens(), "posts": rows.posts(posts)}
-    tags = "INSERT INTO post_tags SELECT posts.id, value, published_at FROM posts, json_each(tags)"
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        # Whoever is interrupted makes it anew; with a million posts, the log would be a gigabyte.
-        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1000000"):
-            db.execute(f"PRAGMA {pragma}")
-        db.execute("BEGIN")
-        # Sorted once at the end, they take a third of the time.
-        indexes = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL").fetchall()
-        for name, _ in indexes:
-            db.execute(f"DROP INDEX {name}")
-        for table, some in kept.items():
-            columns = INSERTS[table]
-            marks = ", ".join("?" * len(columns.split(",")))
-            db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", some)  # noqa: S608 (names of ours)
-        for statement in (tags, *(sql for _, sql in indexes)):
-            db.execute(statement)
-        db.execute("COMMIT")
-        db.execute("PRAGMA journal_mode=WAL")
 
 
 def _fingerprint() -> str:
