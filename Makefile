@@ -8,7 +8,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 # The tests start the server a dozen times: compiled once, it starts twice as fast.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check controls openapi lint-openapi lock clean
+.PHONY: run test check controls bench openapi lint-openapi lock clean
 
 run: .venv/run ## Serve on http://127.0.0.1:8000; the database is made on first start.
 	$(BIN)/gunicorn
@@ -25,6 +25,9 @@ check: .venv/dev ## Lint, format, types, coverage.
 controls: .venv/dev ## Plant bugs, each of which the contract tests must find.
 	$(BIN)/pytest --numprocesses=2 tests/contract/test_controls.py
 
+bench: build/peers/installed ## What requests cost, here and with other frameworks; needs wrk, takes ten minutes.
+	build/peers/bin/python -m benchmarks
+
 openapi: .venv/run ## Write the document that the code serves; read its diff.
 	$(BIN)/pressroom openapi write openapi/openapi.json
 
@@ -34,7 +37,7 @@ lint-openapi: openapi/node_modules ## Read the document as strict readers do; ne
 
 lock: .venv/bin/python ## Choose the newest versions that pyproject.toml allows.
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version=3.11 --extra=dev \
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version=3.11 --extra=dev --extra=bench \
 		--custom-compile-command='make lock' --output-file=requirements.lock pyproject.toml
 
 clean:
@@ -49,6 +52,11 @@ clean:
 
 .venv/dev: .venv/run
 	$(BIN)/pip install --quiet --constraint=requirements.lock --editable '.[dev]'
+	touch $@
+
+build/peers/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/pip install --quiet --constraint=requirements.lock --editable '.[bench]'
 	touch $@
 
 openapi/node_modules: openapi/package.json openapi/package-lock.json

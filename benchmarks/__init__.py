@@ -1,0 +1,1 @@
+"""What requests cost, here and elsewhere: `make bench`."""

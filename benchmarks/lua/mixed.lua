@@ -1,0 +1,18 @@
+-- Nine posts read, any of POSTS, to one published with TOKEN: BODY is its JSON.
+require "answers"
+
+local posts, publish
+
+function init(arguments)
+  posts = tonumber(arguments[1])
+  local headers = { ["Authorization"] = "Bearer " .. arguments[2], ["Content-Type"] = "application/json" }
+  publish = wrk.format("POST", "/posts", headers, arguments[3])
+  math.randomseed(1)
+end
+
+function request()
+  if math.random(10) == 1 then
+    return publish
+  end
+  return wrk.format("GET", "/posts/" .. math.random(posts))
+end

@@ -1,0 +1,98 @@
+"""Pressroom's tables as Django's ORM has them, and Django's settings: what it needs, and nothing else."""
+
+import django
+from common import DATABASE, PRAGMAS
+from django.conf import settings
+
+settings.configure(
+    DATABASES={
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATABASE,
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                "init_command": "".join(f"PRAGMA {pragma};" for pragma in PRAGMAS),
+                "transaction_mode": "IMMEDIATE",
+            },
+        }
+    },
+    ALLOWED_HOSTS=["127.0.0.1"],
+    ROOT_URLCONF="django_rest",
+    USE_TZ=True,
+    TIME_ZONE="UTC",
+    USE_I18N=False,
+    REST_FRAMEWORK={
+        "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+        "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+        "UNAUTHENTICATED_USER": None,
+    },
+)
+django.setup()
+
+from django.db import models  # noqa: E402 (after the settings)
+
+
+class User(models.Model):
+    """Who writes."""
+
+    username = models.CharField(max_length=39, unique=True)
+    display_name = models.CharField(max_length=100)
+    updated_at = models.DateTimeField()
+    is_authenticated = True
+
+    class Meta:
+        app_label, db_table, managed = "press", "users", False
+
+    @property
+    def url(self) -> str:
+        """Where the user is."""
+        return f"/users/{self.username}"
+
+
+class Token(models.Model):
+    """What a user proves themselves by."""
+
+    user = models.ForeignKey(User, models.CASCADE)
+    sha256 = models.BinaryField(unique=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        app_label, db_table, managed = "press", "tokens", False
+
+
+class Post(models.Model):
+    """What is written."""
+
+    author = models.ForeignKey(User, models.PROTECT)
+    title = models.CharField(max_length=200)
+    body = models.TextField()
+    tags = models.JSONField()
+    published_at = models.DateTimeField()
+    version = models.IntegerField(default=1)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        app_label, db_table, managed = "press", "posts", False
+
+    @property
+    def url(self) -> str:
+        """Where the post is."""
+        return f"/posts/{self.pk}"
+
+
+class PostTag(models.Model):
+    """The index of posts by tag."""
+
+    pk = models.CompositePrimaryKey("post_id", "tag")
+    post = models.ForeignKey(Post, models.CASCADE)
+    tag = models.CharField(max_length=49)
+    published_at = models.DateTimeField()
+
+    class Meta:
+        app_label, db_table, managed = "press", "post_tags", False
+
+
+def tag(*parts: object) -> str:
+    """What a version is known by."""
+    return f'"{"-".join(map(str, parts))}"'.replace(" ", "T")

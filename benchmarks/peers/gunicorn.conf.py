@@ -1,0 +1,12 @@
+"""How gunicorn serves the peers: as it serves Pressroom when that is measured, but without an access log."""
+
+from pathlib import Path
+
+workers = 1
+worker_class = "gthread"
+threads = 4
+worker_connections = 500
+keepalive = 75
+accesslog = None
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 (gunicorn's own advice)
+control_socket_disable = True
