@@ -1,27 +1,17 @@
 """The application: its table of contents."""
 
-from collections.abc import Callable
-from typing import Any
-
 from flask import Flask, Response, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import limits
 from api.http import converters, observability, problems, rate_limits, transactions
+from api.http.application import Application
 from api.http.json import Provider
 from api.http.openapi import Api
 from api.resources import docs, health, me, posts, root, tokens, users
 from api.settings import Settings
 from api.store.database import Database
-
-
-class Pressroom(Flask):
-    """Flask, of which no view is a coroutine."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function. Flask would look for coroutines half a dozen times a request."""
-        return func
 
 
 def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Flask:
@@ -35,7 +25,7 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
     if prepare:
         database.prepare()
 
-    app = Pressroom(__name__, static_folder=None)
+    app = Application(__name__, static_folder=None)
     app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=limits.REQUEST_BODY + 1)
     if prepare:
         observability.init_app(app, settings)

@@ -8,6 +8,7 @@ from flask import Response
 from flask.views import MethodView
 from flask_smorest.utils import resolve_schema_instance
 
+from api.http.application import Answer
 from api.http.arguments import ArgumentsMixin, refuse_query
 from api.http.authentication import AuthenticationMixin
 from api.http.documentation import document_as
@@ -63,7 +64,7 @@ class Blueprint(IdempotencyMixin, PreconditionsMixin, RateLimitsMixin, Authentic
                 if isinstance(result, Response):
                     return result
                 content, headers = result if isinstance(result, tuple) else (result, None)
-                return Response(status=status) if schema is None else answer(schema.dump(content), status, headers)
+                return Answer(status=status) if schema is None else answer(schema.dump(content), status, headers)
 
             return document_as(documented(func), wrapper)
 

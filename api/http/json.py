@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from flask import Response
 from flask.json.provider import JSONProvider
+
+from api.http.application import Answer
 
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 
@@ -43,7 +44,7 @@ class Provider(JSONProvider):
         indent = orjson.OPT_INDENT_2 if options.get("indent") else 0
         return orjson.dumps(obj, option=orjson.OPT_UTC_Z | indent).decode()
 
-    def response(self, *args: Any, **kwargs: Any) -> Response:
+    def response(self, *args: Any, **kwargs: Any) -> Answer:
         """An answer."""
         return answer(self._prepare_response_obj(args, kwargs))
 
@@ -54,9 +55,9 @@ def answer(
     headers: Mapping[str, str] | None = None,
     *,
     media_type: str = "application/json",
-) -> Response:
+) -> Answer:
     """An answer of JSON, which ends with a newline for who reads it at a terminal."""
-    return Response(dumps(content) + b"\n", status, headers, content_type=media_type)
+    return Answer(dumps(content) + b"\n", status, headers, content_type=media_type)
 
 
 def _members(value: Any) -> int:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 import sqlalchemy as sa
 
-Statement: TypeAlias = sa.Select[Any] | sa.Insert | sa.Update | sa.Delete
+Statement: TypeAlias = sa.Select[Any] | sa.TextualSelect | sa.Insert | sa.Update | sa.Delete
 Process: TypeAlias = Callable[[Any], Any]
 
 
@@ -48,7 +48,7 @@ class Statements:
 
     def _compile(self, statement: Statement, names: list[str]) -> Prepared:
         # An INSERT or UPDATE without values names the columns that are given.
-        given = None if isinstance(statement, sa.Select) else names
+        given = names if isinstance(statement, sa.UpdateBase) else None
         compiled: Any = statement.compile(dialect=self._dialect, column_keys=given)
         types = {name: parameter.type for name, parameter in compiled.binds.items()}
         writers = {name: process for name in types if (process := self._processor(types[name], "bind_processor"))}

@@ -12,6 +12,7 @@ from api.settings import Settings
 from api.store import engines, sqlite
 from api.store.connections import Connection, Statements
 from api.store.errors import Unavailable
+from api.store.pool import Pool
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = max(path.stem for path in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
@@ -19,6 +20,10 @@ PATIENCE = 5
 """Seconds to wait for a connection, for one's turn to write, and then for the writers of other processes."""
 UNDEFINED_TABLE = "42P01"
 """PostgreSQL's SQLSTATE."""
+
+
+_POSTGRESQL_KNOWS = "WHERE to_regclass('alembic_version') IS NOT NULL"
+_VERSION = sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String)
 
 
 class Database:
@@ -31,11 +36,14 @@ class Database:
         self.engine = engines.create(settings, patience=PATIENCE)
         self.embedded = self.engine.dialect.name == "sqlite"
         self._statements = Statements(self.engine.dialect)
+        self._pool = Pool(self.engine, settings.threads, PATIENCE)
         self._driver: Any = self.engine.dialect.loaded_dbapi
         self._failures = self._driver.Error, sa.exc.DBAPIError, sa.exc.TimeoutError
         # A transaction of SQLite that begins DEFERRED fails as soon as it writes what another has written meanwhile.
         self._begin_write = "BEGIN IMMEDIATE" if self.embedded else "BEGIN"
         self._begin_snapshot = "BEGIN DEFERRED" if self.embedded else "BEGIN ISOLATION LEVEL REPEATABLE READ"
+        known = "FROM sqlite_schema WHERE name = 'alembic_version'" if self.embedded else _POSTGRESQL_KNOWS
+        self._is_versioned = sa.text(f"SELECT 1 AS found {known}").columns(found=sa.Integer)
         # SQLite wakes waiting writers in no order: a queue within the process doubles what they get done.
         self._turn = threading.BoundedSemaphore(1 if self.embedded else settings.threads)
 
@@ -47,21 +55,17 @@ class Database:
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
-        self.engine.dispose()
+        self._pool.close()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection on which every statement sees what is committed; `Unavailable` if there is none."""
-        pooled = None
-        try:
-            pooled = self.engine.raw_connection()
-            yield Connection(pooled.dbapi_connection, self._statements)
-        except self._failures as error:
-            self._translate(error)
-            raise
-        finally:
-            if pooled:
-                pooled.close()
+        with self._translated():
+            driver = self._pool.take()
+            try:
+                yield Connection(driver, self._statements)
+            finally:
+                self._pool.give(driver)
 
     @contextmanager
     def write(self, *, wait: bool = True) -> Iterator[Connection]:
@@ -87,10 +91,9 @@ class Database:
 
     def revision(self) -> str | None:
         """The migration that the database is at; None before the first."""
-        with self._translated(), self.engine.connect() as connection:
-            if not sa.inspect(connection).has_table("alembic_version"):
-                return None
-            return cast("str | None", connection.scalar(sa.text("SELECT version_num FROM alembic_version")))
+        with self.read() as db:
+            row = db.one_or_none(_VERSION) if db.one_or_none(self._is_versioned) else None
+            return cast("str", row.version_num) if row else None
 
     def upgrade(self) -> None:
         """Bring the tables to this version's migration. Safe to run from many processes at once."""

@@ -1,4 +1,4 @@
-"""SQLAlchemy's engines: the pool of connections, and how each connection begins."""
+"""SQLAlchemy's engines: how each connection begins."""
 
 from typing import Any
 
@@ -10,19 +10,17 @@ from api.store import sqlite
 
 
 def create(settings: Settings, *, patience: float) -> sa.Engine:
-    """The engine of the database that `settings` name, with a connection for each thread; it connects to nothing yet.
+    """The engine of the database that `settings` name; it connects to nothing yet.
 
-    Nobody waits longer than `patience`, in seconds, for a connection or for a lock.
+    On its connections nobody waits longer than `patience`, in seconds.
     """
     url = sa.make_url(settings.database_url)
     embedded = url.get_backend_name() == "sqlite"
-    options = _of_sqlite(patience) if embedded else _of_postgresql(patience)
+    options = {"connect_args": {"timeout": patience}} if embedded else _of_postgresql(patience)
     try:
         engine = sa.create_engine(
             url,
-            pool_size=settings.threads,
-            max_overflow=0,
-            pool_timeout=patience,
+            poolclass=sa.NullPool,
             json_deserializer=orjson.loads,
             **options,
         )
@@ -33,15 +31,10 @@ def create(settings: Settings, *, patience: float) -> sa.Engine:
     return engine
 
 
-def _of_sqlite(patience: float) -> dict[str, Any]:
-    return {"poolclass": sa.QueuePool, "connect_args": {"timeout": patience}}
-
-
 def _of_postgresql(patience: float) -> dict[str, Any]:
     # In UTC, because Python's last moment does not exist further east.
     session = f"-c timezone=UTC -c lock_timeout={patience}s -c statement_timeout={2 * patience}s"
     return {
         "isolation_level": "AUTOCOMMIT",
-        "pool_pre_ping": True,
         "connect_args": {"connect_timeout": patience, "options": session},
     }
