@@ -1,16 +1,32 @@
 """Flask and its answers, without what an API of JSON has no use for: it would cost as much as reading a post."""
 
+import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.routing import MapAdapter
 from werkzeug.wsgi import ClosingIterator
 
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse
+
+
+_OF_BODIES = frozenset({"Content-Length", "Content-Type"})
+
+
+BEGAN = "pressroom.began"
+"""In a request's environment: when it began, in seconds of the clock."""
+
 
 class Application(Flask):
     """Flask, whose views are no coroutines, and which serves the same at every host."""
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a request."""
+        environ[BEGAN] = time.time()
+        return super().wsgi_app(environ, start_response)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function."""
@@ -42,11 +58,7 @@ class Answer(Response):
 
     def get_wsgi_response(self, environ: dict[str, Any]) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
         """The body, the status and the header fields, for the server."""
-        headers, body = self.headers.to_wsgi_list(), self.response
-        if self.status_code in {204, 304}:
-            body = []
-        else:
-            headers.append(("Content-Length", str(sum(map(len, body)))))
-            if environ["REQUEST_METHOD"] == "HEAD":
-                body = []
+        bodiless = self.status_code in {204, 304}
+        headers = [each for each in self.headers if not bodiless or each[0] not in _OF_BODIES]
+        body = [] if bodiless or environ["REQUEST_METHOD"] == "HEAD" else self.response
         return ClosingIterator(body, self.close) if self._on_close else body, self.status, headers

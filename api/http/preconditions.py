@@ -38,7 +38,6 @@ class PreconditionsMixin:
                 response.headers.add("Cache-Control", "no-cache, private" if signed_in else "no-cache")
                 if "HTTP_IF_NONE_MATCH" in environ and request.if_none_match.contains_weak(tag):
                     response.status_code = 304
-                    del response.headers["Content-Type"]
             return response
 
         return documented(wrapper, etag=True)

@@ -33,15 +33,8 @@ AUTHOR = Path("users.UserByName")
 
 def represent(row: Row, behind: str) -> dict[str, Any]:
     """A post with its author and URLs."""
-    return {
-        **row._asdict(),
-        "author": {
-            "username": row.username,
-            "display_name": row.display_name,
-            "url": AUTHOR(behind, row.username),
-        },
-        "url": POST(behind, row.id),
-    }
+    author = {"username": row.username, "display_name": row.display_name, "url": AUTHOR(behind, row.username)}
+    return {**row._asdict(), "author": author, "url": POST(behind, row.id)}
 
 
 def _as_read(post_id: int) -> Row:

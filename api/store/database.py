@@ -45,7 +45,7 @@ class Database:
         known = "FROM sqlite_schema WHERE name = 'alembic_version'" if self.embedded else _POSTGRESQL_KNOWS
         self._is_versioned = sa.text(f"SELECT 1 AS found {known}").columns(found=sa.Integer)
         # SQLite wakes waiting writers in no order: a queue within the process doubles what they get done.
-        self._turn = threading.BoundedSemaphore(1 if self.embedded else settings.threads)
+        self._turn = threading.Lock() if self.embedded else threading.BoundedSemaphore(settings.threads)
 
     def prepare(self) -> "Database":
         """This database, made or brought up to date if it is embedded; others are migrated by their operator."""
