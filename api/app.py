@@ -1,6 +1,6 @@
 """The application: its table of contents."""
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -29,7 +29,6 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
     app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=limits.REQUEST_BODY + 1)
     if prepare:
         observability.init_app(app, settings)
-    app.after_request(_guarded)
     app.json = Provider(app)
     _believe_proxies(app, settings)
     if settings.cors_origins:
@@ -75,17 +74,3 @@ def _believe_proxies(app: Flask, settings: Settings) -> None:
     if hops := settings.trusted_proxies:
         proxied = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)
         app.wsgi_app = proxied  # type: ignore[method-assign] # Flask's own advice
-
-
-def _guarded(response: Response) -> Response:
-    """What holds for every answer that does not say otherwise: no cache keeps it, no browser runs it."""
-    headers = response.headers
-    told = {*headers.keys(lower=True)}
-    if "cache-control" not in told:
-        headers.add("Cache-Control", "no-store")
-    if "content-security-policy" not in told:
-        headers.add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    headers.add("X-Content-Type-Options", "nosniff")
-    if response.status_code == 204 or (request.method == "OPTIONS" and response.status_code == 200):
-        del headers["Content-Type"]
-    return response

@@ -5,11 +5,12 @@ from functools import lru_cache, wraps
 from typing import Any, cast
 
 import flask_smorest
-from flask import g, request
+from flask import Request, g, request
 from flask_smorest import abort
 from marshmallow import Schema, ValidationError
 
 from api import limits
+from api.http.application import asked
 from api.http.documentation import document_as
 from api.http.json import BadJSON, loads
 
@@ -51,6 +52,7 @@ def _body(schema: Schema) -> Any:
 
 def _json() -> Any:
     """The body's value; an empty object if there is none, even if the type that it would have is sent."""
+    request = asked()
     raw = request.get_data()
     # Werkzeug refuses a length that is announced; of a chunked body it leaves out what is too much.
     if len(raw) > limits.REQUEST_BODY:
@@ -60,9 +62,9 @@ def _json() -> Any:
         abort(400, message="The body ends before its Content-Length.")
     if not raw and not request.mimetype:
         return {}
-    if request.mimetype != "application/json" or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
+    if request.content_type != "application/json" and not _is_json(request):
         abort(415, headers=_ACCEPTED)
-    if request.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
+    if request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in {"", "identity"}:
         abort(415, message="Send the body as it is, without a `Content-Encoding`.", headers=_ACCEPTED)
     # Generated clients send the type also where they leave out a body that may be left out.
     if not raw:
@@ -71,6 +73,10 @@ def _json() -> Any:
         return loads(raw)
     except BadJSON as error:
         abort(400, message=f"The body is not usable as JSON: {error}.")
+
+
+def _is_json(request: Request) -> bool:
+    return request.mimetype == "application/json" and request.mimetype_params.get("charset", "utf-8").lower() == "utf-8"
 
 
 def _query(schema: Schema) -> dict[str, Any]:

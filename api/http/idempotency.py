@@ -30,7 +30,7 @@ class IdempotencyMixin:
 
         @wraps(func)
         def wrapper(*args: object, **kwargs: object) -> Response:
-            key = request.headers.get("Idempotency-Key")
+            key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
             if key is None:
                 return func(*args, **kwargs)
             if len(key) > limits.IDEMPOTENCY_KEY_MAX or not re.fullmatch(limits.IDEMPOTENCY_KEY, key):

@@ -9,9 +9,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 
-from api.http.application import BEGAN
+from api.http.application import BEGAN, asked
 from api.http.authentication import viewer
 from api.http.json import dumps
 from api.settings import BadSetting, Settings
@@ -37,18 +37,17 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _facts(response: Response) -> dict[str, Any]:
-    asked, known = request._get_current_object(), viewer()  # type: ignore[attr-defined] # each look at the proxy costs
-    ended = time.time()
+    known, request = viewer(), asked()
     return {
-        "time": ended,
-        "address": asked.remote_addr,
+        "time": time.time(),
+        "address": request.remote_addr,
         "user": known and known.username,
-        "method": asked.method,
-        "path": asked.path,
-        "route": asked.url_rule and asked.url_rule.rule,
+        "method": request.method,
+        "path": request.path,
+        "route": request.url_rule and request.url_rule.rule,
         "status": response.status_code,
-        "ms": ended - asked.environ[BEGAN],
-        "agent": asked.environ.get("HTTP_USER_AGENT"),
+        "ms": time.perf_counter() - request.environ[BEGAN],
+        "agent": request.environ.get("HTTP_USER_AGENT"),
     }
 
 
@@ -59,9 +58,8 @@ class Log:
         try:
             self._file = 1 if path == "-" else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
         except OSError as error:
-            raise BadSetting(
-                f"PRESSROOM_ACCESS_LOG cannot be opened: {error.strerror}. Name a file, or write `-`."
-            ) from error
+            told = f"PRESSROOM_ACCESS_LOG cannot be opened: {error.strerror}. Name a file, or write `-`."
+            raise BadSetting(told) from error
         self._noted: deque[dict[str, Any]] = deque(maxlen=BACKLOG)
         self._writer: threading.Thread | None = None
 

@@ -31,10 +31,23 @@ POST = Path("posts.PostById")
 AUTHOR = Path("users.UserByName")
 
 
+def summarise(row: Row, behind: str) -> dict[str, Any]:
+    """A post with its author and URLs, without its body."""
+    return {
+        "id": row.id,
+        "title": row.title,
+        "tags": row.tags,
+        "author": {"username": row.username, "display_name": row.display_name, "url": AUTHOR(behind, row.username)},
+        "published_at": row.published_at,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+        "url": POST(behind, row.id),
+    }
+
+
 def represent(row: Row, behind: str) -> dict[str, Any]:
-    """A post with its author and URLs."""
-    author = {"username": row.username, "display_name": row.display_name, "url": AUTHOR(behind, row.username)}
-    return {**row._asdict(), "author": author, "url": POST(behind, row.id)}
+    """A post, whole."""
+    return {"body": row.body, **summarise(row, behind)}
 
 
 def _as_read(post_id: int) -> Row:
@@ -58,7 +71,8 @@ class Posts(Resource):
         `author` being you, or anybody if you are an admin, drafts and scheduled posts come before them.
         """
         expanded = query.pop("expand", None) == "body"
-        return pagination.answer(listings.page(connection(), **query, viewer=viewer(), expanded=expanded), represent)
+        page = listings.page(connection(), **query, viewer=viewer(), expanded=expanded)
+        return pagination.answer(page, represent if expanded else summarise)
 
     @blueprint.authenticated(bearer)
     @blueprint.limited(WRITES)

@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import Schema, fields, missing
 
 Dump = Callable[[dict[str, Any]], dict[str, Any]]
+Names = dict[str, Callable[[Any], Any]]
 
 
 class AsItIs(fields.Field[Any]):
@@ -16,25 +17,19 @@ class AsItIs(fields.Field[Any]):
 
 
 def compiled(schema: Schema) -> Dump | None:
-    """What dumps a dictionary as `schema` does, but for a KeyError where a required member is missing.
+    """What dumps a dictionary as `schema` does, but for a KeyError or TypeError where it is not whole.
 
     None for a schema with hooks, or with members that are renamed, computed or defaulted: marshmallow has to dump that.
     """
-    hooks = schema._hooks  # noqa: SLF001 (nothing else tells)
-    if hooks["pre_dump"] or hooks["post_dump"] or not all(map(_is_plain, schema.dump_fields.values())):
-        return None
-    names: dict[str, Any] = {}
-    members = []
-    for name, field in schema.dump_fields.items():
-        value = f"content[{name!r}]"
-        if write := _writer(name, field):
-            names[f"write_{name}"] = write
-            value = f"None if {value} is None else write_{name}({value})"
-        member = f"{name!r}: {value}"
-        members.append(member if field.required else f"**({{{member}}} if {name!r} in content else {{}})")
-    exec(f"def dump(content): return {{{', '.join(members)}}}", names)  # noqa: S102 (names of members, as namedtuple does)
-    dump: Dump = names["dump"]
+    names: Names = {}
+    source = f"lambda content: {_members(schema, 'content', names)}" if _is_flat(schema) else "None"
+    dump: Dump | None = eval(source, names)  # noqa: S307 (names of members, as in namedtuple)
     return dump
+
+
+def _is_flat(schema: Schema) -> bool:
+    hooks = schema._hooks  # noqa: SLF001 (nothing else tells)
+    return not (hooks["pre_dump"] or hooks["post_dump"]) and all(map(_is_plain, schema.dump_fields.values()))
 
 
 def _is_plain(field: fields.Field[Any]) -> bool:
@@ -42,13 +37,28 @@ def _is_plain(field: fields.Field[Any]) -> bool:
     return not computed and (field.data_key, field.attribute, field.dump_default) == (None, None, missing)
 
 
-def _writer(name: str, field: fields.Field[Any]) -> Callable[[Any], Any] | None:
-    """What writes a value that is not None; None if it is written as it is."""
+def _members(schema: Schema, content: str, names: Names) -> str:
+    """The expression for what is dumped of what `content` is the expression for."""
+    members = []
+    for name, field in schema.dump_fields.items():
+        member = f"{name!r}: {_value(name, field, f'{content}[{name!r}]', names)}"
+        members.append(member if field.required else f"**({{{member}}} if {name!r} in {content} else {{}})")
+    return f"{{{', '.join(members)}}}"
+
+
+def _value(name: str, field: fields.Field[Any], value: str, names: Names) -> str:
+    """The expression for a member; `names` are what it calls."""
     if isinstance(field, AsItIs):
-        return None
+        return value
     if type(field) is fields.List:
-        write = _writer(name, field.inner)
-        return write and (lambda values: [None if value is None else write(value) for value in values])
+        each = f"each_{len(names)}"
+        inner = _value(name, field.inner, each, names)
+        return value if inner == each else f"[{inner} for {each} in {value}]"
+    write = f"write_{len(names)}"
     if type(field) is fields.Nested and not field.many:
-        return compiled(field.schema) or field.schema.dump
-    return lambda value: field._serialize(value, name, {})
+        if _is_flat(field.schema) and not field.allow_none:
+            return _members(field.schema, value, names)
+        names[write] = field.schema.dump
+        return f"None if {value} is None else {write}({value})"
+    names[write] = lambda kept: field._serialize(kept, name, {})
+    return f"{write}({value})"

@@ -4,9 +4,9 @@ Between the two, SQLAlchemy would look each statement up and wrap each result an
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import sqlalchemy as sa
 
@@ -50,43 +50,47 @@ class Statements:
         # An INSERT or UPDATE without values names the columns that are given.
         given = names if isinstance(statement, sa.UpdateBase) else None
         compiled: Any = statement.compile(dialect=self._dialect, column_keys=given)
-        types = {name: parameter.type for name, parameter in compiled.binds.items()}
-        writers = {name: process for name in types if (process := self._processor(types[name], "bind_processor"))}
-        fixed = {name: parameter.value for name, parameter in compiled.binds.items() if not parameter.required}
         columns = {str(name): column.type for name, column in statement.exported_columns.items()}
-        readers = {name: self._processor(columns[name], "result_processor", None) for name in columns}
-        return Prepared(str(compiled), _writer(compiled.positiontup, fixed, writers), _reader(readers))
+        return Prepared(str(compiled), self._writer(compiled, names), self._reader(columns))
+
+    # As namedtuple does, the next two write a line of Python: loops over each row's columns would take twice as long.
+
+    def _writer(self, compiled: Any, given: Collection[str]) -> Callable[[Mapping[str, object]], Any]:
+        """What makes a driver's parameters of those that are given; those that are not are fixed."""
+        called: dict[str, Any] = {}
+        values = {}
+        for parameter, name in compiled.bind_names.items():
+            process = called[f"write_{name}"] = self._processor(parameter.type, "bind_processor")
+            if parameter.required or name in given:
+                values[name] = f"write_{name}(given[{name!r}])" if process else f"given[{name!r}]"
+            else:
+                called[f"fixed_{name}"] = process(parameter.value) if process else parameter.value
+                values[name] = f"fixed_{name}"
+        in_order = ", ".join(values[name] for name in compiled.positiontup or ())
+        by_name = ", ".join(f"{name!r}: {value}" for name, value in values.items())
+        write: Callable[[Mapping[str, object]], Any] = _lambda(
+            "given", f"[{in_order}]" if compiled.positional else f"{{{by_name}}}", called
+        )
+        return write
+
+    def _reader(self, columns: Mapping[str, sa.types.TypeEngine[Any]]) -> Callable[[Sequence[Any]], Row]:
+        """What makes rows of a driver's rows."""
+        kind: Any = namedtuple("Row", columns)  # type: ignore[misc] # its columns are known only here
+        called: dict[str, Any] = {"new": tuple.__new__, "Row": kind}
+        values = []
+        for index, (name, type_) in enumerate(columns.items()):
+            process = called[f"read_{name}"] = self._processor(type_, "result_processor", None)
+            values.append(f"read_{name}(row[{index}])," if process else f"row[{index}],")
+        read: Callable[[Sequence[Any]], Row] = _lambda("row", f"new(Row, ({' '.join(values)}))", called)
+        return read
 
     def _processor(self, kind: sa.types.TypeEngine[Any], which: str, *arguments: object) -> Process | None:
         process: Process | None = getattr(kind.dialect_impl(self._dialect), which)(self._dialect, *arguments)
         return process
 
 
-def _writer(
-    order: Sequence[str] | None, fixed: Mapping[str, object], writers: Mapping[str, Process]
-) -> Callable[[Mapping[str, object]], Any]:
-    """What makes a driver's parameters, a list if there is an `order`, of those that are given and those `fixed`."""
-
-    def write(given: Mapping[str, object]) -> Any:
-        values = {**fixed, **given}
-        for name, process in written:
-            values[name] = process(values[name])
-        return values if order is None else [values[name] for name in order]
-
-    written = list(writers.items())
-    return write
-
-
-def _reader(readers: Mapping[str, Process | None]) -> Callable[[Sequence[Any]], Row]:
-    """What makes rows of a driver's rows, whose columns these processes read."""
-    kind: Any = namedtuple("Row", readers)  # type: ignore[misc] # its columns are known only here
-    names = {f"read_{column}": read for column, read in readers.items()}
-    columns = (
-        f"{f'read_{column}' if read else ''}(row[{index}])" for index, (column, read) in enumerate(readers.items())
-    )
-    # As namedtuple does: a loop over the columns of each row would take twice as long.
-    source = f"lambda row: make(({', '.join([*columns, ''])}))"
-    return cast("Callable[[Sequence[Any]], Row]", eval(source, {"make": kind._make, **names}))  # noqa: S307 (ours)
+def _lambda(parameter: str, expression: str, names: dict[str, Any]) -> Any:
+    return eval(f"lambda {parameter}: {expression}", names)  # noqa: S307 (names of columns and of our own)
 
 
 class Connection:
@@ -122,15 +126,13 @@ class Connection:
         """Run a command without parameters or rows."""
         self._driver.execute(words)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit at the end what has begun; roll back if an exception leaves the block."""
-        try:
-            yield
-            self._driver.commit()
-        except BaseException:
-            self._driver.rollback()
-            raise
+    def commit(self) -> None:
+        """End the transaction; what it has done is kept."""
+        self._driver.commit()
+
+    def rollback(self) -> None:
+        """End the transaction, if there is one; what it has done is undone."""
+        self._driver.rollback()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -60,12 +60,15 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection on which every statement sees what is committed; `Unavailable` if there is none."""
-        with self._translated():
+        try:
             driver = self._pool.take()
             try:
                 yield Connection(driver, self._statements)
             finally:
                 self._pool.give(driver)
+        except self._failures as error:
+            self._translate(error)
+            raise
 
     @contextmanager
     def write(self, *, wait: bool = True) -> Iterator[Connection]:
@@ -73,21 +76,32 @@ class Database:
 
         `Unavailable` if one's turn does not come in time; at once, unless one may `wait`.
         """
-        with self._in_turn(wait=wait), self.read() as connection:
-            if wait or not self.embedded:
-                connection.run(self._begin_write)
-            else:
-                sqlite.begin_at_once(connection, patience=PATIENCE)
-            with connection.transaction():
-                yield connection
+        if not self._turn.acquire(timeout=PATIENCE if wait else 0):
+            raise Unavailable("Too many are writing. Try again in a moment.")
+        try:
+            with self.read() as connection:
+                if wait or not self.embedded:
+                    connection.run(self._begin_write)
+                else:
+                    sqlite.begin_at_once(connection, patience=PATIENCE)
+                try:
+                    yield connection
+                    connection.commit()
+                except BaseException:
+                    connection.rollback()
+                    raise
+        finally:
+            self._turn.release()
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A connection on which all statements see the same moment, whatever is written meanwhile."""
         with self.read() as connection:
             connection.run(self._begin_snapshot)
-            with connection.transaction():
+            try:
                 yield connection
+            finally:
+                connection.rollback()
 
     def revision(self) -> str | None:
         """The migration that the database is at; None before the first."""
@@ -105,7 +119,7 @@ class Database:
         # On SQLite the transaction begins by hand.
         options = {} if self.embedded else {"isolation_level": "READ COMMITTED"}
         transactional = self.engine.execution_options(**options)
-        with self._in_turn(), self._translated(), transactional.begin() as connection:
+        with self._turn, self._translated(), transactional.begin() as connection:
             if self.embedded:
                 connection.exec_driver_sql(self._begin_write)
             else:
@@ -117,15 +131,6 @@ class Database:
                 command.upgrade(configuration, "head")
             except util.CommandError as error:
                 raise Unavailable("The tables are of a newer version. Run that one.") from error
-
-    @contextmanager
-    def _in_turn(self, *, wait: bool = True) -> Iterator[None]:
-        if not self._turn.acquire(timeout=PATIENCE if wait else 0):
-            raise Unavailable("Too many are writing. Try again in a moment.")
-        try:
-            yield
-        finally:
-            self._turn.release()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

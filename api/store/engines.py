@@ -22,6 +22,7 @@ def create(settings: Settings, *, patience: float) -> sa.Engine:
             url,
             poolclass=sa.NullPool,
             json_deserializer=orjson.loads,
+            json_serializer=_json,
             **options,
         )
     except ModuleNotFoundError as error:
@@ -38,3 +39,7 @@ def _of_postgresql(patience: float) -> dict[str, Any]:
         "isolation_level": "AUTOCOMMIT",
         "connect_args": {"connect_timeout": patience, "options": session},
     }
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from api import limits
 from api.store.connections import Connection, Row
 from api.store.errors import InProgress, KeyReused, SignedOut
-from api.store.sql import FOREIGN_KEY, LOCK_TIMEOUT, Timestamp, metadata, now, refusing
+from api.store.sql import FOREIGN_KEY, JSON, LOCK_TIMEOUT, Timestamp, metadata, now, refusing
 
 LIFE = timedelta(hours=24)
 """How long an answer is given again."""
@@ -23,7 +23,7 @@ keys = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False),
     # The answer, which is not there yet while the request is in progress.
     sa.Column("status", sa.Integer),
-    sa.Column("headers", sa.JSON),
+    sa.Column("headers", JSON),
     sa.Column("body", sa.LargeBinary),
     sa.Index(None, "user_id", "created_at"),
 )

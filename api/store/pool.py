@@ -29,7 +29,11 @@ class Pool:
         except Empty:
             raise Unavailable("Too many are asking. Try again in a moment.") from None
         try:
-            return driver if driver and self._is_alive(driver) else self._connect()
+            if driver and self._is_alive(driver):
+                return driver
+            if driver:
+                driver.close()
+            return self._connect()
         except BaseException:
             self.give(None)
             raise

@@ -14,7 +14,7 @@ from api import limits
 from api.store import tags as index
 from api.store.connections import Connection, Row
 from api.store.errors import NotFound, NotYours, SignedOut
-from api.store.sql import FOREIGN_KEY, Id, PublishedAt, Timestamp, as_read, change, metadata, now, one, refusing
+from api.store.sql import FOREIGN_KEY, JSON, Id, PublishedAt, Timestamp, as_read, change, metadata, now, one, refusing
 from api.store.users import may_change, users
 
 posts = sa.Table(
@@ -24,7 +24,7 @@ posts = sa.Table(
     sa.Column("author_id", sa.ForeignKey("users.id"), nullable=False),
     sa.Column("title", sa.String(limits.TITLE), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
-    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("tags", JSON, nullable=False),
     sa.Column("published_at", PublishedAt, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False),

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from api.store.connections import Connection, Process, Row
@@ -29,6 +31,9 @@ FOREIGN_KEY = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
 """Kinds of constraints: their SQLSTATE, and SQLite's name of the error."""
 LOCK_TIMEOUT = frozenset({"55P03"})
 """Somebody else holds the row: PostgreSQL's SQLSTATE. On SQLite nobody gets so far."""
+
+RECENT = 4096
+"""Moments that are not read anew: those of the posts that came last are asked for again and again."""
 
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
@@ -62,13 +67,27 @@ class PublishedAt(Timestamp):
         """What makes a moment, or None, of what the database keeps."""
         read = super().result_processor(dialect, coltype)
         end = super().bind_processor(dialect)(END)
-        return lambda kept: None if kept == end else read(kept)
+        return lru_cache(maxsize=RECENT)(lambda kept: None if kept == end else read(kept))
+
+
+class JSON(sa.TypeDecorator[Any]):
+    """A value of JSON; PostgreSQL's driver reads it by itself."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Process | None:
+        """What makes a value of what the database keeps."""
+        if dialect.name == "sqlite":
+            return lambda text: None if text is None else orjson.loads(text)
+        return super().result_processor(dialect, coltype)
 
 
 def _text(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if moment else None
 
 
+@lru_cache(maxsize=RECENT)
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(f"{text}+00:00") if text else None
 

@@ -16,8 +16,9 @@ from tests.http.test_problems import assert_problem
 def statements(app: Flask) -> list[str]:
     """The SQL that the application runs."""
     seen: list[str] = []
-    engine = app.extensions["database"].engine
-    sa.event.listen(engine, "checkout", lambda driver, *_: driver.set_trace_callback(seen.append))
+    database = app.extensions["database"]
+    sa.event.listen(database.engine, "connect", lambda driver, _: driver.set_trace_callback(seen.append))
+    database.close()
     return seen
 
 
