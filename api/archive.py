@@ -1,8 +1,9 @@
 """A site as lines of JSON (NDJSON): `{"user": {…}}`, then `{"post": {…}}`, each in the order in which they came."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import cache, partial
 from itertools import islice
 from typing import Any, NamedTuple, cast
 
@@ -14,16 +15,16 @@ from api.schemas.problems import leaves
 from api.schemas.users import UserImport
 from api.store import archive as stored
 from api.store import posts, users
-from api.store.connections import Connection
+from api.store.connections import Connection, Row
 from api.store.database import Database
-from api.store.errors import NotFound, SignedOut, UsernameTaken
+from api.store.errors import NotFound, UsernameTaken
 
 BATCH = 500
 """Lines that are kept in one transaction."""
 
 Content = dict[str, Any]
-Present = dict[tuple[int, datetime | None], Counter[str]]
-"""Of each author and moment of publication, the titles of the posts that no line has named yet."""
+Present = dict[int, Counter[tuple[datetime | None, str]]]
+"""Of each author, the moments and titles of the posts that no line has named yet."""
 
 _SHAPES: dict[str, Schema] = {"user": UserImport(), "post": PostImport()}
 
@@ -59,24 +60,26 @@ def load(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
     numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
     while batch := [(number, len(line), _read(line)) for number, line in islice(numbered, BATCH)]:
         with database.write() as db:
-            outcomes = [Outcome(number, size, *_keep(db, content, present)) for number, size, content in batch]
+            # Looked up once: who is held stays until the transaction ends.
+            author = cache(partial(users.hold, db))
+            outcomes = [Outcome(number, size, *_keep(db, content, author, present)) for number, size, content in batch]
         yield from outcomes
 
 
-def _keep(db: Connection, content: "Content | BadLine", present: Present) -> tuple[str, str]:
+def _keep(
+    db: Connection, content: "Content | BadLine", author: Callable[[str], Row], present: Present
+) -> tuple[str, str]:
     if isinstance(content, BadLine):
         return "bad", str(content)
     try:
-        # A savepoint, so that PostgreSQL forgives a line that is refused.
-        with db.savepoint():
-            if "author" in content:
-                return _keep_post(db, content, present), ""
-            users.register(db, **content)
-            return "kept", ""
+        if "author" in content:
+            return _keep_post(db, content, author(content.pop("author")), present), ""
+        users.register(db, **content)
     except UsernameTaken:
         return "present", ""
-    except (BadLine, SignedOut) as error:
-        return "bad", str(error)
+    except NotFound as error:
+        return "bad", f"/post/author: {error} Name users before their posts."
+    return "kept", ""
 
 
 def _read(line: bytes) -> "Content | BadLine":
@@ -95,18 +98,14 @@ def _read(line: bytes) -> "Content | BadLine":
         return BadLine(" ".join(told))
 
 
-def _keep_post(db: Connection, content: Content, present: Present) -> str:
-    try:
-        author = users.get(db, content["author"])
-    except NotFound as error:
-        raise BadLine(f"/post/author: {error} Name users before their posts.") from error
-    moment = author.id, content["published_at"]
-    if moment not in present:
-        present[moment] = stored.titles(db, *moment)
-    if present[moment][content["title"]]:
-        present[moment][content["title"]] -= 1
+def _keep_post(db: Connection, content: Content, author: Row, present: Present) -> str:
+    if author.id not in present:
+        present[author.id] = stored.titles(db, author.id)
+    this = content["published_at"], content["title"]
+    if present[author.id][this]:
+        present[author.id][this] -= 1
         return "present"
-    posts.publish(db, author_id=author.id, **{name: content[name] for name in content if name != "author"})
+    posts.add(db, author_id=author.id, **content)
     return "kept"
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, request
@@ -59,7 +60,7 @@ class Application(Flask):
         if request is None:
             return None
         environ = request.environ
-        if not request.host or (environ["SERVER_PROTOCOL"] == "HTTP/1.1" and not environ.get("HTTP_HOST")):
+        if not _is_host(request.host) or (environ["SERVER_PROTOCOL"] == "HTTP/1.1" and not environ.get("HTTP_HOST")):
             raise BadRequest
         raw = environ.get("RAW_URI") or environ.get("REQUEST_URI", "")
         if environ["PATH_INFO"].startswith("//") or "%2f" in raw.partition("?")[0].lower():
@@ -67,6 +68,14 @@ class Application(Flask):
         return MapAdapter(
             self.url_map, request.host, f"{request.root_path}/", "", request.scheme, request.path, request.method
         )
+
+
+@lru_cache(maxsize=1024)
+def _is_host(host: str) -> bool:
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def asked() -> Request:

@@ -29,10 +29,11 @@ def compiled(schema: Schema) -> Dump | None:
 
 def _is_flat(schema: Schema) -> bool:
     hooks = schema._hooks  # noqa: SLF001 (nothing else tells)
-    return not (hooks["pre_dump"] or hooks["post_dump"]) and all(map(_is_plain, schema.dump_fields.values()))
+    return not (hooks["pre_dump"] or hooks["post_dump"]) and all(map(is_plain, schema.dump_fields.values()))
 
 
-def _is_plain(field: fields.Field[Any]) -> bool:
+def is_plain(field: fields.Field[Any]) -> bool:
+    """Whether a field is a member of its own name, with nothing in its place when it is missing."""
     computed = isinstance(field, (fields.Method, fields.Function, fields.Constant))
     return not computed and (field.data_key, field.attribute, field.dump_default) == (None, None, missing)
 

@@ -20,14 +20,7 @@ _EVERYTHING = (
     .order_by(posts.c.id)
     .limit(100)
 )
-_TITLES = (
-    sa.select(posts.c.title, sa.func.count().label("posts"))
-    .where(
-        posts.c.author_id == sa.bindparam("author_id"),
-        posts.c.published_at == sa.bindparam("published_at"),
-    )
-    .group_by(posts.c.title)
-)
+_TITLES = sa.select(posts.c.published_at, posts.c.title).where(posts.c.author_id == sa.bindparam("author_id"))
 
 
 def everyone(db: Connection) -> Sequence[Row]:
@@ -43,7 +36,6 @@ def everything(db: Connection) -> Iterator[Row]:
         last = page[-1].id
 
 
-def titles(db: Connection, author_id: int, published_at: datetime | None) -> Counter[str]:
-    """The titles of the author's posts of that moment (None: their drafts), each with how many posts have it."""
-    rows = db.all(_TITLES, author_id=author_id, published_at=published_at)
-    return Counter({row.title: row.posts for row in rows})
+def titles(db: Connection, author_id: int) -> Counter[tuple[datetime | None, str]]:
+    """The moment (None for a draft) and title of each of the author's posts, with how many posts have both."""
+    return Counter((row.published_at, row.title) for row in db.all(_TITLES, author_id=author_id))

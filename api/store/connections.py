@@ -4,8 +4,7 @@ Between the two, SQLAlchemy would look each statement up and wrap each result an
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import sqlalchemy as sa
@@ -133,15 +132,3 @@ class Connection:
     def rollback(self) -> None:
         """End the transaction, if there is one; what it has done is undone."""
         self._driver.rollback()
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Within a transaction, undo what the block has done if an exception leaves it."""
-        self._driver.execute("SAVEPOINT here")
-        try:
-            yield
-        except BaseException:
-            self._driver.execute("ROLLBACK TO here")
-            raise
-        finally:
-            self._driver.execute("RELEASE here")

@@ -58,7 +58,12 @@ def editable(db: Connection, post_id: int, *, editor: Row) -> Row:
     return post
 
 
-def publish(
+def publish(db: Connection, **content: Any) -> Row:
+    """A new post, as `add` keeps it."""
+    return one(db, _BY_ID, "The post is gone.", post_id=add(db, **content))
+
+
+def add(
     db: Connection,
     *,
     author_id: int,
@@ -66,8 +71,8 @@ def publish(
     body: str,
     tags: Sequence[str],
     published_at: datetime | None,
-) -> Row:
-    """A new post: public at `published_at`, or a draft if that is None; `SignedOut` if the author is gone."""
+) -> int:
+    """The id of a new post: public at `published_at`, or a draft if that is None; `SignedOut` if the author is gone."""
     moment = now()
     values = {
         "author_id": author_id,
@@ -80,10 +85,9 @@ def publish(
         "updated_at": moment,
     }
     with refusing(FOREIGN_KEY, SignedOut("The author has been removed. Register anew.")):
-        [published] = db.all(_PUBLISH, **values)
-    post = one(db, _BY_ID, "The post is gone.", post_id=published.id)
-    index.add(db, post)
-    return post
+        [added] = db.all(_PUBLISH, **values)
+    index.add(db, added.id, tags, published_at)
+    return int(added.id)
 
 
 def revise(db: Connection, post: Row, **changes: object) -> Row:

@@ -26,14 +26,13 @@ metadata = sa.MetaData(
 START = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 
-UNIQUE = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE"})
 FOREIGN_KEY = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
 """Kinds of constraints: their SQLSTATE, and SQLite's name of the error."""
 LOCK_TIMEOUT = frozenset({"55P03"})
 """Somebody else holds the row: PostgreSQL's SQLSTATE. On SQLite nobody gets so far."""
 
 RECENT = 4096
-"""Moments that are not read anew: those of the posts that came last are asked for again and again."""
+"""Moments that are not converted anew: those of the posts that came last are asked for again and again."""
 
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
@@ -83,6 +82,7 @@ class JSON(sa.TypeDecorator[Any]):
         return super().result_processor(dialect, coltype)
 
 
+@lru_cache(maxsize=RECENT)
 def _text(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if moment else None
 

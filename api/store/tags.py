@@ -1,5 +1,8 @@
 """The index of posts by tag, in the order of the lists. A post's tags themselves are read from the post."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import sqlalchemy as sa
 
 from api import limits
@@ -19,14 +22,13 @@ _ADD = sa.insert(post_tags)
 _CLEAR = sa.delete(post_tags).where(post_tags.c.post_id == sa.bindparam("indexed"))
 
 
-def add(db: Connection, post: Row) -> None:
-    """Let the post, a new one, be found by its tags."""
-    if post.tags:
-        each = [{"post_id": post.id, "tag": tag, "published_at": post.published_at} for tag in post.tags]
-        db.change_each(_ADD, each)
+def add(db: Connection, post_id: int, tags: Sequence[str], published_at: datetime | None) -> None:
+    """Let a post, a new one, be found by its tags."""
+    if tags:
+        db.change_each(_ADD, [{"post_id": post_id, "tag": tag, "published_at": published_at} for tag in tags])
 
 
 def replace(db: Connection, post: Row) -> None:
     """Let the post be found by its tags, and no longer by those that it had."""
     db.change(_CLEAR, indexed=post.id)
-    add(db, post)
+    add(db, post.id, post.tags, post.published_at)

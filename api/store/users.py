@@ -1,12 +1,13 @@
 """Users, as they are kept."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from api import limits
 from api.store.connections import Connection, Row
 from api.store.errors import HasPosts, NotYours, UsernameTaken
 from api.store.pages import NewestFirst, Page
-from api.store.sql import FOREIGN_KEY, UNIQUE, Id, Timestamp, as_read, change, metadata, now, one, refusing
+from api.store.sql import FOREIGN_KEY, Id, Timestamp, as_read, change, metadata, now, one, refusing
 
 users = sa.Table(
     "users",
@@ -33,8 +34,10 @@ _BY_ID = _USER.where(users.c.id == sa.bindparam("user_id"))
 _BY_NAME = _USER.where(users.c.username == sa.bindparam("username"))
 # "No key": who is being revised may publish meanwhile.
 _EDITABLE = _BY_NAME.with_for_update(key_share=True)
+_HELD = _BY_NAME.with_for_update(key_share=True, read=True)
 _ALL = NewestFirst(_USER, users.c.created_at, users.c.id)
-_REGISTER = sa.insert(users)
+# SQLite says it in the same words.
+_REGISTER = insert(users).on_conflict_do_nothing(index_elements=[users.c.username])
 _REVISE = sa.update(users).where(as_read(users)).values(version=users.c.version + 1)
 _ASSIGN = sa.update(users).where(users.c.username == sa.bindparam("named"))
 _REMOVE = sa.delete(users).where(as_read(users))
@@ -48,6 +51,11 @@ def page(db: Connection, *, limit: int, cursor: str | None = None) -> Page:
 def get(db: Connection, username: str) -> Row:
     """The user of that name; `NotFound` if there is none."""
     return one(db, _BY_NAME, f"There is no user {username!r}.", username=username)
+
+
+def hold(db: Connection, username: str) -> Row:
+    """The user of that name, who cannot be removed until the transaction ends; `NotFound` if there is none."""
+    return one(db, _HELD, f"There is no user {username!r}.", username=username)
 
 
 def register(
@@ -69,8 +77,8 @@ def register(
         "created_at": moment,
         "updated_at": moment,
     }
-    with refusing(UNIQUE, UsernameTaken(f"The username {username!r} is taken. Choose another one.")):
-        db.change(_REGISTER, **values)
+    if not db.change(_REGISTER, **values):
+        raise UsernameTaken(f"The username {username!r} is taken. Choose another one.")
     return get(db, username)
 
 

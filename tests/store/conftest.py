@@ -1,6 +1,7 @@
 """The store is the same on SQLite and on PostgreSQL, so every test of it runs on both."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,13 @@ def ada(db: Connection) -> Row:
 @pytest.fixture
 def bob(db: Connection) -> Row:
     return users.register(db, username="bob", password_hash="hash")
+
+
+@contextmanager
+def savepoint(db: Connection) -> Iterator[None]:
+    """Undoes what a refused statement has done, without which PostgreSQL would refuse all others."""
+    db.run("SAVEPOINT here")
+    try:
+        yield
+    finally:
+        db.run("ROLLBACK TO here")

@@ -13,6 +13,7 @@ from api.store.connections import Connection, Row
 from api.store.database import Database
 from api.store.errors import InProgress, KeyReused, SignedOut
 from api.store.sql import now
+from tests.store.conftest import savepoint
 
 ONE, ANOTHER = bytes(32), b"x" * 32
 ANSWER: dict[str, Any] = {"status": 201, "headers": [["Location", "/posts/1"]], "body": b'{"id": 1}\n'}
@@ -82,7 +83,7 @@ def test_keys_go_with_their_user(db: Connection, ada: Row) -> None:
     claim(db, ada)
     users.remove(db, ada)
     assert db.all(idempotency.keys.select()) == []
-    with pytest.raises(SignedOut), db.savepoint():
+    with pytest.raises(SignedOut), savepoint(db):
         claim(db, ada)
 
 

@@ -15,6 +15,7 @@ from api.store.connections import Connection, Row
 from api.store.errors import NotFound, NotYours, SignedOut, Stale
 from api.store.sql import now
 from api.store.tags import post_tags
+from tests.store.conftest import savepoint
 
 YESTERDAY, TOMORROW = now() - timedelta(days=1), now() + timedelta(days=1)
 
@@ -40,7 +41,7 @@ def test_a_post_names_its_author(db: Connection, ada: Row) -> None:
 
 @pytest.mark.parametrize("content", [{"title": ""}, {"title": "t" * 201}, {"body": ""}, {"body": "b" * 262_145}])
 def test_the_database_knows_the_limits_too(db: Connection, ada: Row, content: dict[str, str]) -> None:
-    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError, psycopg.DataError)), db.savepoint():
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError, psycopg.DataError)), savepoint(db):
         publish(db, ada, **content)
 
 
@@ -136,5 +137,5 @@ def test_bodies_come_when_asked_for(db: Connection, ada: Row) -> None:
 
 def test_a_removed_author_publishes_nothing(db: Connection, ada: Row) -> None:
     users.remove(db, ada)
-    with pytest.raises(SignedOut), db.savepoint():
+    with pytest.raises(SignedOut), savepoint(db):
         publish(db, ada)

@@ -5,9 +5,12 @@ import sqlite3
 import psycopg
 import pytest
 
+from api.settings import Settings
 from api.store import credentials, posts, users
 from api.store.connections import Connection, Row
-from api.store.errors import HasPosts, NotFound, NotYours, Stale, UsernameTaken, WrongPassword
+from api.store.database import Database
+from api.store.errors import HasPosts, NotFound, NotYours, Stale, Unavailable, UsernameTaken, WrongPassword
+from tests.store.conftest import savepoint
 
 
 def test_a_user_is_kept(db: Connection) -> None:
@@ -29,7 +32,7 @@ def test_a_password_hash_is_only_among_credentials(db: Connection) -> None:
 
 
 def test_a_username_can_be_taken_once(db: Connection, ada: Row) -> None:
-    with pytest.raises(UsernameTaken, match="'ada' is taken"), db.savepoint():
+    with pytest.raises(UsernameTaken, match="'ada' is taken"), savepoint(db):
         users.register(db, username="ada")
 
 
@@ -61,7 +64,7 @@ def test_who_read_them_before_a_change_cannot_undo_that_change(db: Connection, a
 
 def test_a_user_with_posts_stays(db: Connection, ada: Row) -> None:
     post = posts.publish(db, author_id=ada.id, title="t", body="b", tags=[], published_at=None)
-    with pytest.raises(HasPosts, match="still has posts"), db.savepoint():
+    with pytest.raises(HasPosts, match="still has posts"), savepoint(db):
         users.remove(db, ada)
     posts.remove(db, post)
     users.remove(db, ada)
@@ -82,7 +85,7 @@ def test_admins_may_change_everybody_and_everything(db: Connection, ada: Row, bo
 
 
 def test_there_is_no_other_role(db: Connection, ada: Row) -> None:
-    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)), db.savepoint():
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)), savepoint(db):
         users.assign(db, "ada", "owner")
 
 
@@ -101,3 +104,18 @@ def test_who_has_no_password_can_be_given_one(db: Connection) -> None:
     users.register(db, username="imported")
     credentials.change(db, credentials.get(db, "imported"), "new")
     assert credentials.get(db, "imported").password_hash == "new"
+
+
+def test_who_is_held_stays(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite nobody else writes meanwhile."""
+    monkeypatch.setattr("api.store.database.PATIENCE", 0.2)
+    database = Database(Settings(database_url=postgresql_url))
+    with database.write() as db:
+        ada = users.register(db, username="ada")
+    with database.write() as db:
+        assert users.hold(db, "ada").id == ada.id
+        with pytest.raises(Unavailable), database.write() as other:
+            users.remove(other, ada)
+        with database.write() as other:
+            posts.publish(other, author_id=ada.id, title="t", body="b", tags=[], published_at=None)
+    database.close()
