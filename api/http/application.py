@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from flask import Flask, Request, Response, request
+import flask
+from flask import Flask, Response
+from flask.globals import _cv_request  # private, and the same in all of Flask 3.1
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.routing import MapAdapter
 from werkzeug.wsgi import ClosingIterator
@@ -29,8 +31,23 @@ GUARDS = (
 """What holds for every answer that does not say otherwise: no cache keeps it, no browser runs it."""
 
 
+class Request(flask.Request):
+    """A request, and what is done for it."""
+
+    query_is_read = False
+    work: Any = None
+    """Its `transactions.Work`."""
+
+
+def asked() -> Request:
+    """The request. Flask's proxy takes three calls to find it, at every look; a request has a dozen of these."""
+    return cast("Request", _cv_request.get().request)
+
+
 class Application(Flask):
     """Flask, whose views are no coroutines, and which serves the same at every host."""
+
+    request_class = Request
 
     def wsgi_app(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
@@ -52,7 +69,7 @@ class Application(Flask):
         """The function."""
         return func
 
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+    def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
         """What finds the route of `request`, from its path alone.
 
         400 without a host (RFC 9112, section 3.2); 404 for `//posts` and `/posts%2F1`, which Werkzeug and WSGI alter.
@@ -76,12 +93,6 @@ def _is_host(host: str) -> bool:
         return bool(host.encode("idna"))
     except UnicodeError:
         return False
-
-
-def asked() -> Request:
-    """The request itself: each look at it through Flask's proxy costs as much as a member of the answer."""
-    itself: Request = request._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 (documented)
-    return itself
 
 
 class Answer(Response):

@@ -5,12 +5,11 @@ from functools import lru_cache, wraps
 from typing import Any, cast
 
 import flask_smorest
-from flask import Request, g, request
 from flask_smorest import abort
 from marshmallow import Schema, ValidationError
 
 from api import limits
-from api.http.application import asked
+from api.http.application import Request, asked
 from api.http.documentation import document_as
 from api.http.json import BadJSON, loads
 
@@ -20,7 +19,8 @@ _ACCEPTED = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 def refuse_query() -> None:
     """422 for a query string that the operation has not read: it would not mean anything."""
-    if request.query_string and "query_is_read" not in g:
+    request = asked()
+    if request.query_string and not request.query_is_read:
         abort(422, messages={"query": {name: ["Unknown parameter."] for name in request.args}})
 
 
@@ -80,14 +80,16 @@ def _is_json(request: Request) -> bool:
 
 
 def _query(schema: Schema) -> dict[str, Any]:
-    g.query_is_read = True
+    request = asked()
+    request.query_is_read = True
     return {**_read_query(schema, request.query_string)}
 
 
 @lru_cache(maxsize=1024)
 def _read_query(schema: Schema, _query_string: bytes) -> dict[str, Any]:
     """The query's values, each given once. The same query is read once: no schema of one looks at the clock."""
-    for name, values in request.args.lists():
+    parameters = asked().args
+    for name, values in parameters.lists():
         if len(values) > 1:
             raise ValidationError({name: ["Given more than once."]})
-    return cast("dict[str, Any]", schema.load(request.args.to_dict()))
+    return cast("dict[str, Any]", schema.load(parameters.to_dict()))

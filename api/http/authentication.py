@@ -12,6 +12,7 @@ from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
 from flask_smorest import abort
 
 from api.http import passwords
+from api.http.application import asked
 from api.http.documentation import documented
 from api.http.transactions import database
 from api.store import tokens
@@ -108,7 +109,7 @@ class AuthenticationMixin:
 
             @wraps(func)
             def wrapper(*args: object, **kwargs: object) -> Response:
-                anonymous = optional and "HTTP_AUTHORIZATION" not in request.environ
+                anonymous = optional and "HTTP_AUTHORIZATION" not in asked().environ
                 response: Response = (func if anonymous else required)(*args, **kwargs)
                 response.headers.add("Vary", "Authorization")
                 return response

@@ -10,6 +10,7 @@ from flask import Response, request
 from flask_smorest import abort
 
 from api import limits
+from api.http.application import asked
 from api.http.authentication import user
 from api.http.documentation import documented
 from api.http.statuses import STATUSES
@@ -30,7 +31,7 @@ class IdempotencyMixin:
 
         @wraps(func)
         def wrapper(*args: object, **kwargs: object) -> Response:
-            key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
+            key = asked().environ.get("HTTP_IDEMPOTENCY_KEY")
             if key is None:
                 return func(*args, **kwargs)
             if len(key) > limits.IDEMPOTENCY_KEY_MAX or not re.fullmatch(limits.IDEMPOTENCY_KEY, key):

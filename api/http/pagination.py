@@ -5,8 +5,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from flask import request
-
+from api.http.application import asked
 from api.http.urls import prefix
 from api.store.connections import Row
 from api.store.pages import Page
@@ -14,7 +13,7 @@ from api.store.pages import Page
 
 def answer(page: Page, item: Callable[[Row, str], dict[str, Any]]) -> tuple[dict[str, Any], dict[str, str]]:
     """The page as clients read it, with a `Link` to the next one if there is one."""
-    behind = prefix()
+    request, behind = asked(), prefix()
     body = {"items": [item(row, behind) for row in page.rows], "next_cursor": page.next_cursor}
     if page.next_cursor is None:
         return body, {}

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 from flask_smorest import abort
 from marshmallow import Schema
 
+from api.http.application import asked
 from api.http.documentation import documented
 from api.http.json import answer
 from api.http.transactions import SAFE
@@ -32,6 +33,7 @@ class PreconditionsMixin:
                 return response
             tag = _tag(response.get_data())
             response.headers.add("ETag", f'"{tag}"')
+            request = asked()
             environ = request.environ
             if environ["REQUEST_METHOD"] in SAFE:
                 signed_in = "HTTP_AUTHORIZATION" in environ
@@ -49,6 +51,7 @@ class PreconditionsMixin:
         Section 13.1.1 asks for strong comparison. Every tag sent here is strong, so one that comes back weak was
         weakened by a proxy that compressed the answer: it still names one version, and who has it may edit.
         """
+        request = asked()
         if "If-Match" not in request.headers:
             abort(428)
         if not request.if_match.contains_weak(_tag(answer(schema.dump(current)).get_data())):

@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any, cast
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app
 from flask.typing import ResponseReturnValue
 
+from api.http.application import asked
 from api.store.connections import Connection
 from api.store.database import Database
 
@@ -33,7 +34,7 @@ class Work:
     def connection(self) -> Connection:
         """The one connection of the request."""
         if self._opened is None:
-            opened = database().read() if request.method in SAFE else database().write()
+            opened = database().read() if asked().method in SAFE else database().write()
             self._connection = opened.__enter__()
             self._opened = opened
         return self._connection
@@ -53,7 +54,7 @@ def transactional(view: Callable[..., ResponseReturnValue]) -> Callable[..., Res
 
     @wraps(view)
     def wrapper(*args: object, **kwargs: object) -> ResponseReturnValue:
-        with Work() as g.work:
+        with Work() as asked().work:
             return view(*args, **kwargs)
 
     return wrapper
@@ -61,4 +62,4 @@ def transactional(view: Callable[..., ResponseReturnValue]) -> Callable[..., Res
 
 def connection() -> Connection:
     """The request's connection. It begins when it is first used: whoever computes before using it holds nobody up."""
-    return cast("Work", g.work).connection()
+    return cast("Work", asked().work).connection()

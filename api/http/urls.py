@@ -3,12 +3,14 @@
 import re
 from functools import cached_property
 
-from flask import current_app, request
+from flask import current_app
+
+from api.http.application import asked
 
 
 def prefix() -> str:
     """What a proxy has put in front of all paths (`X-Forwarded-Prefix`)."""
-    return request.root_path
+    return asked().root_path
 
 
 class Path:
