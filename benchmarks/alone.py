@@ -16,7 +16,7 @@ from benchmarks.works import PAGE
 
 SIZE = 20
 STARTS = 5
-IMPORTED = 20_000
+IMPORTED = 100_000
 
 
 def growth(*, rounds: int, seconds: int) -> dict[str, dict[str, float]]:

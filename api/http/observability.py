@@ -5,8 +5,10 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from select import PIPE_BUF
 from typing import Any
 
 from flask import Flask, Response
@@ -61,6 +63,7 @@ class Log:
             told = f"PRESSROOM_ACCESS_LOG cannot be opened: {error.strerror}. Name a file, or write `-`."
             raise BadSetting(told) from error
         self._noted: deque[dict[str, Any]] = deque(maxlen=BACKLOG)
+        self._writing = threading.Lock()
         self._writer: threading.Thread | None = None
 
     def note(self, facts: dict[str, Any]) -> None:
@@ -72,17 +75,30 @@ class Log:
             atexit.register(self.flush)
 
     def flush(self) -> None:
-        """Write the lines that are noted."""
-        lines = [_line(self._noted.popleft()) for _ in range(len(self._noted))]
+        """Write the lines that are noted; nothing if a write is under way, which may never end."""
         # A log that is full or gone must not keep anybody from an answer.
-        with suppress(OSError):
-            if lines:
-                os.write(self._file, b"".join(lines))
+        if self._writing.acquire(blocking=False):
+            with suppress(OSError):
+                for lines in self._gathered():
+                    os.write(self._file, lines)
+            self._writing.release()
 
     def _write_on(self) -> None:
         while True:
             time.sleep(PAUSE)
             self.flush()
+
+    def _gathered(self) -> Iterator[bytes]:
+        """Lines, as many as a pipe takes without mixing them with those of other processes."""
+        lines = b""
+        for _ in range(len(self._noted)):
+            line = _line(self._noted.popleft())
+            if lines and len(lines) + len(line) > PIPE_BUF:
+                yield lines
+                lines = b""
+            lines += line
+        if lines:
+            yield lines
 
 
 def _line(facts: dict[str, Any]) -> bytes:

