@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import flask
 from flask import Flask, Response
@@ -15,6 +15,10 @@ from werkzeug.wsgi import ClosingIterator
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
+
+# Annotations of a function within a function would be made anew for each request.
+Fields: TypeAlias = list[tuple[str, str]]
+Write: TypeAlias = Callable[[bytes], object]
 
 _OF_BODIES = frozenset({"Content-Length", "Content-Type"})
 
@@ -41,7 +45,7 @@ class Request(flask.Request):
 
 def asked() -> Request:
     """The request. Flask's proxy takes three calls to find it, at every look; a request has a dozen of these."""
-    return cast("Request", _cv_request.get().request)
+    return _cv_request.get().request  # type: ignore[return-value] # it is of `request_class`
 
 
 class Application(Flask):
@@ -53,7 +57,7 @@ class Application(Flask):
         """Answer a request."""
         environ[BEGAN] = time.perf_counter()
 
-        def guarded(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
+        def guarded(status: str, headers: Fields, *error: Any) -> Write:
             told = {name for name, _ in headers}
             return start_response(status, headers + [each for each in GUARDS if each[0] not in told], *error)
 
@@ -101,7 +105,7 @@ class Answer(Response):
     default_mimetype = None
     response: list[bytes]
 
-    def get_wsgi_response(self, environ: dict[str, Any]) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+    def get_wsgi_response(self, environ: dict[str, Any]) -> tuple[Iterable[bytes], str, Fields]:
         """The body, the status and the header fields, for the server."""
         bodiless = self.status_code in {204, 304}
         headers = [each for each in self.headers if not bodiless or each[0] not in _OF_BODIES]

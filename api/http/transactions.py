@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import wraps
-from typing import Any, cast
+from typing import Any
 
 from flask import Flask, current_app
 from flask.typing import ResponseReturnValue
@@ -22,7 +22,8 @@ def init_app(app: Flask, database: Database) -> None:
 
 def database() -> Database:
     """The database of the current application."""
-    return cast("Database", current_app.extensions["database"])
+    kept: Database = current_app.extensions["database"]
+    return kept
 
 
 class Work:
@@ -62,4 +63,5 @@ def transactional(view: Callable[..., ResponseReturnValue]) -> Callable[..., Res
 
 def connection() -> Connection:
     """The request's connection. It begins when it is first used: whoever computes before using it holds nobody up."""
-    return cast("Work", asked().work).connection()
+    work: Work = asked().work
+    return work.connection()
