@@ -5,7 +5,8 @@ from functools import partial
 from marshmallow import Schema, fields
 
 from api import limits
-from api.schemas.base import Closed, Integer, Text
+from api.schemas.base import Closed
+from api.schemas.fields import Integer, Text
 
 Cursor = partial(
     Text,

@@ -7,7 +7,8 @@ from functools import partial
 from marshmallow import ValidationError, fields, validate
 
 from api import limits
-from api.schemas.base import Closed, Integer, Link, Moment, Patch, Text
+from api.schemas.base import Closed, Patch
+from api.schemas.fields import Integer, Link, Moment, Text
 from api.schemas.pages import PageQuery, page_of
 from api.schemas.users import Author, CreatedAt, UpdatedAt, Username
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from marshmallow import fields
 
-from api.schemas.base import Closed, Integer, Text
+from api.schemas.base import Closed
+from api.schemas.fields import Integer, Text
 
 _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 

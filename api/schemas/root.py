@@ -5,7 +5,8 @@ from functools import partial
 from marshmallow import fields
 
 from api import limits
-from api.schemas.base import Closed, Integer, Link, Text
+from api.schemas.base import Closed
+from api.schemas.fields import Integer, Link, Text
 
 Name = partial(Text, 100, required=True, metadata={"description": "The service.", "examples": ["Pressroom"]})
 Version = partial(Text, 100, required=True, metadata={"description": "Its version.", "examples": ["0.1.0"]})

@@ -3,7 +3,8 @@
 from functools import partial
 
 from api import limits
-from api.schemas.base import Closed, Integer, Link, Moment, Text
+from api.schemas.base import Closed
+from api.schemas.fields import Integer, Link, Moment, Text
 from api.schemas.pages import page_of
 from api.schemas.users import CreatedAt
 

@@ -3,7 +3,8 @@
 from functools import partial
 
 from api import limits
-from api.schemas.base import Closed, Link, Moment, Patch, Text
+from api.schemas.base import Closed, Patch
+from api.schemas.fields import Link, Moment, Text
 from api.schemas.pages import page_of
 
 Username = partial(

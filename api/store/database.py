@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -107,7 +107,7 @@ class Database:
         """The migration that the database is at; None before the first."""
         with self.read() as db:
             row = db.one_or_none(_VERSION) if db.one_or_none(self._is_versioned) else None
-            return cast("str", row.version_num) if row else None
+            return str(row.version_num) if row else None
 
     def upgrade(self) -> None:
         """Bring the tables to this version's migration. Safe to run from many processes at once."""
@@ -117,9 +117,8 @@ class Database:
         configuration = config.Config()
         configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         # On SQLite the transaction begins by hand.
-        options = {} if self.embedded else {"isolation_level": "READ COMMITTED"}
-        transactional = self.engine.execution_options(**options)
-        with self._turn, self._translated(), transactional.begin() as connection:
+        engine = self.engine if self.embedded else self.engine.execution_options(isolation_level="READ COMMITTED")
+        with self._turn, self._translated(), engine.begin() as connection:
             if self.embedded:
                 connection.exec_driver_sql(self._begin_write)
             else:

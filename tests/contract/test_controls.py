@@ -26,10 +26,10 @@ class Control(NamedTuple):
 
 SCHEMATHESIS, ANSWERS, HOSTILE, OWASP = "test_schemathesis.py", "test_answers.py", "test_hostile.py", "test_owasp.py"
 CREATED = 'return created, {"Location": created["url"]}'
-PUBLISH = "created = represent(posts.publish(connection, author_id=user().id, **content))"
-LOSE = """row = posts.publish(connection, author_id=user().id, **content)
-        posts.remove(connection, row)
-        created = represent(row)"""
+PUBLISH = "created = represent(posts.publish(connection(), author_id=user().id, **content), prefix())"
+LOSE = """row = posts.publish(connection(), author_id=user().id, **content)
+        posts.remove(connection(), row)
+        created = represent(row, prefix())"""
 ANSWER = "response = func(*args, **kwargs)\n            if"
 TELL_MORE = """response = func(*args, **kwargs)
             response.data = response.data.replace(b'{"id":', b'{"author_id":1,"id":', 1)
@@ -41,15 +41,19 @@ RETRY_AFTER = 'headers={"Retry-After": str(_seconds(window))}'
 
 CONTROLS = {
     "another status": Control(
-        "resources/posts", CREATED, CREATED.replace(",", ", 200,", 1), SCHEMATHESIS, "Undocumented status code"
+        "http/blueprint",
+        "answer(schema.dump(content), status,",
+        "answer(schema.dump(content), 200,",
+        SCHEMATHESIS,
+        "Undocumented status code",
     ),
     "no Location": Control(
         "resources/users", CREATED, "return created, {}", SCHEMATHESIS, "Missing required response headers"
     ),
     "an empty ETag": Control(
         "http/preconditions",
-        "response.add_etag()\n",
-        'response.headers["ETag"] = ""\n',
+        """response.headers.add("ETag", f'"{tag}"')""",
+        'response.headers.add("ETag", "")',
         SCHEMATHESIS,
         "Response header does not conform to the schema",
     ),
@@ -64,16 +68,16 @@ CONTROLS = {
         "http/preconditions", ANSWER, TELL_MORE, SCHEMATHESIS, "Response violates schema"
     ),
     "a moment without its zone": Control(
-        "schemas/base",
-        '.replace("+00:00", "Z")',
-        '.replace("+00:00", "")',
+        "http/json",
+        "return orjson.dumps(value, option=orjson.OPT_UTC_Z)",
+        """return orjson.dumps(value, option=orjson.OPT_UTC_Z).replace(b'Z"', b'"')""",
         SCHEMATHESIS,
         "Response violates schema",
     ),
     "a problem that is called JSON": Control(
         "http/problems",
-        "content_type = MEDIA_TYPE",
-        'content_type = "application/json"',
+        "media_type=MEDIA_TYPE",
+        'media_type="application/json"',
         SCHEMATHESIS,
         "Undocumented Content-Type",
     ),
@@ -81,7 +85,7 @@ CONTROLS = {
         "schemas/base", "unknown = RAISE", 'unknown = "exclude"', SCHEMATHESIS, "Schema-violating request accepted"
     ),
     "text of any length": Control(
-        "schemas/base",
+        "schemas/fields",
         "validate.Length(minimum, maximum)",
         "validate.Length(minimum)",
         SCHEMATHESIS,
@@ -93,7 +97,7 @@ CONTROLS = {
     "no 428": Control("http/preconditions", "abort(428)", "return", SCHEMATHESIS, "Missing required header accepted"),
     "a removal that removes nothing": Control(
         "resources/posts",
-        "posts.remove(connection, _as_read(post_id))",
+        "posts.remove(connection(), _as_read(post_id))",
         "_as_read(post_id)",
         SCHEMATHESIS,
         "Deleted resource still available",
@@ -101,7 +105,11 @@ CONTROLS = {
     "no 412": Control("http/preconditions", "abort(412)", "return", ANSWERS, "reviseUser-412"),
     "a post that is lost": Control("resources/posts", PUBLISH, LOSE, ANSWERS, "removeUser-409"),
     "any type of body": Control(
-        "http/arguments", 'if req.mimetype != "application/json" or', "if False and", ANSWERS, "registerUser-415"
+        "http/arguments",
+        'if request.content_type != "application/json" and',
+        "if False and",
+        ANSWERS,
+        "registerUser-415",
     ),
     "no Retry-After": Control(
         "http/rate_limits", RETRY_AFTER, "headers={}", ANSWERS, "Missing required response header"
@@ -117,7 +125,7 @@ CONTROLS = {
         "401]",
     ),
     "doubled names": Control(
-        "http/json", "if len(members) < len(pairs):", "if False:", HOSTILE, "names a member twice"
+        "http/json", 'if raw.count(b":") > members <', "if False and", HOSTILE, "names a member twice"
     ),
     "two URLs of a post": Control("http/converters", '"[1-9][0-9]{0,15}"', '"[0-9]{1,16}"', HOSTILE, "GET /posts/01"),
     "drafts for everybody": Control("store/posts", NOT_VISIBLE, "if False:", OWASP, "readPost-2-open-anyone"),

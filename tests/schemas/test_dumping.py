@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields, post_dump
 
 from api import limits
-from api.schemas.base import Closed, Integer, Moment, Text
+from api.schemas.base import Closed
+from api.schemas.fields import Integer, Moment, Text
 from api.schemas.health import Ready
 from api.schemas.pages import page_of
 from api.schemas.posts import Post, PostImport, PostPage, PostSummary

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, ValidationError, fields, pre_load
 
-from api.schemas.base import Closed, Patch, Text
+from api.schemas.base import Closed, Patch
+from api.schemas.fields import Text
 from api.schemas.pages import PageQuery
 from api.schemas.posts import PostCreate, PostImport, PostPatch, PostQuery
 from api.schemas.tokens import TokenCreate
