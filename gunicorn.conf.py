@@ -28,7 +28,7 @@ graceful_timeout = _settings.graceful_timeout
 keepalive = _settings.keepalive
 max_requests = _settings.max_requests
 max_requests_jitter = _settings.max_requests_jitter
-accesslog = None  # the application writes it, at a tenth of the cost
+accesslog = None  # the application writes it, at a fifth of the cost
 errorlog = _settings.error_log
 loglevel = _settings.log_level
 
