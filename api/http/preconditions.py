@@ -38,7 +38,9 @@ class PreconditionsMixin:
             if environ["REQUEST_METHOD"] in SAFE:
                 signed_in = "HTTP_AUTHORIZATION" in environ
                 response.headers.add("Cache-Control", "no-cache, private" if signed_in else "no-cache")
-                if "HTTP_IF_NONE_MATCH" in environ and request.if_none_match.contains_weak(tag):
+                known = environ.get("HTTP_IF_NONE_MATCH")
+                # Most clients send the one tag that they have: only others make a list to be read.
+                if known and (known == f'"{tag}"' or request.if_none_match.contains_weak(tag)):
                     response.status_code = 304
             return response
 

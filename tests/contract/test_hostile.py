@@ -54,7 +54,7 @@ def everything_in(settings: Settings) -> list[str]:
 def scene(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     database = tmp_path_factory.mktemp("hostile") / "pressroom.sqlite"
     database.write_bytes(migrated.read_bytes())
-    settings = Settings(database_url=f"sqlite:///{database}", rate_limits="off")
+    settings = Settings(database_url=f"sqlite:///{database}", rate_limits="off", access_log="")
     app = create_app(settings)
     ada = member(app, "ada")
     etag = ada.post("/posts", {"title": "t", "body": "b"}).headers["ETag"]
