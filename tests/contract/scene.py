@@ -43,7 +43,9 @@ numbers = count()
 
 
 def settings_of(path: Path) -> Settings:
-    return Settings(database_url=f"sqlite:///{path}", sqlite_synchronous="NORMAL", threads=1, rate_limits="off", access_log="")
+    return Settings(
+        database_url=f"sqlite:///{path}", sqlite_synchronous="NORMAL", threads=1, rate_limits="off", access_log=""
+    )
 
 
 def lay_out() -> None:
