@@ -8,7 +8,7 @@ from flask import Response
 from flask.views import MethodView
 from flask_smorest.utils import resolve_schema_instance
 
-from api.http.application import Answer
+from api.http.application import Answer, asked
 from api.http.arguments import ArgumentsMixin, refuse_query
 from api.http.authentication import AuthenticationMixin
 from api.http.documentation import document_as
@@ -25,6 +25,11 @@ class Resource(MethodView):
 
     init_every_request = False
     decorators = [transactional]
+
+    def dispatch_request(self, **values: Any) -> Any:
+        """Do what is asked for; what can be got answers HEAD, too (RFC 9110, section 9.3.2)."""
+        method = asked().method.lower()
+        return getattr(self, "get" if method == "head" else method)(**values)
 
 
 class Blueprint(IdempotencyMixin, PreconditionsMixin, RateLimitsMixin, AuthenticationMixin, ArgumentsMixin):

@@ -61,7 +61,7 @@ class Tokens(Resource):
         """
         secret = new_token()
         expires_at = now() + timedelta(days=current_app.config["SETTINGS"].token_days)
-        proven = basic.current_user()
+        proven = user()
         try:
             row = tokens.grant(connection(), proven=proven, sha256=sha256(secret), expires_at=expires_at, **wanted)
         except SignedOut:
