@@ -18,6 +18,7 @@ settings.configure(
     },
     ALLOWED_HOSTS=["127.0.0.1"],
     ROOT_URLCONF="django_rest",
+    MIDDLEWARE=["django.middleware.http.ConditionalGetMiddleware"],
     USE_TZ=True,
     TIME_ZONE="UTC",
     USE_I18N=False,
@@ -91,8 +92,3 @@ class PostTag(models.Model):
 
     class Meta:
         app_label, db_table, managed = "press", "post_tags", False
-
-
-def tag(*parts: object) -> str:
-    """What a version is known by."""
-    return f'"{"-".join(map(str, parts))}"'.replace(" ", "T")
