@@ -18,9 +18,6 @@ from api.store.connections import Connection
 from api.store.database import HEAD
 from api.store.errors import StoreError, Unavailable
 
-STEP = 1_000_000
-"""Bytes after which the bar of an import moves on."""
-
 
 class Group(FlaskGroup):
     """Flask's group of commands; what is refused is told in a line, with the driver's reason if there is one."""
@@ -89,14 +86,11 @@ def import_(files: tuple[str, ...]) -> None:
                 click.open_file(name, "rb") as file,
                 click.progressbar(length=size, label=name, file=sys.stderr) as bar,
             ):
-                read = 0
                 for outcome in archive.load(kept, file):
+                    bar.update(outcome.size)
                     totals[outcome.result] += 1
                     if outcome.problem:
                         problems.append(f"{name}:{outcome.number}: {outcome.problem}")
-                    # Drawing the bar takes as long as keeping a post.
-                    if (read := read + outcome.size) > bar.pos + STEP:
-                        bar.update(read - bar.pos)
     finally:
         for problem in problems:
             click.echo(problem, err=True)

@@ -1,4 +1,4 @@
-"""Flask and its answers, without what an API of JSON has no use for: it would cost as much as reading a post."""
+"""Flask and its answers, without what an API of JSON has no use for."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -15,17 +15,14 @@ from werkzeug.wsgi import ClosingIterator
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
-
 # Annotations of a function within a function would be made anew for each request.
 Fields: TypeAlias = list[tuple[str, str]]
 Write: TypeAlias = Callable[[bytes], object]
 
 _OF_BODIES = frozenset({"Content-Length", "Content-Type"})
 
-
 BEGAN = "pressroom.began"
 """In a request's environment: when it began, as `time.perf_counter` tells."""
-
 
 GUARDS = (
     ("Cache-Control", "no-store"),

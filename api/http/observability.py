@@ -19,7 +19,7 @@ from api.http.json import dumps
 from api.settings import BadSetting, Settings
 
 PAUSE = 0.1
-"""Seconds in which lines are gathered: to write each by itself would cost a tenth of a read."""
+"""Seconds in which lines are gathered: to write each by itself would let another thread in, for each request."""
 BACKLOG = 10_000
 """Lines that wait for a log that does not take them; older ones are dropped, and nobody waits for it."""
 
@@ -78,10 +78,12 @@ class Log:
         """Write the lines that are noted; nothing if a write is under way, which may never end."""
         # A log that is full or gone must not keep anybody from an answer.
         if self._writing.acquire(blocking=False):
-            with suppress(OSError):
-                for lines in self._gathered():
-                    os.write(self._file, lines)
-            self._writing.release()
+            try:
+                with suppress(OSError):
+                    for lines in self._gathered():
+                        os.write(self._file, lines)
+            finally:
+                self._writing.release()
 
     def _write_on(self) -> None:
         while True:

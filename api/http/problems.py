@@ -53,7 +53,7 @@ _HEADERS = {SignedOut: {"WWW-Authenticate": 'Bearer realm="Pressroom"'}, InProgr
 
 
 def init_app(app: Flask) -> None:
-    """Translate what the store, the server and webargs raise. `Api` hands over what Werkzeug raises."""
+    """Translate what the store and the server raise. `Api` hands over what Werkzeug raises."""
     app.register_error_handler(StoreError, _refused)
     # Werkzeug would call a chunked body that cannot be read our failure.
     app.register_error_handler(ParseException, _unreadable)
@@ -63,7 +63,7 @@ def init_app(app: Flask) -> None:
 def answer(error: HTTPException) -> Response:
     """The problem details of an HTTP error, with the header fields that it asks for, such as `Allow`.
 
-    `flask_smorest.abort` and webargs leave in `error.data` what there is to say.
+    `flask_smorest.abort` leaves in `error.data` what there is to say.
     """
     data = getattr(error, "data", {})
     own = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]

@@ -20,7 +20,7 @@ class Closed(Schema):
         self._loader = None if self.many else loader(self)
 
     def load(self, data: Any, **options: Any) -> Any:
-        """What marshmallow would load, in a third of the time if it is a dictionary with nothing wrong."""
+        """What marshmallow would load, in half the time if it is a dictionary with nothing wrong."""
         if self._loader and not options and type(data) is dict:
             try:
                 return self._loader(data)
@@ -29,7 +29,7 @@ class Closed(Schema):
         return super().load(data, **options)
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
-        """What marshmallow would dump of `obj`, in a twentieth of the time if it is a whole dictionary."""
+        """What marshmallow would dump of `obj`, over fifteen times as fast if it is a whole page of posts."""
         if self._compiled and not many and type(obj) is dict:
             try:
                 return self._compiled(obj)

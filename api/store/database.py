@@ -21,7 +21,6 @@ PATIENCE = 5
 UNDEFINED_TABLE = "42P01"
 """PostgreSQL's SQLSTATE."""
 
-
 _POSTGRESQL_KNOWS = "WHERE to_regclass('alembic_version') IS NOT NULL"
 _VERSION = sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String)
 
@@ -38,7 +37,7 @@ class Database:
         self._statements = Statements(self.engine.dialect)
         self._pool = Pool(self.engine, settings.threads, PATIENCE)
         self._driver: Any = self.engine.dialect.loaded_dbapi
-        self._failures = self._driver.Error, sa.exc.DBAPIError, sa.exc.TimeoutError
+        self._failures = self._driver.Error, sa.exc.DBAPIError
         # A transaction of SQLite that begins DEFERRED fails as soon as it writes what another has written meanwhile.
         self._begin_write = "BEGIN IMMEDIATE" if self.embedded else "BEGIN"
         self._begin_snapshot = "BEGIN DEFERRED" if self.embedded else "BEGIN ISOLATION LEVEL REPEATABLE READ"
@@ -142,7 +141,7 @@ class Database:
     def _translate(self, error: Exception) -> None:
         """`Unavailable` for what the driver, or SQLAlchemy for it, says of a database that does not answer."""
         cause = getattr(error, "orig", error)
-        if isinstance(cause, (sa.exc.TimeoutError, self._driver.OperationalError, self._driver.InterfaceError)):
+        if isinstance(cause, (self._driver.OperationalError, self._driver.InterfaceError)):
             raise Unavailable("The database does not answer. Try again in a moment.") from error
         if getattr(cause, "sqlstate", None) == UNDEFINED_TABLE:
             raise Unavailable("The tables are not made yet. Run `pressroom db upgrade`.") from error

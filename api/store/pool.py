@@ -12,7 +12,7 @@ from api.store.errors import Unavailable
 class Pool:
     """As many connections as there are threads, made by an engine as they are needed.
 
-    SQLAlchemy's own pool takes twice as long to hand one out as SQLite takes to read a post.
+    SQLAlchemy's own pool takes longer to hand one out, and back, than SQLite takes to read a post.
     """
 
     def __init__(self, engine: sa.Engine, size: int, patience: float) -> None:
@@ -29,7 +29,7 @@ class Pool:
         except Empty:
             raise Unavailable("Too many are asking. Try again in a moment.") from None
         try:
-            if driver and self._is_alive(driver):
+            if driver and self._is_fit(driver):
                 return driver
             if driver:
                 driver.close()
@@ -54,11 +54,14 @@ class Pool:
         made.detach()
         return made.dbapi_connection
 
-    def _is_alive(self, driver: Any) -> bool:
-        """Whether PostgreSQL has not hung up. It says so at once; asking would cost a round trip for each request."""
+    def _is_fit(self, driver: Any) -> bool:
+        """Whether it is in no transaction, which could not be ended, and PostgreSQL has not hung up.
+
+        PostgreSQL says so at once; asking would cost a round trip for each request.
+        """
         if self._engine.dialect.name == "sqlite":
-            return True
-        if driver.closed:
+            return not driver.in_transaction
+        if driver.closed or driver.pgconn.transaction_status:
             return False
         unasked = poll()
         unasked.register(driver.fileno(), POLLIN)

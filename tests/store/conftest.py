@@ -35,6 +35,15 @@ def unmade(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
+def impatient(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An empty PostgreSQL database on which nobody waits for long."""
+    monkeypatch.setattr("api.store.database.PATIENCE", 0.2)
+    database = Database(Settings(database_url=postgresql_url))
+    yield database
+    database.close()
+
+
+@pytest.fixture
 def db(database: Database) -> Iterator[Connection]:
     """A transaction."""
     with database.write() as connection:

@@ -127,14 +127,11 @@ def test_sweeping_on_the_way_looks_only_at_what_is_old(house: Settings) -> None:
     database.close()
 
 
-def test_who_has_waited_too_long_is_told_so(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_has_waited_too_long_is_told_so(impatient: Database) -> None:
     """On SQLite one waits for any writer, so nobody learns whether that writer has the same key."""
-    monkeypatch.setattr("api.store.database.PATIENCE", 0.2)
-    database = Database(Settings(database_url=postgresql_url))
-    with database.write() as db:
+    with impatient.write() as db:
         ada = users.register(db, username="ada")
-    with database.write() as db:
+    with impatient.write() as db:
         claim(db, ada)
-        with pytest.raises(InProgress), database.write() as other:
+        with pytest.raises(InProgress), impatient.write() as other:
             claim(other, ada)
-    database.close()

@@ -46,6 +46,17 @@ def test_one_that_is_ended_while_it_is_used_is_made_anew(postgresql: PostgresSer
     database.close()
 
 
+def test_one_that_is_left_in_a_transaction_is_made_anew(database: Database) -> None:
+    with database.read() as db:
+        db.run(database._begin_snapshot)
+        assert users.page(db, limit=1).rows == []
+    with database.write() as db:
+        ada = users.register(db, username="ada")
+    for _ in range(9):
+        with database.read() as db:
+            assert users.page(db, limit=1).rows == [ada]
+
+
 def test_one_that_cannot_be_made_is_tried_again(tmp_path: Path) -> None:
     database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'later' / 'pressroom.sqlite'}", threads=1))
     for _ in range(2):

@@ -5,7 +5,6 @@ import sqlite3
 import psycopg
 import pytest
 
-from api.settings import Settings
 from api.store import credentials, posts, users
 from api.store.connections import Connection, Row
 from api.store.database import Database
@@ -106,16 +105,13 @@ def test_who_has_no_password_can_be_given_one(db: Connection) -> None:
     assert credentials.get(db, "imported").password_hash == "new"
 
 
-def test_who_is_held_stays(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_held_stays(impatient: Database) -> None:
     """On SQLite nobody else writes meanwhile."""
-    monkeypatch.setattr("api.store.database.PATIENCE", 0.2)
-    database = Database(Settings(database_url=postgresql_url))
-    with database.write() as db:
+    with impatient.write() as db:
         ada = users.register(db, username="ada")
-    with database.write() as db:
+    with impatient.write() as db:
         assert users.hold(db, "ada").id == ada.id
-        with pytest.raises(Unavailable), database.write() as other:
+        with pytest.raises(Unavailable), impatient.write() as other:
             users.remove(other, ada)
-        with database.write() as other:
+        with impatient.write() as other:
             posts.publish(other, author_id=ada.id, title="t", body="b", tags=[], published_at=None)
-    database.close()
