@@ -9,7 +9,7 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from api import accounts, archive
+from api import accounts, archive, deploys
 from api.app import create_app
 from api.http.transactions import database
 from api.settings import BadSetting
@@ -46,6 +46,7 @@ def cli() -> None:
 # Flask would let one choose another application.
 cli.params.clear()
 cli.add_command(accounts.users)
+cli.add_command(deploys.deploy)
 
 
 @cli.group()
