@@ -16,7 +16,13 @@ from api.settings import Settings
 from api.store.database import Database
 
 # Nothing here outlives the tests, and processes that are killed lose nothing that they have written.
-SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    # A replica looks for its primary again soon.
+    "wal_retrieve_retry_interval": "100ms",
+}
 
 
 def free_port() -> int:
@@ -115,8 +121,10 @@ class Cluster:
 
     def catch_up(self, primary: "Cluster") -> None:
         """Wait until this replica has replayed what `primary` has written."""
+        deadline = time.monotonic() + 30
         [(written,)] = primary.query("SELECT pg_current_wal_lsn()")
         while not self.query(f"SELECT pg_last_wal_replay_lsn() >= '{written}'")[0][0]:
+            assert time.monotonic() < deadline, self.log
             time.sleep(0.01)
 
     @property
