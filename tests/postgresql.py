@@ -1,6 +1,7 @@
 """PostgreSQL servers of a test's own, which can be copied, killed, held up and promoted."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -41,6 +42,7 @@ class Cluster:
         self.settings = SETTINGS | settings | {"port": str(self.port)}
         # The wheel runs the server as a user of its own where root runs the tests.
         self._wheel = PostgresServer(directory)
+        self.user = self._wheel.system_user
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -61,8 +63,8 @@ class Cluster:
         """A streaming replica, started, of the server at the URL `origin`."""
         copy = cls(directory, **settings)
         directory.mkdir(mode=0o700)
-        if copy._wheel.system_user:
-            subprocess.run(["chown", copy._wheel.system_user, directory], check=True)
+        if copy.user:
+            shutil.chown(directory, copy.user)
         copy.run("pg_basebackup", f"--dbname={origin}", f"--pgdata={directory}", "-R", "--checkpoint=fast", "--no-sync")
         copy.start()
         return copy
@@ -84,7 +86,7 @@ class Cluster:
     def run(self, program: str, *arguments: object, **options: Any) -> None:
         """Run one of PostgreSQL's programs."""
         command = [str(self._wheel.bin_path / program), *map(str, arguments)]
-        subprocess.run(command, check=True, user=self._wheel.system_user, cwd="/", **options)
+        subprocess.run(command, check=True, user=self.user, cwd="/", **options)
 
     def start(self) -> None:
         """Start it, and wait until it answers: after a crash, it refuses while a process of its former life is left."""
@@ -149,7 +151,7 @@ class Cluster:
         options = [f"--{name}={value}" for name, value in self.settings.items()]
         command = [str(self._wheel.bin_path / "postgres"), "-D", str(self.directory), *options]
         with self.directory.with_suffix(".log").open("ab") as log:
-            self._process = subprocess.Popen(command, user=self._wheel.system_user, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, user=self.user, stdout=log, stderr=log)
 
     def _signal(self, number: signal.Signals) -> None:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()

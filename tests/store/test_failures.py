@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -103,7 +104,7 @@ def test_of_two_that_wait_for_each_other_one_goes_on(postgresql_url: str) -> Non
     with database.write() as db:
         both = [users.register(db, username=name) for name in ("ada", "bob")]
     met = threading.Barrier(2)
-    outcomes: list[type[BaseException] | None] = []
+    outcomes: list[Any] = []
 
     def revise(first: int) -> None:
         try:
