@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from api.settings import BadSetting
 from api.store import postgresql as driver
-from tests.conftest import Client, basic, numbers
+from tests.conftest import Client, basic, member, numbers
 from tests.http.test_problems import assert_problem
 from tests.postgresql import Cluster
 
@@ -181,6 +182,28 @@ def test_reads_go_on_without_the_primary(
         standby.query("SELECT pg_wal_replay_resume()")
         primary.start()
     assert title(ada, post) == "First"
+
+
+@pytest.mark.heavy
+def test_one_stranger_at_most_waits_for_a_primary_that_has_vanished(
+    build: Callable[..., Flask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.store.database.PATIENCE", 2)
+    with Cluster.made(tmp_path / "primary") as primary, primary.replica(tmp_path / "replica") as standby:
+        app = build(database_url=primary.url(), replica_url=standby.url())
+        member(app, "ada")
+        standby.catch_up(primary)
+        standby.query("ALTER SYSTEM SET wal_receiver_timeout = '1s'")
+        standby.query("SELECT pg_reload_conf()")
+        primary.hold()
+        waits = []
+        for _ in range(40):
+            began = time.monotonic()
+            assert Client(app).get("/users/ada").status_code == 200
+            waits.append(time.monotonic() - began)
+            time.sleep(0.1)
+        assert sum(wait > 0.5 for wait in waits) == 1, waits
+        app.extensions["replica"].close()
 
 
 def test_a_replica_is_postgresqls(build: Callable[..., Flask]) -> None:
