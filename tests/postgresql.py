@@ -24,6 +24,7 @@ SETTINGS = {
     # A replica looks for its primary again soon.
     "wal_retrieve_retry_interval": "100ms",
 }
+FAST = ["--checkpoint=fast", "--no-sync"]
 
 
 def free_port() -> int:
@@ -62,20 +63,28 @@ class Cluster:
     def copied(cls, origin: str, directory: Path, **settings: str) -> "Cluster":
         """A streaming replica, started, of the server at the URL `origin`."""
         copy = cls(directory, **settings)
-        directory.mkdir(mode=0o700)
-        if copy.user:
-            shutil.chown(directory, copy.user)
-        copy.run("pg_basebackup", f"--dbname={origin}", f"--pgdata={directory}", "-R", "--checkpoint=fast", "--no-sync")
+        copy.fetch(origin, "--write-recovery-conf")
         copy.start()
         return copy
 
+    def fetch(self, origin: str, *options: str) -> None:
+        """Copy the files of the running server at the URL `origin`."""
+        self.directory.mkdir(mode=0o700)
+        if self.user:
+            shutil.chown(self.directory, self.user)
+        self.run("pg_basebackup", f"--dbname={origin}", f"--pgdata={self.directory}", *FAST, *options)
+
     def replica(self, directory: Path, **settings: str) -> "Cluster":
         """A streaming replica of this server, started."""
-        return self.copied(f"postgresql://postgres@127.0.0.1:{self.port}", directory, **settings)
+        return self.copied(self.uri("postgres"), directory, **settings)
 
     def url(self, name: str = "pressroom", *, port: int | None = None) -> str:
         """The URL of a database, perhaps by way of another `port`."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{port or self.port}/{name}"
+
+    def uri(self, name: str = "pressroom") -> str:
+        """The URL of a database for PostgreSQL's own programs."""
+        return self.url(name).replace("+psycopg", "")
 
     def query(self, sql: str, name: str = "postgres") -> list[Any]:
         """The rows of a statement."""

@@ -28,10 +28,9 @@ def options(settings: Settings, *, patience: float) -> dict[str, Any]:
     told = {
         "autocommit": True,
         "connect_timeout": patience,
-        # While it waits for its next use, a connection whose other end has vanished ends within half a minute.
+        # While it waits for its next use, a connection whose other end has vanished ends after 15 s.
         "keepalives_idle": 10,
         "keepalives_interval": 5,
-        "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
     }
     if settings.pgbouncer == "on":

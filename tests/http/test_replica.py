@@ -1,7 +1,10 @@
 """Reads from a streaming replica: what clients may rely on while it is behind, gone, or alone."""
 
+import logging
 import time
+import timeit
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,9 @@ from api.store import postgresql as driver
 from tests.conftest import Client, basic, member, numbers
 from tests.http.test_problems import assert_problem
 from tests.postgresql import Cluster
+from tests.test_cost import instructions
+
+_logger = logging.getLogger(__name__)
 
 POST = {"title": "First", "body": "b"}
 
@@ -182,6 +188,22 @@ def test_reads_go_on_without_the_primary(
         standby.query("SELECT pg_wal_replay_resume()")
         primary.start()
     assert title(ada, post) == "First"
+
+
+@pytest.mark.heavy
+def test_a_read_costs_as_much_as_without_a_replica(
+    build: Callable[..., Flask], app: Flask, post: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `--log-cli-level=INFO`, this tells how long a read takes, too."""
+    monkeypatch.setattr("api.store.replica.INTERVAL", 60)
+    url = app.config["SETTINGS"].database_url
+    apps = {"primary": build(database_url=url), "replica": app, "pgbouncer": build(database_url=url, pgbouncer="on")}
+    counted = {}
+    for name, each in apps.items():
+        read = partial(each.test_client().get, post)
+        counted[name] = instructions(each, read)
+        _logger.info("%s: %.0f µs", name, min(timeit.repeat(read, number=200, repeat=10)) / 200 * 1e6)
+    assert counted["replica"] / counted["primary"] < 1.1
 
 
 @pytest.mark.heavy
