@@ -12,6 +12,7 @@ from api.http.openapi import Api
 from api.resources import docs, health, me, metrics, posts, root, tokens, users
 from api.settings import Settings
 from api.store.database import Database
+from api.store.replica import Replica
 
 
 def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Flask:
@@ -53,7 +54,7 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
 
     api = Api(app)
     problems.init_app(app)
-    transactions.init_app(app, database)
+    transactions.init_app(app, database, Replica(settings, database) if settings.replica_url else None)
     rate_limits.init_app(app, settings)
     converters.init_app(app, api)
     for blueprint in (root.blueprint, users.blueprint, me.blueprint, posts.blueprint, tokens.blueprint):

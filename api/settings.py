@@ -39,6 +39,16 @@ class Settings:
             "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
         ),
     )
+    replica_url: str = setting(
+        "",
+        "A streaming replica of that PostgreSQL, for reads without `Authorization`; none by default.",
+        form=(r"(postgresql(\+psycopg)?://.+)?", "postgresql+psycopg://USER@HOST/NAME"),
+    )
+    pgbouncer: str = setting(
+        "off",
+        "`on` where these URLs lead through pgbouncer; `deploy/postgresql.md` has what its role then needs.",
+        choices=("off", "on"),
+    )
     sqlite_synchronous: str = setting(
         "FULL",
         "`FULL` survives loss of power; `NORMAL` writes faster and may then lose the last commits.",

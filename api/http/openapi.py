@@ -24,6 +24,9 @@ Requests may be repeated when their answer is lost: a change that names the `ETa
 not done twice (`*` names any), and a post that is sent again with the same `Idempotency-Key` is published once. Signing
 in, registering and writing are limited; 429 says when to try again.
 
+What you read with a token is as it is now. Without one, what is new is found at once by its URL, while lists and
+changes may be a few seconds late.
+
 Times are in UTC, URLs are paths relative to the host that was asked, and lists are paged by cursor with the newest
 first. Every error is a problem (RFC 9457) whose `detail` says what to do, but for messages that are no HTTP or too long
 for it, which the server refuses in its own words. Whatever can be read answers `HEAD`; `OPTIONS` tells the methods.
