@@ -17,8 +17,8 @@ from api.schemas.problems import Problem
 TITLE = "Pressroom"
 VERSION = version("pressroom")
 DESCRIPTION = """\
-What is published can be read by anyone. To write, register with `POST /users`, get a token with `POST /tokens` (HTTP
-Basic), and send it as `Authorization: Bearer …`.
+What is published can be read by anyone; read without a token, it may be two seconds old. To write, register with
+`POST /users`, get a token with `POST /tokens` (HTTP Basic), and send it as `Authorization: Bearer …`.
 
 Requests may be repeated when their answer is lost: a change that names the `ETag` of what it changes in `If-Match` is
 not done twice (`*` names any), and a post that is sent again with the same `Idempotency-Key` is published once. Signing

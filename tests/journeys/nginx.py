@@ -1,5 +1,6 @@
 """nginx with the files of `deploy/nginx`, as shipped but for where things are."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,11 +8,13 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from http.client import HTTPSConnection
+from http.client import HTTPConnection, HTTPMessage, HTTPSConnection
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from tests.conftest import HOUSE
 from tests.journeys.conftest import Server
@@ -37,21 +40,44 @@ http {{
 """
 KEY = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30")
 
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def answer_of(
+    connection: HTTPConnection, method: str, path: str, body: object = None, headers: Mapping[str, str] = NONE
+) -> Answer:
+    """The answer to a request, after which the connection is closed; `body` is sent as JSON."""
+    fields = {"Content-Type": "application/json", **headers} if body is not None else dict(headers)
+    with closing(connection):
+        connection.request(method, path, None if body is None else json.dumps(body), fields)
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+
 
 class Nginx:
-    """nginx on ports of its own at 127.0.0.1 and ::1, in front of the application at `socket`; not started."""
+    """nginx on ports of its own at 127.0.0.1 and ::1, in front of the application at `behind`; not started."""
 
-    def __init__(self, directory: Path, socket: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, behind: Path) -> None:
+        self.directory, self.behind = directory, behind
         self.http, self.https = _free_port(), _free_port()
         self.url = f"https://{NAME}:{self.https}"
         self.certificate = directory / "certificate.pem"
         self.log = directory / "error.log"
         self.access_log = directory / "access.log"
         self.cache = directory / "cache"
-        self._render(socket)
+        self._render()
 
-    def _render(self, socket: Path) -> None:
+    def _render(self) -> None:
         assets, page = files("flask_swagger_ui") / "dist", HOUSE / "api" / "resources" / "swagger_ui"
         changes = {
             "listen 80": f"listen 127.0.0.1:{self.http}",
@@ -60,7 +86,7 @@ class Nginx:
             "listen [::]:443": f"listen [::1]:{self.https}",
             "https://$host$request_uri": f"https://$host:{self.https}$request_uri",
             "server_name pressroom.example": f"server_name {NAME}",
-            "unix:/run/pressroom/pressroom.sock": f"unix:{socket}",
+            "unix:/run/pressroom/pressroom.sock": f"unix:{self.behind}",
             "/var/lib/nginx/pressroom": str(self.cache),
             "/opt/pressroom/.venv/lib/python3.11/site-packages/flask_swagger_ui/dist/": f"{assets}/",
             "/opt/pressroom/api/resources/swagger_ui/": f"{page}/",
@@ -116,28 +142,53 @@ class Nginx:
         context = ssl.create_default_context(cafile=self.certificate)
         return HTTPSConnection(NAME, self.https, timeout=timeout, source_address=(source, 0), context=context)
 
+    def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] = NONE) -> Answer:
+        """The answer to a request by a connection of its own."""
+        return answer_of(self.connect(), method, path, body, headers)
+
+    def send(self, raw: bytes, *, source: str = "127.0.0.1", timeout: float = 2) -> bytes:
+        """The bytes that are answered to `raw`, sent over TLS, until the connection is closed or silent."""
+        answer = b""
+        with closing(self.connect(source=source, timeout=timeout)) as connection:
+            connection.connect()
+            connection.sock.sendall(raw)
+            with suppress(OSError):
+                while more := connection.sock.recv(65536):
+                    answer += more
+        return answer
+
+
+class Behind(HTTPConnection):
+    """A connection to the application's own socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(NAME)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(self.path))
+
 
 @contextmanager
 def in_front(directory: Path, **settings: str) -> Iterator[tuple[Nginx, Server]]:
     """nginx, and gunicorn behind it on a socket, as in production; both answer."""
     behind = directory / "pressroom.sock"
-    given = {"PRESSROOM_BIND": f"unix:{behind}", "PRESSROOM_TRUSTED_PROXIES": "1", **settings}
-    server = Server(["gunicorn"], directory, HOUSE, **given)
+    given = {
+        "PRESSROOM_BIND": f"unix:{behind}",
+        "PRESSROOM_TRUSTED_PROXIES": "1",
+        "PRESSROOM_ACCESS_LOG": str(directory / "requests.log"),
+    }
+    server = Server(["gunicorn"], directory, HOUSE, **given | settings)
     nginx = Nginx(directory / "nginx", behind).start()
     try:
-        while _status(nginx) == 503:
+        while nginx.ask("GET", "/about").status == 503:
             assert server.process.poll() is None, server.log.read_text()
             time.sleep(0.05)
         yield nginx, server
     finally:
         nginx.stop()
         server.stop()
-
-
-def _status(nginx: Nginx) -> int:
-    with closing(nginx.connect()) as connection:
-        connection.request("GET", "/about")
-        return connection.getresponse().status
 
 
 def _free_port() -> int:
