@@ -14,6 +14,9 @@ from api.http.documentation import documented
 from api.http.json import answer
 from api.http.transactions import SAFE
 
+SHARED = "1"
+"""Seconds for which nginx may give everybody what it gave a stranger. It keeps the field to itself."""
+
 
 class PreconditionsMixin:
     """Entity tags for a blueprint, in place of flask-smorest's."""
@@ -36,8 +39,11 @@ class PreconditionsMixin:
             request = asked()
             environ = request.environ
             if environ["REQUEST_METHOD"] in SAFE:
-                signed_in = "HTTP_AUTHORIZATION" in environ
-                response.headers.add("Cache-Control", "no-cache, private" if signed_in else "no-cache")
+                if "HTTP_AUTHORIZATION" in environ:
+                    response.headers.add("Cache-Control", "no-cache, private")
+                else:
+                    response.headers.add("Cache-Control", "no-cache")
+                    response.headers.add("X-Accel-Expires", SHARED)
                 known = environ.get("HTTP_IF_NONE_MATCH")
                 # Most clients send the one tag that they have: only others make a list to be read.
                 if known and (known == f'"{tag}"' or request.if_none_match.contains_weak(tag)):

@@ -81,6 +81,16 @@ def test_caches_ask_again_and_share_nothing_that_was_asked_with_a_token(ada: Cli
             assert (response.headers["Cache-Control"], response.headers["Vary"]) == (cache_control, "Authorization")
 
 
+def test_nginx_may_keep_for_a_second_what_anybody_may_read_and_nothing_else(ada: Client, anyone: Client) -> None:
+    for method in ("GET", "HEAD"):
+        for path in READS:
+            stranger, signed_in = (client.send(method, path) for client in (anyone, ada))
+            assert stranger.headers.get("X-Accel-Expires") == ("1" if stranger.status_code == 200 else None)
+            assert "X-Accel-Expires" not in signed_in.headers
+    assert "X-Accel-Expires" not in anyone.get("/posts/2").headers
+    assert "X-Accel-Expires" not in anyone.post("/users", {"username": "eve", "password": "12345678"}).headers
+
+
 def test_what_writes_answer_is_not_cached(ada: Client) -> None:
     assert ada.post("/posts", {"title": "t", "body": "b"}).headers["Cache-Control"] == "no-store"
 
