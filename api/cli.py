@@ -76,7 +76,8 @@ def import_(files: tuple[str, ...]) -> None:
     """Keep the users and posts of FILE…, lines of JSON as `export` writes them; `-` is standard input.
 
     What is there already stays as it is, so the same file can be imported again. A user is identified by username, a
-    post by author, title and published_at. Bad lines are told by number, and all others kept.
+    post by author, title and published_at, and it keeps its id if that is free. Bad lines are told by number, and all
+    others kept.
     """
     kept, totals, problems = database().prepare(), Counter[str](), list[str]()
     try:
@@ -104,7 +105,7 @@ def import_(files: tuple[str, ...]) -> None:
 def export(file: str) -> None:
     """Write all users and posts to FILE or standard output, a line of JSON each.
 
-    Accounts travel without their passwords, posts without their numbers. FILE is replaced when all is written.
+    Accounts travel without their passwords. FILE is replaced when all is written.
     """
     with database().prepare().snapshot() as db:
         # A link is followed, and a device or pipe is written to, not replaced.
