@@ -9,8 +9,9 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from api import accounts, archive
+from api import accounts, archive, backups
 from api.app import create_app
+from api.files import replacing
 from api.http.transactions import database
 from api.settings import BadSetting
 from api.store import idempotency, tokens
@@ -46,6 +47,8 @@ def cli() -> None:
 # Flask would let one choose another application.
 cli.params.clear()
 cli.add_command(accounts.users)
+cli.add_command(backups.backup)
+cli.add_command(backups.restore)
 
 
 @cli.group()
@@ -108,16 +111,13 @@ def export(file: str) -> None:
     Accounts travel without their passwords. FILE is replaced when all is written.
     """
     with database().prepare().snapshot() as db:
-        # A link is followed, and a device or pipe is written to, not replaced.
-        target = Path(file).resolve()
-        if file == "-" or (target.exists() and not target.is_file()):
+        # A device or pipe is written to, not replaced.
+        if file == "-" or (Path(file).exists() and not Path(file).is_file()):
             with click.open_file(file, "wb") as stream:
                 _write(stream, db)
             return
-        unfinished = target.with_name(f"{target.name}.unfinished")
-        with unfinished.open("wb") as stream:
+        with replacing(file) as unfinished, unfinished.open("wb") as stream:
             _write(stream, db)
-        unfinished.replace(target)
 
 
 def _write(stream: IO[bytes], db: Connection) -> None:
