@@ -9,7 +9,7 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from api import accounts, archive, backups
+from api import accounts, archive, backups, deploys
 from api.app import create_app
 from api.files import replacing
 from api.http.transactions import database
@@ -49,6 +49,7 @@ cli.params.clear()
 cli.add_command(accounts.users)
 cli.add_command(backups.backup)
 cli.add_command(backups.restore)
+cli.add_command(deploys.deploy)
 
 
 @cli.group()

@@ -67,6 +67,11 @@ class Settings:
         "Origins whose pages may call the API, separated by commas, or `*`; none by default.",
         form=(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]+)?", "* or SCHEME://HOST, separated by commas"),
     )
+    run_dir: str = setting(
+        "",
+        "Directory of gunicorn's process id (`gunicorn.pid`) and its workers' counts, where `pressroom deploy roll` "
+        "finds them; for each start a temporary one if empty.",
+    )
     bind: str = setting("127.0.0.1:8000", "Where gunicorn listens: `host:port` or `unix:path`.")
     worker_class: str = setting(
         "gthread",

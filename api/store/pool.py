@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from api import metrics
 from api.store.errors import Unavailable
 
 
@@ -28,6 +29,7 @@ class Pool:
             driver = self._idle.get(timeout=self._patience)
         except Empty:
             raise Unavailable("Too many are asking. Try again in a moment.") from None
+        metrics.CONNECTIONS.inc()
         try:
             if driver and self._is_fit(driver):
                 return driver
@@ -40,6 +42,7 @@ class Pool:
 
     def give(self, driver: Any) -> None:
         """Give a connection back; None for one that was not made."""
+        metrics.CONNECTIONS.dec()
         self._idle.put(driver)
 
     def close(self) -> None:
