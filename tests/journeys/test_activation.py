@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -42,6 +43,16 @@ def test_the_socket_that_is_handed_over_is_served_and_no_other(activate: Callabl
     assert f"Listening at: unix:{activation.path}" in activation.log.read_text()
 
 
+def test_a_stop_is_heard_by_workers_that_have_only_just_begun(activate: Callable[..., Activation]) -> None:
+    activation = activate(PRESSROOM_GRACEFUL_TIMEOUT="30")
+    while activation.log.read_text().count("Booting worker") < 2:
+        time.sleep(0.005)
+    time.sleep(0.02)
+    first = activation.process
+    first.terminate()
+    assert first.wait(10) == 0
+
+
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["a restart", "a crash"])
 def test_no_request_fails_while_the_server_is_new(activate: Callable[..., Activation], end: signal.Signals) -> None:
     activation, stopped, answers = activate(), threading.Event(), []
@@ -54,6 +65,8 @@ def test_no_request_fails_while_the_server_is_new(activate: Callable[..., Activa
     clients = [threading.Thread(target=ask) for _ in range(4)]
     for client in clients:
         client.start()
+    while len(answers) < 100:
+        stopped.wait(0.01)
     os.kill(first, end)
     activation.wait()
     answered = len(answers)
