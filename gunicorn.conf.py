@@ -63,10 +63,8 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(_server: Any, worker: Any) -> None:
-    """Let the worker count where those before it at its place did, so that files do not become more and more."""
-    from prometheus_client import values  # noqa: PLC0415 (not in the master: see above)
-
-    values.ValueClass = values.MultiProcessValue(lambda: worker.place)  # type: ignore[no-untyped-call]
+    """Tell `api/metrics.py` its place. Nothing slow may be here: until this ends, a signal to stop is lost."""
+    os.environ["PROMETHEUS_WORKER"] = str(worker.place)
 
 
 def post_worker_init(worker: Any) -> None:

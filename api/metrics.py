@@ -5,11 +5,15 @@ Under gunicorn each worker counts in files of its own, and whoever is asked adds
 
 import os
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
-DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable with which the library is told where the files are; `gunicorn.conf.py` sets it."""
+DIRECTORY, WORKER = "PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_WORKER"
+"""The variables of where the files are, which the library reads, and of this worker's; `gunicorn.conf.py` sets both."""
+
+if WORKER in os.environ:
+    # A worker counts where those before it at its place did, so that files do not become more and more.
+    values.ValueClass = values.MultiProcessValue(lambda: os.environ[WORKER])  # type: ignore[no-untyped-call]
 
 REQUESTS = Histogram(
     "pressroom_http_request_duration_seconds",
