@@ -27,6 +27,8 @@ POST = {"title": "First", "body": "b"}
 @pytest.fixture(scope="module")
 def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with Cluster.made(tmp_path_factory.mktemp("cluster") / "primary") as cluster:
+        # Pressroom's role is no superuser, as it should be.
+        cluster.query("CREATE ROLE app LOGIN IN ROLE pg_read_all_data, pg_write_all_data")
         yield cluster
 
 
@@ -42,7 +44,8 @@ def app(build: Callable[..., Flask], primary: Cluster, standby: Cluster) -> Iter
     name = f"test_{next(numbers)}"
     primary.query(f"CREATE DATABASE {name} TEMPLATE pressroom")
     standby.catch_up(primary)
-    app = build(database_url=primary.url(name), replica_url=standby.url(name), threads=1, rate_limits="off")
+    urls = {"database_url": primary.url(name, user="app"), "replica_url": standby.url(name, user="app")}
+    app = build(**urls, threads=1, rate_limits="off")
     yield app
     app.extensions["replica"].close()
 
@@ -226,6 +229,20 @@ def test_one_stranger_at_most_waits_for_a_primary_that_has_vanished(
             time.sleep(0.1)
         assert sum(wait > 0.5 for wait in waits) == 1, waits
         app.extensions["replica"].close()
+
+
+@pytest.mark.heavy
+def test_a_replica_that_hangs_delays_a_stranger_and_fails_none(anyone: Client, post: str, standby: Cluster) -> None:
+    assert title(anyone, post) == "First"
+    standby.hold()
+    waits = []
+    for _ in range(20):
+        began = time.monotonic()
+        assert title(anyone, post) == "First"
+        waits.append(time.monotonic() - began)
+    standby.release()
+    assert 4.5 < max(waits) < 6  # a second more than its statements may take
+    assert sum(wait > 0.5 for wait in waits) <= 2  # who reads, and who judges
 
 
 def test_a_replica_is_postgresqls(build: Callable[..., Flask]) -> None:
