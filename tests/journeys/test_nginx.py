@@ -250,6 +250,14 @@ def test_the_log_has_a_line_of_json_for_each_request_without_its_query_string(ng
     assert "secret" not in str(line)
 
 
+def test_the_log_tells_what_was_asked_also_of_what_nginx_refuses(nginx: Nginx) -> None:
+    answer = read(nginx.send(PROBLEMS["large"][0]))
+    time.sleep(1.5)
+    lines = [json.loads(line) for line in nginx.access_log.read_text().splitlines()]
+    [line] = [line for line in lines if line["id"] == answer.headers["X-Request-ID"]]
+    assert [line[name] for name in ("method", "path", "status", "upstream_status")] == ["POST", "/posts", 413, ""]
+
+
 # ---- What it serves
 
 
