@@ -34,7 +34,10 @@ pid {directory}/nginx.pid;
 events {{ worker_connections 2048; }}
 http {{
     client_body_temp_path {directory}/body;
+    fastcgi_temp_path {directory}/fastcgi;
     proxy_temp_path {directory}/proxy;
+    scgi_temp_path {directory}/scgi;
+    uwsgi_temp_path {directory}/uwsgi;
     include {directory}/pressroom.conf;
 }}
 """

@@ -71,14 +71,17 @@ def test_a_connection_is_closed_first_by_who_asks_on_it() -> None:
 PROBLEMS = {
     "control character": (b"GET /\x00 HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
     "no host": (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+    "a long method": (b"G" * 21 + b" / HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
+    "no ASCII": ("GET /ö HTTP/1.1\r\n".encode() + HEAD + b"\r\n", 400),
+    "no file, no ASCII": ("GET /docs/page/ö HTTP/1.1\r\n".encode() + HEAD + b"\r\n", 400),
     "two lengths": (b"POST /posts HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
     "not for the outside": (b"GET /health/ready HTTP/1.1\r\n" + HEAD + b"\r\n", 404),
     "the same, encoded": (b"GET //%6detrics HTTP/1.1\r\n" + HEAD + b"\r\n", 404),
     "another version": (b'GET /about HTTP/1.1\r\nIf-Match: "other"\r\n' + HEAD + b"\r\n", 412),
     "large": (b"POST /posts HTTP/1.1\r\n" + HEAD + b"Content-Length: %d\r\n\r\n" % (limits.REQUEST_BODY + 1), 413),
-    "long": (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 414),
+    "long": (b"GET /" + b"x" * 4_000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 414),
     "another site": (b"GET / HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n", 421),
-    "a long field": (b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 9_000 + b"\r\n\r\n", 431),
+    "a long field": (b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 4_000 + b"\r\n\r\n", 431),
     "TRACE": (b"TRACE / HTTP/1.1\r\n" + HEAD + b"\r\n", 501),
     "a coding": (b"POST /posts HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: x\r\n\r\n", 501),
     "HTTP/2, as text": (b"GET / HTTP/2.0\r\n" + HEAD + b"\r\n", 505),
@@ -154,7 +157,8 @@ def test_plain_http_leads_nobody_to_another_site(nginx: Nginx) -> None:
 def test_an_application_that_is_gone_is_a_problem_that_passes(tmp_path: Path) -> None:
     nginx = Nginx(tmp_path / "nginx", tmp_path / "nobody.sock").start()
     try:
-        assert_is_problem(nginx.ask("GET", "/posts"), 503)
+        for path in ("/posts", "/docs/page/nothing"):
+            assert_is_problem(nginx.ask("GET", path), 503)
     finally:
         nginx.stop()
 

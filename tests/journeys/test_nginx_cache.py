@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PASSWORD, basic
-from tests.journeys.nginx import ABSENT, EXECUTABLE, Answer, Nginx, in_front
+from tests.journeys.nginx import ABSENT, EXECUTABLE, Answer, Behind, Nginx, answer_of, in_front
 
 logger = logging.getLogger(__name__)
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(EXECUTABLE is None, reason=ABSENT)]
@@ -128,6 +128,19 @@ def test_each_query_is_kept_for_itself(site: Site) -> None:
     assert site.read("/posts?limit=1&tag=x").headers["X-Cache"] == "MISS"
     assert site.read("/posts?tag=x&limit=1").headers["X-Cache"] == "MISS"
     assert site.read("/posts?limit=1").headers["X-Cache"] == "HIT"
+
+
+@pytest.mark.parametrize("origins", ["*", "https://a.example", "https://a.example,https://b.example"])
+def test_pages_of_each_origin_get_what_the_application_lets_them_have(tmp_path: Path, origins: str) -> None:
+    seen = []
+    with in_front(tmp_path, PRESSROOM_CORS_ORIGINS=origins) as (nginx, _):
+        for origin in ["https://a.example", "https://b.example", ""] * 2:
+            fields = {"Origin": origin} if origin else {}
+            answer = nginx.ask("GET", "/posts", headers=fields)
+            own = answer_of(Behind(nginx.behind), "GET", "/posts", headers=fields)
+            assert answer.headers["Access-Control-Allow-Origin"] == own.headers["Access-Control-Allow-Origin"]
+            seen.append(answer.headers["X-Cache"])
+    assert "HIT" in seen
 
 
 @pytest.mark.parametrize("path", ["/posts/999", "/posts?limit=0", "/me", "/nothing"])
