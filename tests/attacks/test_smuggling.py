@@ -32,8 +32,10 @@ class Sent:
     """What became of messages that were sent to nginx or, `alone`, to gunicorn."""
 
     def __init__(self, site: Site, title: str, messages: Mapping[str, bytes], *, alone: bool) -> None:
+        numbers = {name: number for number, name in enumerate(messages)}
+
         def agent(name: str, which: str) -> str:
-            return f"{title} {list(messages).index(name)} {which}"
+            return f"{title} {numbers[name]} {which}"
 
         def send(name: str) -> bytes:
             raw = messages[name]
@@ -43,7 +45,8 @@ class Sent:
                 return behind_nginx(site.nginx.behind, raw)
             answer = site.nginx.send(raw, timeout=1)
             # Who comes next gets an answer to what they asked, not to what was left on the connection.
-            assert site.nginx.ask("GET", f"/posts?{id(raw)}=1").json["errors"][0]["parameter"] == str(id(raw))
+            next_one = site.nginx.ask("GET", f"/posts?x{numbers[name]}=1").json
+            assert next_one["errors"][0]["parameter"] == f"x{numbers[name]}"
             return answer
 
         with ThreadPoolExecutor(8) as pool:
