@@ -9,9 +9,10 @@ from api.http import converters, observability, problems, rate_limits, transacti
 from api.http.application import Application
 from api.http.json import Provider
 from api.http.openapi import Api
-from api.resources import docs, health, me, posts, root, tokens, users
+from api.resources import docs, health, me, metrics, posts, root, tokens, users
 from api.settings import Settings
 from api.store.database import Database
+from api.store.replica import Replica
 
 
 def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Flask:
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
                 "RateLimit-Policy",
                 "Retry-After",
                 "WWW-Authenticate",
+                "X-Request-ID",
             ],
         )
         if "*" not in settings.cors_origins:
@@ -53,12 +55,12 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
 
     api = Api(app)
     problems.init_app(app)
-    transactions.init_app(app, database)
+    transactions.init_app(app, database, Replica(settings, database) if settings.replica_url else None)
     rate_limits.init_app(app, settings)
     converters.init_app(app, api)
     for blueprint in (root.blueprint, users.blueprint, me.blueprint, posts.blueprint, tokens.blueprint):
         api.register_blueprint(blueprint)
-    for blueprint in (health.blueprint, docs.blueprint):
+    for blueprint in (health.blueprint, metrics.blueprint, docs.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.swagger_ui)
     app.register_blueprint(docs.page)

@@ -53,11 +53,15 @@ def load(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
     """Keep what `lines` say and is not kept yet; the outcomes of a batch come when it is committed.
 
     A user is identified by `username`, a post by `author`, `title` and `published_at`; where several posts are alike in
-    these, the n-th of the lines is the n-th of the database. What is present stays as it is. Blank lines say nothing.
+    these, the n-th of the lines is the n-th of the database. What is present stays as it is. A post keeps its `id`, and
+    so its URL, if that is free; else it gets the next. Blank lines say nothing.
     """
     present: Present = {}
     for batch in _batches(lines):
         with database.write() as db:
+            highest = max((content.get("id", 0) for _, _, content in batch if isinstance(content, dict)), default=0)
+            if highest and not database.embedded:
+                stored.reserve(db, highest)
             # Looked up once: who is held stays until the transaction ends.
             author = cache(partial(users.hold, db))
             outcomes = [Outcome(number, size, *_keep(db, content, author, present)) for number, size, content in batch]
@@ -117,7 +121,7 @@ def _keep_post(db: Connection, content: Content, author: Row, present: Present) 
     if present[author.id][this]:
         present[author.id][this] -= 1
         return "present"
-    posts.add(db, author_id=author.id, **content)
+    posts.add(db, author_id=author.id, post_id=content.pop("id", None), **content)
     return "kept"
 
 

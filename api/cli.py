@@ -9,8 +9,9 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from api import accounts, archive
+from api import accounts, archive, backups, deploys
 from api.app import create_app
+from api.files import replacing
 from api.http.transactions import database
 from api.settings import BadSetting
 from api.store import idempotency, tokens
@@ -46,6 +47,9 @@ def cli() -> None:
 # Flask would let one choose another application.
 cli.params.clear()
 cli.add_command(accounts.users)
+cli.add_command(backups.backup)
+cli.add_command(backups.restore)
+cli.add_command(deploys.deploy)
 
 
 @cli.group()
@@ -76,7 +80,8 @@ def import_(files: tuple[str, ...]) -> None:
     """Keep the users and posts of FILE…, lines of JSON as `export` writes them; `-` is standard input.
 
     What is there already stays as it is, so the same file can be imported again. A user is identified by username, a
-    post by author, title and published_at. Bad lines are told by number, and all others kept.
+    post by author, title and published_at, and it keeps its id if that is free. Bad lines are told by number, and all
+    others kept.
     """
     kept, totals, problems = database().prepare(), Counter[str](), list[str]()
     try:
@@ -104,19 +109,16 @@ def import_(files: tuple[str, ...]) -> None:
 def export(file: str) -> None:
     """Write all users and posts to FILE or standard output, a line of JSON each.
 
-    Accounts travel without their passwords, posts without their numbers. FILE is replaced when all is written.
+    Accounts travel without their passwords. FILE is replaced when all is written.
     """
     with database().prepare().snapshot() as db:
-        # A link is followed, and a device or pipe is written to, not replaced.
-        target = Path(file).resolve()
-        if file == "-" or (target.exists() and not target.is_file()):
+        # A device or pipe is written to, not replaced.
+        if file == "-" or (Path(file).exists() and not Path(file).is_file()):
             with click.open_file(file, "wb") as stream:
                 _write(stream, db)
             return
-        unfinished = target.with_name(f"{target.name}.unfinished")
-        with unfinished.open("wb") as stream:
+        with replacing(file) as unfinished, unfinished.open("wb") as stream:
             _write(stream, db)
-        unfinished.replace(target)
 
 
 def _write(stream: IO[bytes], db: Connection) -> None:

@@ -9,6 +9,9 @@ PASSWORD_MIN, PASSWORD_MAX = 8, 128
 DISPLAY_NAME = 100
 BIO = 1_000
 
+IMPORTED_ID_MAX = 2**52
+"""The largest id of a post that an import may bring: as many remain for those to come."""
+
 TITLE = 200
 BODY = 262_144
 TAG = r"[a-z0-9][a-z0-9-]{0,48}"

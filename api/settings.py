@@ -39,6 +39,16 @@ class Settings:
             "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
         ),
     )
+    replica_url: str = setting(
+        "",
+        "A streaming replica of that PostgreSQL, for reads without `Authorization`; none by default.",
+        form=(r"(postgresql(\+psycopg)?://.+)?", "postgresql+psycopg://USER@HOST/NAME"),
+    )
+    pgbouncer: str = setting(
+        "off",
+        "`on` where these URLs lead through pgbouncer; `deploy/postgresql.md` has what its role then needs.",
+        choices=("off", "on"),
+    )
     sqlite_synchronous: str = setting(
         "FULL",
         "`FULL` survives loss of power; `NORMAL` writes faster and may then lose the last commits.",
@@ -66,6 +76,11 @@ class Settings:
         (),
         "Origins whose pages may call the API, separated by commas, or `*`; none by default.",
         form=(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]+)?", "* or SCHEME://HOST, separated by commas"),
+    )
+    run_dir: str = setting(
+        "",
+        "Directory of gunicorn's process id (`gunicorn.pid`) and its workers' counts, where `pressroom deploy roll` "
+        "finds them; for each start a temporary one if empty.",
     )
     bind: str = setting("127.0.0.1:8000", "Where gunicorn listens: `host:port` or `unix:path`.")
     worker_class: str = setting(

@@ -38,8 +38,7 @@ def main() -> None:
 
 def _alone(memory: dict[str, float], *, rounds: int, seconds: int) -> tuple[list[targets.Verdict], dict[str, object]]:
     print("Pressroom alone: growth, start, import", flush=True)
-    # Of two nearly equal figures, the ratio needs more rounds than those between frameworks.
-    growth = alone.growth(rounds=3 * rounds, seconds=max(1, seconds // 2))
+    growth = alone.growth(rounds=rounds, seconds=seconds)
     start, imported = alone.start(), alone.imports()
     verdicts = [
         targets.at_most(f"{read}: a million posts ÷ 100,000", found["large"] / found["small"], targets.GROWTH)
@@ -66,8 +65,8 @@ def _arguments() -> argparse.Namespace:
         return chosen
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (%(default)s)")
-    parser.add_argument("--seconds", type=int, default=3, help="for how long each time (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each is measured (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=1, help="for how long each time (%(default)s)")
     parser.add_argument("--only", type=some(list(WORKS)), default=list(WORKS), help="works, such as W1,W3")
     parser.add_argument("--apps", type=some(list(APPS)), default=list(APPS), help="applications, such as pressroom,B")
     return parser.parse_args()

@@ -26,8 +26,8 @@ def compare(keys: Sequence[str], works: Sequence[str], *, rounds: int, seconds: 
         # Interleaved, so that what else the machine does falls on all of them.
         for turn in range(rounds + 1):
             print(f"round {turn} of {rounds}" if turn else "warming up", flush=True)
-            for key in keys:
-                for name in works:
+            for name in works:
+                for key in keys:
                     work, server = WORKS[name], servers[key]
                     load = fire(server, work.script, *work.arguments(server), seconds=seconds if turn else 1)
                     if turn:

@@ -34,7 +34,7 @@ LAYERS = {
     "store: `api/store`, SQLAlchemy, SQLite": ("api/store/", "sqlalchemy/", "sqlite3/"),
     "schemas: `api/schemas`, marshmallow": ("api/schemas/", "marshmallow/"),
     "JSON": ("api/http/json.py", "json/"),
-    OBSERVABILITY: ("gunicorn/glogging.py", "api/http/observability.py"),
+    OBSERVABILITY: ("gunicorn/glogging.py", "api/http/observability.py", "api/metrics.py", "prometheus_client/"),
 }
 """What begins the files of each, in the directory they are installed in; of two that fit, the longer one tells."""
 

@@ -34,34 +34,35 @@ def machine() -> dict[str, Any]:
 
 
 def costs(cells: Cells) -> dict[str, dict[str, float]]:
-    """Of each application and work, the least CPU time of all rounds, in milliseconds."""
+    """Of each application and work, the median CPU time of the rounds, in milliseconds."""
     return {
-        key: {work: min(load.cpu_ms for load in loads) for work, loads in works.items()} for key, works in cells.items()
+        key: {work: statistics.median(load.cpu_ms for load in loads) for work, loads in works.items()}
+        for key, works in cells.items()
     }
 
 
 def comparison(cells: Cells) -> str:
-    """The first table: CPU milliseconds a request, least / median of the rounds, and the ratio of the least to B's."""
+    """The first table: CPU milliseconds a request, median / least of the rounds, and the ratio of the median to B's."""
     works = list(next(iter(cells.values())))
-    least = costs(cells)
+    median = costs(cells)
     lines = []
     for key, by_work in cells.items():
         line = [f"{key} {APPS[key].title}" if len(key) < 3 else f"**{APPS[key].title}**"]
         for work in works:
-            median = statistics.median(load.cpu_ms for load in by_work[work])
-            line.append(f"{least[key][work]:.3f} / {median:.3f}")
-            line.append(f"{least[key][work] / least['B'][work]:.2f}" if "B" in least else "")
+            least = min(load.cpu_ms for load in by_work[work])
+            line.append(f"{median[key][work]:.3f} / {least:.3f}")
+            line.append(f"{median[key][work] / median['B'][work]:.2f}" if "B" in median else "")
         lines.append(line)
     return table(["application", *(cell for work in works for cell in (f"{work} ms", "÷ B"))], lines)
 
 
 def ratios(cells: Cells) -> str:
     """Pressroom against each application: its cost, in multiples of the other's."""
-    least = costs(cells)
-    works = list(least["pressroom"])
+    median = costs(cells)
+    works = list(median["pressroom"])
     lines = [
-        [f"÷ {key} {APPS[key].title}", *(f"{least['pressroom'][work] / least[key][work]:.2f}" for work in works)]
-        for key in least
+        [f"÷ {key} {APPS[key].title}", *(f"{median['pressroom'][work] / median[key][work]:.2f}" for work in works)]
+        for key in median
         if key != "pressroom"
     ]
     return table(["Pressroom", *(f"{work} {WORKS[work].title}" for work in works)], lines)

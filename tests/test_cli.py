@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from api import limits
 from api.app import create_app
 from api.cli import cli
 from api.settings import Settings
@@ -42,7 +43,21 @@ def write(path: str, *lines: object) -> str:
 
 
 def exported(pressroom: Callable[..., Result]) -> list[Any]:
-    return [json.loads(line) for line in pressroom("export").stdout.splitlines()]
+    """All lines, without the ids of posts."""
+    lines = [json.loads(line) for line in pressroom("export").stdout.splitlines()]
+    for line in lines:
+        line.get("post", {}).pop("id", None)
+    return lines
+
+
+def ids(pressroom: Callable[..., Result]) -> dict[str, int]:
+    """The ids of posts by their titles."""
+    lines = [json.loads(line) for line in pressroom("export").stdout.splitlines()]
+    return {line["post"]["title"]: line["post"]["id"] for line in lines if "post" in line}
+
+
+def numbered(post_id: object, title: str) -> dict[str, Any]:
+    return {"post": {**POST["post"], "id": post_id, "title": title}}
 
 
 def test_a_user_is_created_with_a_password_that_is_asked_for(pressroom: Callable[..., Result]) -> None:
@@ -135,6 +150,26 @@ def test_what_is_exported_can_be_imported_and_is_equal(
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///new.sqlite")
     assert pressroom("import", "out.ndjson").exit_code == 0
     assert exported(pressroom) == lines
+
+
+def test_a_post_keeps_its_url_where_that_is_free(pressroom: Callable[..., Result]) -> None:
+    pressroom("import", write("in.ndjson", USER, numbered(17, "a"), numbered(5, "b"), numbered(5, "c"), POST))
+    assert ids(pressroom) == {"b": 5, "a": 17, "c": 18, "t": 19}
+
+
+def test_what_is_present_keeps_its_url(pressroom: Callable[..., Result]) -> None:
+    pressroom("import", write("in.ndjson", USER, numbered(5, "a")))
+    assert pressroom("import", write("in.ndjson", numbered(6, "a"))).stdout == "0 kept, 1 present already, 0 bad.\n"
+    assert ids(pressroom) == {"a": 5}
+
+
+def test_no_id_of_a_file_leaves_too_few_to_come(pressroom: Callable[..., Result]) -> None:
+    last = limits.IMPORTED_ID_MAX
+    bad = [numbered(post_id, "bad") for post_id in (last + 1, limits.MAX_ID, 10**30, 0, -1, True, "5", 5.5, None)]
+    imported = pressroom("import", write("in.ndjson", USER, numbered(last, "last"), *bad, POST))
+    assert imported.stdout == f"3 kept, 0 present already, {len(bad)} bad.\n"
+    assert ids(pressroom) == {"last": last, "t": last + 1}
+    assert limits.MAX_ID - last >= 2**52 - 1
 
 
 def test_importing_twice_makes_no_duplicates(pressroom: Callable[..., Result]) -> None:

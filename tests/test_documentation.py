@@ -42,7 +42,8 @@ def test_every_room_is_there() -> None:
 
 
 def test_files_that_are_linked_exist() -> None:
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "openapi/README.md", "deploy/nginx/README.md"):
+    names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "openapi/README.md")
+    for name in (*names, *(str(each.relative_to(HOUSE)) for each in HOUSE.glob("deploy/**/*.md"))):
         for target in re.findall(r"\]\(([^)#:]+)\)", (HOUSE / name).read_text()):
             assert (HOUSE / name).parent.joinpath(target).exists(), f"{name}: {target}"
 

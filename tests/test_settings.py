@@ -14,6 +14,8 @@ def test_nothing_needs_to_be_set() -> None:
 def test_every_setting_has_its_variable() -> None:
     given = {
         "PRESSROOM_DATABASE_URL": "sqlite:///other.sqlite",
+        "PRESSROOM_REPLICA_URL": "postgresql+psycopg://app@replica/pressroom",
+        "PRESSROOM_PGBOUNCER": "on",
         "PRESSROOM_SQLITE_SYNCHRONOUS": "NORMAL",
         "PRESSROOM_TOKEN_DAYS": "7",
         "PRESSROOM_REGISTRATION": "closed",
@@ -21,6 +23,7 @@ def test_every_setting_has_its_variable() -> None:
         "PRESSROOM_REDIS_URL": "rediss://:secret@host:6379/1",
         "PRESSROOM_TRUSTED_PROXIES": "2",
         "PRESSROOM_CORS_ORIGINS": "https://a.example, https://b.example,",
+        "PRESSROOM_RUN_DIR": "/run/pressroom",
         "PRESSROOM_BIND": "unix:/run/pressroom.sock",
         "PRESSROOM_WORKER_CLASS": "gevent",
         "PRESSROOM_THREADS": "16",
@@ -57,6 +60,7 @@ def test_every_setting_has_its_variable() -> None:
             ("PRESSROOM_DATABASE_URL", url, "Write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")
             for url in ("", "secret", "sqlite://", "sqlite:///:memory:", "mysql://x/y", "postgresql+asyncpg://x/y")
         ),
+        ("PRESSROOM_REPLICA_URL", "sqlite:///secret", "Write postgresql+psycopg://USER@HOST/NAME."),
         ("PRESSROOM_WORKER_CLASS", "tornado", "Write one of: gthread, sync, gevent."),
         ("PRESSROOM_SQLITE_SYNCHRONOUS", "off", "Write one of: FULL, NORMAL."),
     ],

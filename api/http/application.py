@@ -1,5 +1,7 @@
 """Flask and its answers, without what an API of JSON has no use for."""
 
+import random
+import re
 import time
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
@@ -23,6 +25,9 @@ _OF_BODIES = frozenset({"Content-Length", "Content-Type"})
 
 BEGAN = "pressroom.began"
 """In a request's environment: when it began, as `time.perf_counter` tells."""
+REQUEST_ID = "pressroom.request_id"
+"""In a request's environment: what its answer and its line in the log are known by."""
+_SENT_ID = re.compile("[A-Za-z0-9._-]{8,64}")
 
 GUARDS = (
     ("Cache-Control", "no-store"),
@@ -60,10 +65,13 @@ class Application(Flask):
     def wsgi_app(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
         environ[BEGAN] = time.perf_counter()
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        environ[REQUEST_ID] = identity = sent if _SENT_ID.fullmatch(sent) else _new_id()
 
         def guarded(status: str, headers: Fields, *error: Any) -> Write:
             told = {name for name, _ in headers}
-            return start_response(status, headers + [each for each in GUARDS if each[0] not in told], *error)
+            guards = [each for each in GUARDS if each[0] not in told]
+            return start_response(status, [*headers, *guards, ("X-Request-ID", identity)], *error)
 
         return super().wsgi_app(environ, guarded)
 
@@ -93,6 +101,11 @@ class Application(Flask):
         return MapAdapter(
             self.url_map, request.host, f"{request.root_path}/", "", request.scheme, request.path, request.method
         )
+
+
+def _new_id() -> str:
+    # No secret: to ask the system for random bytes would let another thread in, for each request.
+    return f"{random.getrandbits(128):032x}"
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 from flask_smorest import abort
 
-from api import limits
+from api import limits, metrics
 from api.http.application import asked
 from api.http.authentication import user
 from api.http.documentation import documented
@@ -42,6 +42,7 @@ class IdempotencyMixin:
             this = {"user_id": user().id, "key": key}
             kept = idempotency.claim(connection(), **this, fingerprint=_fingerprint())
             if kept is not None:
+                metrics.REPLAYS.inc()
                 return Response(kept.body, kept.status, kept.headers)
             response = func(*args, **kwargs)
             headers, body = response.headers.to_wsgi_list(), response.get_data()

@@ -1,4 +1,4 @@
-"""What operators see of requests: a line of JSON for each, without bodies, query strings and tokens."""
+"""What operators see of requests: counts, and a line of JSON for each, without bodies, query strings and tokens."""
 
 import atexit
 import os
@@ -8,12 +8,15 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from select import PIPE_BUF
 from typing import Any
 
 from flask import Flask, Response
+from prometheus_client import Histogram
 
-from api.http.application import BEGAN, asked
+from api import metrics
+from api.http.application import BEGAN, REQUEST_ID, asked
 from api.http.authentication import viewer
 from api.http.json import dumps
 from api.settings import BadSetting, Settings
@@ -25,30 +28,41 @@ BACKLOG = 10_000
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Log the requests to `app`, if `settings` say where; `BadSetting` for a file that cannot be written.
+    """Count the requests to `app`, and log them if `settings` say where; `BadSetting` for what is no place to.
 
     It comes before all else that looks at answers: who is first to ask for them sees them last.
     """
-    if settings.access_log:
-        log = Log(settings.access_log)
+    log = Log(settings.access_log) if settings.access_log else None
 
-        @app.after_request
-        def _note(response: Response) -> Response:
-            log.note(_facts(response))
-            return response
+    @app.after_request
+    def _note(response: Response) -> Response:
+        request = asked()
+        took = time.perf_counter() - request.environ[BEGAN]
+        route = request.url_rule.rule if request.url_rule else ""
+        _durations(request.method, route, response.status_code).observe(took)
+        if log:
+            log.note(_facts(response, took, route))
+        return response
 
 
-def _facts(response: Response) -> dict[str, Any]:
+@lru_cache(maxsize=1024)
+def _durations(method: str, route: str, status: int) -> Histogram:
+    """The histogram for such requests: whoever makes methods up does not make one each time."""
+    return metrics.REQUESTS.labels(method if route else "", route, status)
+
+
+def _facts(response: Response, took: float, route: str) -> dict[str, Any]:
     known, request = viewer(), asked()
     return {
         "time": time.time(),
+        "id": request.environ[REQUEST_ID],
         "address": request.remote_addr,
         "user": known and known.username,
         "method": request.method,
         "path": request.path,
-        "route": request.url_rule and request.url_rule.rule,
+        "route": route or None,
         "status": response.status_code,
-        "ms": time.perf_counter() - request.environ[BEGAN],
+        "ms": took,
         "agent": request.environ.get("HTTP_USER_AGENT"),
     }
 

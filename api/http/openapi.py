@@ -17,16 +17,21 @@ from api.schemas.problems import Problem
 TITLE = "Pressroom"
 VERSION = version("pressroom")
 DESCRIPTION = """\
-What is published can be read by anyone; read without a token, it may be two seconds old. To write, register with
-`POST /users`, get a token with `POST /tokens` (HTTP Basic), and send it as `Authorization: Bearer …`.
+What is published can be read by anyone. To write, register with `POST /users`, get a token with `POST /tokens` (HTTP
+Basic), and send it as `Authorization: Bearer …`.
 
 Requests may be repeated when their answer is lost: a change that names the `ETag` of what it changes in `If-Match` is
 not done twice (`*` names any), and a post that is sent again with the same `Idempotency-Key` is published once. Signing
 in, registering and writing are limited; 429 says when to try again.
 
+What you read with a token is as it is now. Without one, what is new is found at once by its URL, while lists and
+changes may be a few seconds late.
+
 Times are in UTC, URLs are paths relative to the host that was asked, and lists are paged by cursor with the newest
 first. Every error is a problem (RFC 9457) whose `detail` says what to do, but for messages that are no HTTP or too long
 for it, which the server refuses in its own words. Whatever can be read answers `HEAD`; `OPTIONS` tells the methods.
+Every answer has an `X-Request-ID`, by which the operator finds it in the log; it is yours if you send one of 8 to 64
+letters, digits, `.`, `_` and `-`.
 """
 
 

@@ -10,6 +10,7 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
+from api import metrics
 from api.http import json
 from api.http.statuses import STATUSES, Status
 from api.schemas.problems import leaves
@@ -92,8 +93,10 @@ def _problem(
 
 
 def _refused(error: StoreError) -> Response:
-    if error.__cause__ and isinstance(error, Unavailable):
-        current_app.logger.error("%s", error, exc_info=error)
+    if isinstance(error, Unavailable):
+        metrics.DATABASE_ERRORS.inc()
+        if error.__cause__:
+            current_app.logger.error("%s", error, exc_info=error)
     return _problem(REFUSALS[type(error)], str(error), headers=_HEADERS.get(type(error), {}).items())
 
 

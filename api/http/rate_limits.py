@@ -15,7 +15,7 @@ from flask import Flask, Response, after_this_request, current_app, request
 from flask_smorest import abort
 from limits import RateLimitItem, WindowStats, parse
 
-from api import limits
+from api import limits, metrics
 from api.http.authentication import basic, viewer
 from api.http.counters import Counters
 from api.http.documentation import documented
@@ -132,6 +132,7 @@ def _count(counters: Counters, policies: tuple[Policy, ...]) -> None:
 
     if not allowed:
         policy, window = counted[-1]
+        metrics.RATE_LIMITED.labels(policy.name).inc()
         message = f"You have made more than {policy.quota}. Try again when `Retry-After` says."
         abort(429, message=message, headers={"Retry-After": str(_seconds(window))})
 

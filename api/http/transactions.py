@@ -1,4 +1,8 @@
-"""One request, one transaction: committed before the answer leaves, rolled back if a refusal leaves instead."""
+"""One request, one transaction: committed before the answer leaves, rolled back if a refusal leaves instead.
+
+Who signs in reads from the primary: what they have written, and whether their token lives. Others read from a replica,
+if there is one.
+"""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,13 +15,15 @@ from flask.typing import ResponseReturnValue
 from api.http.application import asked
 from api.store.connections import Connection
 from api.store.database import Database
+from api.store.replica import Elsewhere, Read, Replica
 
 SAFE = frozenset({"GET", "HEAD"})
 
 
-def init_app(app: Flask, database: Database) -> None:
-    """Let the requests of `app` reach `database`."""
+def init_app(app: Flask, database: Database, replica: Replica | None) -> None:
+    """Let the requests of `app` reach `database`, and those of strangers its `replica`, if there is one."""
     app.extensions["database"] = database
+    app.extensions["replica"] = replica
 
 
 def database() -> Database:
@@ -26,16 +32,29 @@ def database() -> Database:
     return kept
 
 
+def _opener() -> Read:
+    """What opens the connection of the request."""
+    request = asked()
+    if request.method not in SAFE:
+        return database().write
+    if "HTTP_AUTHORIZATION" in request.environ:
+        return database().read
+    return (current_app.extensions["replica"] or database()).read
+
+
 class Work:
     """What a request does in the database: nothing, until it asks for its connection."""
 
     _opened: AbstractContextManager[Connection] | None = None
     _connection: Connection
 
+    def __init__(self, read: Read | None = None) -> None:
+        self._read = read
+
     def connection(self) -> Connection:
         """The one connection of the request."""
         if self._opened is None:
-            opened = database().read() if asked().method in SAFE else database().write()
+            opened = (self._read or _opener())()
             self._connection = opened.__enter__()
             self._opened = opened
         return self._connection
@@ -55,8 +74,12 @@ def transactional(view: Callable[..., ResponseReturnValue]) -> Callable[..., Res
 
     @wraps(view)
     def wrapper(*args: object, **kwargs: object) -> ResponseReturnValue:
-        with Work() as asked().work:
-            return view(*args, **kwargs)
+        try:
+            with Work() as asked().work:
+                return view(*args, **kwargs)
+        except Elsewhere as elsewhere:
+            with Work(elsewhere.read) as asked().work:
+                return view(*args, **kwargs)
 
     return wrapper
 

@@ -69,8 +69,9 @@ class PostCreate(Closed):
 
 
 class PostImport(PostCreate):
-    """A post as `pressroom import` reads one: somebody's, and certain of its moment."""
+    """A post as `pressroom import` reads one: somebody's, certain of its moment, and perhaps of its URL."""
 
+    id = fields.Integer(strict=True, validate=validate.Range(1, limits.IMPORTED_ID_MAX))
     author = Username(required=True)
     published_at = PublishedAt(required=True)
 

@@ -20,6 +20,13 @@ _EVERYTHING = (
     .order_by(posts.c.id)
     .limit(100)
 )
+# Who publishes locks the table before they draw from the sequence: while it is set, nobody does.
+_RESERVE = "LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE"
+_ADVANCE = (
+    sa.text("SELECT setval('posts_id_seq', greatest(:highest, last_value)) AS last_value FROM posts_id_seq")
+    .bindparams(sa.bindparam("highest", type_=sa.BigInteger))
+    .columns(last_value=sa.BigInteger)
+)
 _TITLES = sa.select(posts.c.published_at, posts.c.title).where(posts.c.author_id == sa.bindparam("author_id"))
 
 
@@ -34,6 +41,15 @@ def everything(db: Connection) -> Iterator[Row]:
     while page := db.all(_EVERYTHING, last=last):
         yield from page
         last = page[-1].id
+
+
+def reserve(db: Connection, highest: int) -> None:
+    """Let this transaction alone give ids to posts, and those to come be above `highest`.
+
+    On PostgreSQL; on SQLite, whoever writes is alone, and the next id is above all that there have been.
+    """
+    db.run(_RESERVE)
+    db.all(_ADVANCE, highest=highest)
 
 
 def titles(db: Connection, author_id: int) -> Counter[tuple[datetime | None, str]]:

@@ -63,6 +63,11 @@ class Database:
             driver = self._pool.take()
             try:
                 yield Connection(driver, self._statements)
+            except self._failures:
+                # It may lead to a server that hangs, or is no primary any more.
+                driver.close()
+                driver = None
+                raise
             finally:
                 self._pool.give(driver)
         except self._failures as error:
@@ -123,6 +128,7 @@ class Database:
             else:
                 connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
                 connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
+                connection.connection.driver_connection.limit = None  # type: ignore[union-attr] # it is connected
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('pressroom upgrade'))"))
             configuration.attributes["connection"] = connection
             try:
@@ -141,7 +147,8 @@ class Database:
     def _translate(self, error: Exception) -> None:
         """`Unavailable` for what the driver, or SQLAlchemy for it, says of a database that does not answer."""
         cause = getattr(error, "orig", error)
-        if isinstance(cause, (self._driver.OperationalError, self._driver.InterfaceError)):
+        # What a server may not do that is no primary any more is an "internal" error to PostgreSQL's driver.
+        if isinstance(cause, (self._driver.OperationalError, self._driver.InterfaceError, self._driver.InternalError)):
             raise Unavailable("The database does not answer. Try again in a moment.") from error
         if getattr(cause, "sqlstate", None) == UNDEFINED_TABLE:
             raise Unavailable("The tables are not made yet. Run `pressroom db upgrade`.") from error

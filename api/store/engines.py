@@ -12,33 +12,30 @@ from api.store import sqlite
 def create(settings: Settings, *, patience: float) -> sa.Engine:
     """The engine of the database that `settings` name; it connects to nothing yet.
 
-    On its connections nobody waits longer than `patience`, in seconds.
+    On its connections nobody waits longer than `patience`, in seconds, for a lock or to connect.
     """
     url = sa.make_url(settings.database_url)
-    embedded = url.get_backend_name() == "sqlite"
-    options = {"connect_args": {"timeout": patience}} if embedded else _of_postgresql(patience)
+    made = _of_sqlite if url.get_backend_name() == "sqlite" else _of_postgresql
+    options = {"json_deserializer": orjson.loads, "json_serializer": _json, "poolclass": sa.NullPool}
     try:
-        engine = sa.create_engine(
-            url,
-            poolclass=sa.NullPool,
-            json_deserializer=orjson.loads,
-            json_serializer=_json,
-            **options,
-        )
+        return made(url, settings, patience, **options)
     except ModuleNotFoundError as error:
         raise BadSetting("PRESSROOM_DATABASE_URL needs a driver: pip install -e '.[postgresql]'.") from error
-    if embedded:
-        sqlite.embed(engine, settings.sqlite_synchronous, patience=patience)
+
+
+def _of_sqlite(url: sa.URL, settings: Settings, patience: float, **options: Any) -> sa.Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": patience}, **options)
+    sqlite.embed(engine, settings.sqlite_synchronous, patience=patience)
     return engine
 
 
-def _of_postgresql(patience: float) -> dict[str, Any]:
-    # In UTC, because Python's last moment does not exist further east.
-    session = f"-c timezone=UTC -c lock_timeout={patience}s -c statement_timeout={2 * patience}s"
-    return {
-        "isolation_level": "AUTOCOMMIT",
-        "connect_args": {"connect_timeout": patience, "options": session},
-    }
+def _of_postgresql(url: sa.URL, settings: Settings, patience: float, **options: Any) -> sa.Engine:
+    from api.store import postgresql  # noqa: PLC0415 (its driver may be missing)
+
+    told = postgresql.options(settings, patience=patience)
+    engine = sa.create_engine(url, connect_args=told, isolation_level="AUTOCOMMIT", **options)
+    postgresql.bound(engine, settings, patience=patience)
+    return engine
 
 
 def _json(value: object) -> str:

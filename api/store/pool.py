@@ -1,37 +1,43 @@
 """Connections that wait for their next use."""
 
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from select import POLLIN, poll
 from typing import Any
 
 import sqlalchemy as sa
 
+from api import metrics
 from api.store.errors import Unavailable
 
 
 class Pool:
     """As many connections as there are threads, made by an engine as they are needed.
 
-    SQLAlchemy's own pool takes longer to hand one out, and back, than SQLite takes to read a post.
+    The last one that was given back is taken first: SQLite has kept pages by it, which it forgets when another one
+    writes. SQLAlchemy's own pool takes longer to hand one out, and back, than SQLite takes to read a post.
     """
 
     def __init__(self, engine: sa.Engine, size: int, patience: float) -> None:
         self._engine = engine
         self._patience = patience
-        self._idle: SimpleQueue[Any] = SimpleQueue()
+        self._idle: list[Any] = []
+        self._places: SimpleQueue[None] = SimpleQueue()
         for _ in range(size):
-            self._idle.put(None)
+            self._places.put(None)
 
     def take(self) -> Any:
         """A driver's connection, nobody else's until it is given back; `Unavailable` if all are taken for too long."""
         try:
-            driver = self._idle.get(timeout=self._patience)
+            self._places.get(timeout=self._patience)
         except Empty:
             raise Unavailable("Too many are asking. Try again in a moment.") from None
+        metrics.CONNECTIONS.inc()
         try:
-            if driver and self._is_fit(driver):
-                return driver
-            if driver:
+            with suppress(IndexError):
+                driver = self._idle.pop()
+                if self._is_fit(driver):
+                    return driver
                 driver.close()
             return self._connect()
         except BaseException:
@@ -40,14 +46,15 @@ class Pool:
 
     def give(self, driver: Any) -> None:
         """Give a connection back; None for one that was not made."""
-        self._idle.put(driver)
+        metrics.CONNECTIONS.dec()
+        if driver:
+            self._idle.append(driver)
+        self._places.put(None)
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
-        for _ in range(self._idle.qsize()):
-            if driver := self._idle.get():
-                driver.close()
-            self._idle.put(None)
+        while self._idle:
+            self._idle.pop().close()
 
     def _connect(self) -> Any:
         made = self._engine.raw_connection()

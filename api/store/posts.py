@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from api import limits
 from api.store import tags as index
@@ -41,6 +42,8 @@ POST = sa.select(posts, users.c.username, users.c.display_name).join_from(posts,
 _BY_ID = POST.where(posts.c.id == sa.bindparam("post_id"))
 _EDITABLE = _BY_ID.with_for_update(of=posts, key_share=True)
 _PUBLISH = sa.insert(posts).returning(posts.c.id)
+# SQLite says it in the same words.
+_PUBLISH_AS = insert(posts).on_conflict_do_nothing(index_elements=[posts.c.id]).returning(posts.c.id)
 _REVISE = sa.update(posts).where(as_read(posts)).values(version=posts.c.version + 1)
 _REMOVE = sa.delete(posts).where(as_read(posts))
 
@@ -71,8 +74,12 @@ def add(
     body: str,
     tags: Sequence[str],
     published_at: datetime | None,
+    post_id: int | None = None,
 ) -> int:
-    """The id of a new post: public at `published_at`, or a draft if that is None; `SignedOut` if the author is gone."""
+    """The id of a new post: public at `published_at`, or a draft if that is None; `SignedOut` if the author is gone.
+
+    The id is `post_id` if that is given and free, which `archive.reserve` has prepared, else the next.
+    """
     moment = now()
     values = {
         "author_id": author_id,
@@ -85,7 +92,8 @@ def add(
         "updated_at": moment,
     }
     with refusing(FOREIGN_KEY, SignedOut("The author has been removed. Register anew.")):
-        [added] = db.all(_PUBLISH, **values)
+        kept = post_id is not None and db.all(_PUBLISH_AS, id=post_id, **values)
+        [added] = kept or db.all(_PUBLISH, **values)
     index.add(db, added.id, tags, published_at)
     return int(added.id)
 

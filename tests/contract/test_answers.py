@@ -27,7 +27,8 @@ CONFORMANCE = [
 ]
 # Fields of every answer, which the document need not name.
 COMMON = {
-    *("Content-Type", "Content-Length", "Cache-Control", "Vary", "Content-Security-Policy", "X-Content-Type-Options")
+    *("Content-Type", "Content-Length", "Cache-Control", "Vary", "Content-Security-Policy", "X-Content-Type-Options"),
+    "X-Request-ID",
 }
 DOCUMENTED = [
     (name, int(status)) for name, (_, _, operation) in OPERATIONS.items() for status in operation["responses"]

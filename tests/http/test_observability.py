@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -44,11 +45,12 @@ def lines(observed: Flask, log: Path) -> Callable[[int], list[dict[str, Any]]]:
 
 
 def test_a_request_is_a_line(observed: Flask, lines: Callable[[int], list[dict[str, Any]]]) -> None:
-    Client(observed).get("/users/ada?x=1", headers={"User-Agent": "curl/8"})
+    answered = Client(observed).get("/users/ada?x=1", headers={"User-Agent": "curl/8"})
     [line] = lines(1)
-    moment, took = line.pop("time"), line.pop("ms")
+    moment, took, identity = line.pop("time"), line.pop("ms"), line.pop("id")
     assert moment.endswith("Z")
     assert 0 < took < 5_000
+    assert identity == answered.headers["X-Request-ID"]
     assert line == {
         "address": "127.0.0.1",
         "user": None,
@@ -81,6 +83,25 @@ def test_secrets_are_not_told(observed: Flask, lines: Callable[[int], list[dict[
     ada.post("/posts", {"title": "A title", "body": "A body"})
     lines(3)
     assert not any(secret in log.read_text() for secret in (PASSWORD, ada.token, "A title", "A body"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "taken"),
+    [
+        ("0f1e2d3c-4b5a.6978_8796", True),
+        ("a" * 64, True),
+        *((each, False) for each in ("short-1", "a" * 65, "with space", "line\x0bfeed", "größe-und-art", "")),
+    ],
+)
+def test_a_request_has_the_id_that_it_is_sent_with_if_it_is_a_sane_one(anyone: Client, sent: str, taken: bool) -> None:
+    for path in ("/posts", "/nothing", "/docs/assets/index.css"):
+        answered = anyone.get(path, headers={"X-Request-ID": sent}).headers["X-Request-ID"]
+        assert (answered == sent) == taken
+        assert taken or re.fullmatch("[0-9a-f]{32}", answered)
+
+
+def test_no_two_requests_have_one_id(anyone: Client) -> None:
+    assert len({anyone.get("/posts").headers["X-Request-ID"] for _ in range(100)}) == 100
 
 
 def test_whatever_is_answered_is_told(observed: Flask, lines: Callable[[int], list[dict[str, Any]]]) -> None:

@@ -55,11 +55,15 @@ class Server:
             connection.request("GET", path)
             return connection.getresponse().status
 
-    def read(self, path: str) -> Any:
-        """The JSON of the answer."""
+    def text(self, path: str) -> str:
+        """The text of the answer."""
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
             connection.request("GET", path)
-            return json.loads(connection.getresponse().read())
+            return connection.getresponse().read().decode()
+
+    def read(self, path: str) -> Any:
+        """The JSON of the answer."""
+        return json.loads(self.text(path))
 
     def send(self, raw: bytes) -> bytes:
         """The bytes that are answered to `raw` until the connection is closed or silent."""

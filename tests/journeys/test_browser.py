@@ -172,7 +172,15 @@ def test_every_example_works_as_shown(serve: Callable[..., Server]) -> None:
         tried("removeUser")
         assert server.get("/users/ada") == 404
 
-        for name in ("readRoot", "readAbout", "readLiveness", "readReadiness", "readDocs", "readDocument"):
+        for name in (
+            "readRoot",
+            "readAbout",
+            "readLiveness",
+            "readReadiness",
+            "readMetrics",
+            "readDocs",
+            "readDocument",
+        ):
             tried(name)
     assert executed == TAGS.keys()
 

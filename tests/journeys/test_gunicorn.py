@@ -5,12 +5,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import HOUSE
 from tests.journeys.conftest import Server
@@ -135,3 +138,83 @@ def test_httplint_finds_nothing_in_what_it_sends(serve: Callable[..., Server], p
     said = subprocess.run(command, input=answer, capture_output=True, check=True).stdout.decode()
     assert "[GOOD]" in said
     assert "[BAD]" not in said
+
+
+def counted(server: Server, status: str = "200") -> float:
+    """How many answers to GET /posts the workers have counted."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(server.text("/metrics"))
+        for sample in family.samples
+        if sample.name == "pressroom_http_request_duration_seconds_count"
+        if sample.labels == {"method": "GET", "route": "/posts", "status": status}
+    )
+
+
+def test_what_all_workers_count_is_added_up_and_outlives_them(serve: Callable[..., Server], tmp_path: Path) -> None:
+    server = serve(
+        WEB_CONCURRENCY="2",
+        PRESSROOM_MAX_REQUESTS="20",
+        PRESSROOM_MAX_REQUESTS_JITTER="0",
+        PRESSROOM_RUN_DIR=str(tmp_path),
+    )
+    first = workers(server)
+    for _ in range(300):
+        assert server.get("/posts") == 200
+    assert counted(server) == 300
+    assert not workers(server) & first
+    [counts] = tmp_path.glob("pressroom-*")
+    # As many as there are workers at once, and one more while one is renewed.
+    assert len([*counts.glob("histogram_*")]) <= 4
+    assert server.stop() == 0
+    assert not counts.exists()
+
+
+def test_a_roll_replaces_every_worker_and_drops_nothing(serve: Callable[..., Server], tmp_path: Path) -> None:
+    house, run = tmp_path / "house", tmp_path / "run"
+    run.mkdir()
+    shutil.copytree(HOUSE / "api", house / "api")
+    shutil.copy(HOUSE / "gunicorn.conf.py", house)
+    server = serve(directory=house, WEB_CONCURRENCY="2", PRESSROOM_RUN_DIR=str(run))
+    old, module = workers(server), house / "api" / "limits.py"
+    module.write_text(module.read_text().replace("TITLE = 200", "TITLE = 199"))
+    rolled = threading.Event()
+
+    def ask() -> list[int]:
+        answers = []
+        while not rolled.is_set():
+            answers.append(server.get("/posts"))
+        return answers
+
+    with ThreadPoolExecutor(4) as clients:
+        asking = [clients.submit(ask) for _ in range(4)]
+        told = roll(run)
+        rolled.set()
+        answers = [answer for each in asking for answer in each.result()]
+    assert told.stdout == "2 workers run the new code.\n", told.stderr
+    assert len(workers(server)) == 2
+    assert not workers(server) & old
+    assert server.read("/about")["limits"]["title"] == 199
+    assert len(answers) > 20
+    assert set(answers) == {200}
+
+
+def test_a_roll_without_a_server_says_so(serve: Callable[..., Server], tmp_path: Path) -> None:
+    refused = roll(tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr == "Error: No server has that PRESSROOM_RUN_DIR. Set it for both, and start one.\n"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (tmp_path / "gunicorn.pid").write_text(f"{gone.pid}\n")
+    assert roll(tmp_path).stderr == "Error: The server has ended. See its log.\n"
+
+
+def workers(server: Server) -> set[int]:
+    master = server.process.pid
+    return {int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()}
+
+
+def roll(run: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("pressroom")), "deploy", "roll"]
+    environment = {**os.environ, "PRESSROOM_RUN_DIR": str(run)}
+    return subprocess.run(command, cwd=run, env=environment, capture_output=True, text=True, check=False)

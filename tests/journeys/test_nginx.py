@@ -237,11 +237,11 @@ def test_a_request_keeps_the_name_that_its_client_gave_it_if_it_can_be_one(
     assert re.fullmatch("X-Request-ID: [A-Za-z0-9._-]{8,64}", names[0])
 
 
-def test_the_application_is_told_who_asks(nginx: Nginx) -> None:
-    answer_of(nginx.connect(source="127.0.0.9"), "GET", "/posts?author=who-asks", headers=FORGED)
+def test_the_application_logs_who_asks_and_by_what_name(nginx: Nginx) -> None:
+    answer = answer_of(nginx.connect(source="127.0.0.9"), "GET", "/posts?author=who-asks", headers=FORGED)
     requests(nginx)
-    last = (nginx.behind.parent / "requests.log").read_text().splitlines()[-1]
-    assert json.loads(last)["address"] == "127.0.0.9"
+    line = json.loads((nginx.behind.parent / "requests.log").read_text().splitlines()[-1])
+    assert (line["address"], line["id"]) == ("127.0.0.9", answer.headers["X-Request-ID"])
 
 
 def test_the_log_has_a_line_of_json_for_each_request_without_its_query_string(nginx: Nginx) -> None:

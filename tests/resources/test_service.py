@@ -1,4 +1,4 @@
-"""`/`, `/about`, `/health`, `/docs` and `/openapi.json`."""
+"""`/`, `/about`, `/health`, `/metrics`, `/docs` and `/openapi.json`."""
 
 import re
 from importlib.metadata import version

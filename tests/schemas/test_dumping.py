@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, post_dump
 
 from api import limits
 from api.schemas.base import Closed
-from api.schemas.fields import Integer, Moment, Text
+from api.schemas.fields import Moment, Text
 from api.schemas.health import Ready
 from api.schemas.pages import page_of
 from api.schemas.posts import Post, PostImport, PostPage, PostSummary
@@ -33,7 +33,7 @@ def values(field: fields.Field[Any]) -> st.SearchStrategy[Any]:
         return st.none() | rows(field.schema)
     if isinstance(field, fields.List):
         return st.none() | st.lists(values(field.inner), max_size=3)
-    kinds = {Moment: MOMENTS, Integer: st.integers(1, limits.MAX_ID), fields.String: st.text()}
+    kinds = {Moment: MOMENTS, fields.Integer: st.integers(1, limits.MAX_ID), fields.String: st.text()}
     return st.none() | next(kept for kind, kept in kinds.items() if isinstance(field, kind))
 
 

@@ -31,7 +31,7 @@ def test_one_that_postgresql_has_ended_is_made_anew(postgresql: PostgresServer, 
         with database.read() as first, database.read() as second:
             users.page(first, limit=1)
             users.page(second, limit=1)
-        postgresql.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        postgresql.psql("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     database.close()
 
 
@@ -39,7 +39,7 @@ def test_one_that_is_ended_while_it_is_used_is_made_anew(postgresql: PostgresSer
     database = Database(replace(Settings(database_url=postgresql_url), threads=1))
     with pytest.raises(Unavailable), database.write() as db:
         users.register(db, username="ada")
-        postgresql.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        postgresql.psql("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         users.get(db, "ada")
     with database.read() as db:
         assert users.page(db, limit=1).rows == []

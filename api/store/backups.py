@@ -1,0 +1,68 @@
+"""Copies of an SQLite database: taken while it is written to, proven, and put back while it is read."""
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from api.settings import Settings
+from api.store.database import HEAD, PATIENCE, Database
+
+
+class BadBackup(ValueError):
+    """A copy that cannot be taken or trusted; its text says why."""
+
+
+def file(database: Database) -> Path:
+    """Where an embedded database is kept."""
+    return Path(str(database.engine.url.database))
+
+
+def save(database: Database, path: Path) -> None:
+    """Copy what is committed at this moment to `path`, and prove the copy. Nobody waits for it."""
+    with _open(file(database), "rw") as kept, _open(path, "rwc") as copy:
+        kept.backup(copy)
+        # One file, without a log beside it that might be forgotten.
+        copy.execute("PRAGMA journal_mode=DELETE")
+        _prove(copy)
+
+
+def restore(database: Database, path: Path) -> None:
+    """Let the database be what was saved to `path`, migrated if it is of an older version.
+
+    That is one transaction: whoever reads meanwhile sees all that was or all that is. Before it, `BadBackup` for a copy
+    that cannot be trusted or is of a newer version.
+    """
+    with tempfile.TemporaryDirectory(dir=file(database).absolute().parent) as directory:
+        proven = Path(directory, "proven.sqlite")
+        with _open(proven, "rwc") as copy, _open(path, "ro") as saved:
+            saved.backup(copy)
+            _prove(copy)
+        migrated = Database(Settings(database_url=f"sqlite:///{proven}")).prepare()
+        migrated.close()
+        with _open(proven, "rw") as copy, _open(file(database), "rwc") as kept:
+            copy.backup(kept)
+
+
+@contextmanager
+def _open(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    try:
+        with closing(sqlite3.connect(address, timeout=PATIENCE, uri=True)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise BadBackup(f"SQLite says of {path.name}: {error}.") from error
+
+
+def _prove(copy: sqlite3.Connection) -> None:
+    [first, *_] = copy.execute("PRAGMA integrity_check").fetchone()
+    if first != "ok":
+        raise BadBackup(f"It is damaged: {first}.")
+    if copy.execute("PRAGMA foreign_key_check").fetchone():
+        raise BadBackup("It is damaged: a row names another that is not there.")
+    if not copy.execute("SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'").fetchone():
+        raise BadBackup("It is not a database of Pressroom's.")
+    [revision] = copy.execute("SELECT coalesce(max(version_num), '') FROM alembic_version").fetchone()
+    if revision > HEAD:
+        raise BadBackup("It is of a newer version. Run that one.")

@@ -1,0 +1,233 @@
+"""Reads from a streaming replica: what clients may rely on while it is behind, gone, or alone."""
+
+import logging
+import time
+import timeit
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from api.settings import BadSetting
+from api.store import postgresql as driver
+from tests.conftest import Client, basic, member, numbers
+from tests.http.test_problems import assert_problem
+from tests.postgresql import Cluster
+from tests.test_cost import instructions
+
+_logger = logging.getLogger(__name__)
+
+POST = {"title": "First", "body": "b"}
+
+
+@pytest.fixture(scope="module")
+def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster.made(tmp_path_factory.mktemp("cluster") / "primary") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def standby(primary: Cluster) -> Iterator[Cluster]:
+    with primary.replica(primary.directory.with_name("replica")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def app(build: Callable[..., Flask], primary: Cluster, standby: Cluster) -> Iterator[Flask]:
+    """Pressroom with a database of the test's own on both, one connection to each, and without rate limits."""
+    name = f"test_{next(numbers)}"
+    primary.query(f"CREATE DATABASE {name} TEMPLATE pressroom")
+    standby.catch_up(primary)
+    app = build(database_url=primary.url(name), replica_url=standby.url(name), threads=1, rate_limits="off")
+    yield app
+    app.extensions["replica"].close()
+
+
+@pytest.fixture
+def post(ada: Client, primary: Cluster, standby: Cluster) -> str:
+    """The path of a post that has reached the replica."""
+    path = str(content(ada.post("/posts", POST), 201)["url"])
+    standby.catch_up(primary)
+    return path
+
+
+@pytest.fixture
+def _behind(post: str, standby: Cluster) -> Iterator[None]:
+    """The replica receives what is written, and shows none of it."""
+    standby.query("SELECT pg_wal_replay_pause()")
+    yield
+    standby.query("SELECT pg_wal_replay_resume()")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judgements last for a moment."""
+    monkeypatch.setattr("api.store.replica.INTERVAL", 0.05)
+    monkeypatch.setattr("api.store.replica.PAUSE", 0.05)
+
+
+def content(answer: TestResponse, status: int = 200) -> Any:
+    assert answer.status_code == status, answer.text
+    return answer.json
+
+
+def title(client: Client, path: str) -> Any:
+    return content(client.get(path))["title"]
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.usefixtures("_behind")
+def test_who_writes_reads_their_own_writes(ada: Client, anyone: Client, post: str) -> None:
+    assert title(anyone, post) == "First"
+    for turn in range(200):
+        assert ada.patch(post, {"title": f"Turn {turn}"}).status_code == 200
+        assert title(ada, post) == f"Turn {turn}"
+    # The replica would have shown none of it.
+    assert title(anyone, post) == "First"
+
+
+@pytest.mark.usefixtures("_behind")
+def test_what_is_new_is_found_by_anybody_at_once(ada: Client, bob: Client, anyone: Client) -> None:
+    published = content(ada.post("/posts", POST), 201)["url"]
+    assert anyone.get(published).status_code == 200
+    assert anyone.get("/users/bob").status_code == 200
+    assert len(content(anyone.get("/posts"))["items"]) == 1  # lists are as old as the replica
+    assert_problem(anyone.get("/posts/999"), 404)
+
+
+@pytest.mark.usefixtures("_behind")
+def test_a_token_lives_and_dies_at_once(ada: Client) -> None:
+    granted = content(ada.post("/tokens", headers=basic("ada")), 201)
+    other = ada.with_token(granted["token"])
+    assert other.get("/me").status_code == 200
+    assert ada.delete(granted["url"]).status_code == 204
+    assert_problem(other.get("/me"), 401)
+
+
+def test_a_read_is_one_round_trip_with_a_replica_too(
+    anyone: Client, ada: Client, post: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.store.replica.INTERVAL", 60)
+    for client in (anyone, ada):
+        client.get(post)
+    asked: list[bool] = []
+    wait = driver.Connection.wait
+
+    def count(connection: driver.Connection, *arguments: Any) -> Any:
+        asked.append(connection.info.parameter_status("in_hot_standby") == "on")
+        return wait(connection, *arguments)
+
+    monkeypatch.setattr(driver.Connection, "wait", count)
+    anyone.get(post)
+    assert asked == [True]
+    ada.get(post)
+    assert asked == [True, False, False]
+
+
+@pytest.mark.usefixtures("_behind", "impatient")
+def test_a_replica_that_is_too_far_behind_is_not_asked(
+    ada: Client, anyone: Client, post: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.store.replica.LAG", 0.3)
+    ada.patch(post, {"title": "Second"})
+    assert title(anyone, post) == "First"
+    eventually(lambda: title(anyone, post) == "Second")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_replica_that_receives_nothing_is_not_asked(ada: Client, anyone: Client, post: str, standby: Cluster) -> None:
+    [(conninfo,)] = standby.query("SHOW primary_conninfo")
+    assert title(anyone, post) == "First"
+    standby.query("ALTER SYSTEM SET primary_conninfo = ''")
+    standby.query("SELECT pg_reload_conf()")
+    try:
+        eventually(lambda: standby.query("SELECT count(*) FROM pg_stat_wal_receiver") == [(0,)])
+        ada.patch(post, {"title": "Second"})
+        eventually(lambda: title(anyone, post) == "Second")
+    finally:
+        standby.query(f"ALTER SYSTEM SET primary_conninfo = $${conninfo}$$")
+        standby.query("SELECT pg_reload_conf()")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_nothing_fails_when_the_replica_does(anyone: Client, app: Flask, post: str, standby: Cluster) -> None:
+    assert title(anyone, post) == "First"
+    standby.kill()
+    for _ in range(20):
+        assert title(anyone, post) == "First"
+    standby.start()
+    eventually(lambda: anyone.get(post).status_code == 200 and app.extensions["replica"]._is_near)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_reads_go_on_without_the_primary(
+    anyone: Client, ada: Client, post: str, primary: Cluster, standby: Cluster
+) -> None:
+    primary.kill()
+    try:
+        for _ in range(20):
+            assert title(anyone, post) == "First"
+            assert anyone.get("/posts").status_code == 200
+            assert_problem(ada.get(post), 503)
+        # Only the primary knows what does not exist.
+        assert_problem(anyone.get("/posts/999"), 503)
+        assert_problem(anyone.get("/health/ready"), 503)
+        standby.query("SELECT pg_wal_replay_pause()")
+        assert title(anyone, post) == "First"
+    finally:
+        standby.query("SELECT pg_wal_replay_resume()")
+        primary.start()
+    assert title(ada, post) == "First"
+
+
+@pytest.mark.heavy
+def test_a_read_costs_as_much_as_without_a_replica(
+    build: Callable[..., Flask], app: Flask, post: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `--log-cli-level=INFO`, this tells how long a read takes, too."""
+    monkeypatch.setattr("api.store.replica.INTERVAL", 60)
+    url = app.config["SETTINGS"].database_url
+    apps = {"primary": build(database_url=url), "replica": app, "pgbouncer": build(database_url=url, pgbouncer="on")}
+    counted = {}
+    for name, each in apps.items():
+        read = partial(each.test_client().get, post)
+        counted[name] = instructions(each, read)
+        _logger.info("%s: %.0f µs", name, min(timeit.repeat(read, number=200, repeat=10)) / 200 * 1e6)
+    assert counted["replica"] / counted["primary"] < 1.1
+
+
+@pytest.mark.heavy
+def test_one_stranger_at_most_waits_for_a_primary_that_has_vanished(
+    build: Callable[..., Flask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.store.database.PATIENCE", 2)
+    with Cluster.made(tmp_path / "primary") as primary, primary.replica(tmp_path / "replica") as standby:
+        app = build(database_url=primary.url(), replica_url=standby.url())
+        member(app, "ada")
+        standby.catch_up(primary)
+        standby.query("ALTER SYSTEM SET wal_receiver_timeout = '1s'")
+        standby.query("SELECT pg_reload_conf()")
+        primary.hold()
+        waits = []
+        for _ in range(40):
+            began = time.monotonic()
+            assert Client(app).get("/users/ada").status_code == 200
+            waits.append(time.monotonic() - began)
+            time.sleep(0.1)
+        assert sum(wait > 0.5 for wait in waits) == 1, waits
+        app.extensions["replica"].close()
+
+
+def test_a_replica_is_postgresqls(build: Callable[..., Flask]) -> None:
+    with pytest.raises(BadSetting, match="PRESSROOM_REPLICA_URL is for PostgreSQL"):
+        build(replica_url="postgresql+psycopg://app@replica/pressroom")
