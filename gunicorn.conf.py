@@ -52,7 +52,7 @@ control_socket_disable = True
 def on_starting(_server: Any) -> None:
     """Make the directory of the workers' counts, once for this master."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(
-        prefix="pressroom-", dir=_settings.run_dir or worker_tmp_dir
+        prefix=f"pressroom-{os.getpid()}-", dir=_settings.run_dir or worker_tmp_dir
     )
 
 

@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
         CORS(
             app,
             origins=list(settings.cors_origins),
+            send_wildcard=True,  # `*` is one answer for all, which caches may share
             expose_headers=[
                 "Accept",
                 "Accept-Encoding",

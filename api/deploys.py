@@ -50,7 +50,7 @@ def _workers(master: int) -> set[int]:
 
 
 def _has_more(run: Path, master: int, known: set[int]) -> bool:
-    return any([*run.glob(f"pressroom-*/ready_{new}")] for new in _workers(master) - known)
+    return any([*run.glob(f"pressroom-{master}-*/ready_{new}")] for new in _workers(master) - known)
 
 
 def _has_fewer(master: int, left: set[int]) -> bool:

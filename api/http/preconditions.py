@@ -14,8 +14,11 @@ from api.http.documentation import documented
 from api.http.json import answer
 from api.http.transactions import SAFE
 
-SHARED = "1"
-"""Seconds for which nginx may give everybody what it gave a stranger. It keeps the field to itself."""
+OWN, SHARED = "no-cache, private", "public, max-age=0, s-maxage=1, stale-while-revalidate=1"
+"""What caches may do with what is read with a token, and without one (RFC 9111, RFC 5861).
+
+Readers ask anew each time. A cache that strangers share may answer them for a second, and for another while it asks.
+"""
 
 
 class PreconditionsMixin:
@@ -39,11 +42,7 @@ class PreconditionsMixin:
             request = asked()
             environ = request.environ
             if environ["REQUEST_METHOD"] in SAFE:
-                if "HTTP_AUTHORIZATION" in environ:
-                    response.headers.add("Cache-Control", "no-cache, private")
-                else:
-                    response.headers.add("Cache-Control", "no-cache")
-                    response.headers.add("X-Accel-Expires", SHARED)
+                response.headers.add("Cache-Control", OWN if "HTTP_AUTHORIZATION" in environ else SHARED)
                 known = environ.get("HTTP_IF_NONE_MATCH")
                 # Most clients send the one tag that they have: only others make a list to be read.
                 if known and (known == f'"{tag}"' or request.if_none_match.contains_weak(tag)):

@@ -44,6 +44,13 @@ def test_caches_keep_the_answers_to_origins_apart(open_to: Client) -> None:
         assert "Origin" in open_to.get("/posts", headers={"Origin": origin}).headers["Vary"]
 
 
+def test_where_all_origins_may_ask_caches_keep_one_answer_for_them(build: Callable[..., Flask]) -> None:
+    client = Client(build(cors_origins=("*",)))
+    for headers in ({}, {"Origin": ORIGIN}):
+        answer = client.get("/posts", headers=headers)
+        assert (answer.headers["Access-Control-Allow-Origin"], answer.headers["Vary"]) == ("*", "Authorization")
+
+
 def test_other_origins_may_not(open_to: Client, anyone: Client) -> None:
     for client, origin in ((open_to, "https://evil.example"), (anyone, ORIGIN)):
         assert "Access-Control-Allow-Origin" not in client.get("/posts", headers={"Origin": origin}).headers

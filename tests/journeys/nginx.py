@@ -34,11 +34,14 @@ pid {directory}/nginx.pid;
 events {{ worker_connections 2048; }}
 http {{
     client_body_temp_path {directory}/body;
+    fastcgi_temp_path {directory}/fastcgi;
     proxy_temp_path {directory}/proxy;
+    scgi_temp_path {directory}/scgi;
+    uwsgi_temp_path {directory}/uwsgi;
     include {directory}/pressroom.conf;
 }}
 """
-KEY = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30")
+KEY = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "90")
 
 NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -122,7 +125,7 @@ class Nginx:
     def start(self) -> "Nginx":
         """Serve; whether the application answers is another question."""
         self.process = subprocess.Popen(self._command("-g", "daemon off;"), stderr=subprocess.DEVNULL)
-        for _ in range(200):
+        for _ in range(1000):
             assert self.process.poll() is None, self.log.read_text()
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.https)):
                 return self

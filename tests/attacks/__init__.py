@@ -1,0 +1,1 @@
+"""What an attacker tries against the server, bounded in number and time."""
