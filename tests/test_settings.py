@@ -23,6 +23,7 @@ def test_every_setting_has_its_variable() -> None:
         "PRESSROOM_REDIS_URL": "rediss://:secret@host:6379/1",
         "PRESSROOM_TRUSTED_PROXIES": "2",
         "PRESSROOM_CORS_ORIGINS": "https://a.example, https://b.example,",
+        "PRESSROOM_RUN_DIR": "/run/pressroom",
         "PRESSROOM_BIND": "unix:/run/pressroom.sock",
         "PRESSROOM_WORKER_CLASS": "gevent",
         "PRESSROOM_THREADS": "16",

@@ -147,10 +147,14 @@ def test_a_server_that_hangs_holds_nobody_for_long(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.heavy
 def test_the_kernel_gives_up_on_a_machine_that_has_vanished(tmp_path: Path) -> None:
-    with Cluster.made(tmp_path / "far") as cluster, opened(Settings(database_url=cluster.url())) as database:
-        with database.read() as db, socket.socket(fileno=os.dup(db._driver.fileno())) as kept:
-            options = socket.TCP_USER_TIMEOUT, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL
-            assert [kept.getsockopt(socket.IPPROTO_TCP, each) for each in options] == [10_000, 10, 5]
+    with (
+        Cluster.made(tmp_path / "far") as cluster,
+        opened(Settings(database_url=cluster.url())) as database,
+        database.read() as db,
+        socket.socket(fileno=os.dup(db._driver.fileno())) as kept,
+    ):
+        options = socket.TCP_USER_TIMEOUT, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL
+        assert [kept.getsockopt(socket.IPPROTO_TCP, each) for each in options] == [10_000, 10, 5]
 
 
 @pytest.fixture
