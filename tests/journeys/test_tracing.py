@@ -1,0 +1,27 @@
+"""Spans of OpenTelemetry, for which Pressroom has no code."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from opentelemetry.instrumentation import auto_instrumentation
+
+from tests.journeys.conftest import Server
+
+
+@pytest.mark.heavy
+def test_opentelemetry_makes_a_span_of_each_request_with_its_route(serve: Callable[..., Server]) -> None:
+    server = serve(
+        # What `opentelemetry-instrument` does, before it becomes the command that follows.
+        PYTHONPATH=str(Path(str(auto_instrumentation.__file__)).parent),
+        OTEL_TRACES_EXPORTER="console",
+        OTEL_METRICS_EXPORTER="none",
+        OTEL_LOGS_EXPORTER="none",
+        WEB_CONCURRENCY="2",
+    )
+    assert server.get("/posts/17") == 404
+    server.stop()
+    spans = [span for span in server.log.read_text().split("\n{\n") if '"name": "GET /posts/<int:post_id>"' in span]
+    assert len(spans) == 1
+    assert '"http.route": "/posts/<int:post_id>"' in spans[0]
+    assert '"http.status_code": 404' in spans[0]

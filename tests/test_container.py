@@ -1,0 +1,48 @@
+"""`deploy/container/`, as far as that can be seen without an engine."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import HOUSE
+
+CONTAINER = HOUSE / "deploy" / "container"
+LINES = re.sub(r"\\\n\s*", "", (CONTAINER / "Containerfile").read_text()).splitlines()
+
+
+def arguments(instruction: str) -> list[str]:
+    return [line.removeprefix(f"{instruction} ") for line in LINES if line.startswith(f"{instruction} ")]
+
+
+def test_what_is_copied_is_let_into_the_image() -> None:
+    allowed = re.findall(r"^!(.+)$", (HOUSE / ".dockerignore").read_text(), flags=re.MULTILINE)
+    copied = [source for line in arguments("COPY") for source in line.split()[:-1]]
+    assert sorted(copied) == sorted(allowed)
+    assert all((HOUSE / source).exists() for source in copied)
+
+
+def test_the_compose_file_is_one() -> None:
+    command = Path(sys.executable).with_name("check-jsonschema")
+    subprocess.run([command, "--builtin-schema=vendor.compose-spec", CONTAINER / "compose.yaml"], check=True)
+
+
+@pytest.mark.heavy
+def test_what_is_copied_and_run_is_all_that_the_server_needs(tmp_path: Path) -> None:
+    """In a directory instead of an image, and without the steps that only root can take."""
+    for *sources, target in (line.split() for line in arguments("COPY")):
+        for source in sources:
+            if (HOUSE / source).is_dir():
+                shutil.copytree(HOUSE / source, tmp_path / target)
+            else:
+                shutil.copy(HOUSE / source, tmp_path / target)
+    steps = [step for step in arguments("RUN") if not step.startswith(("useradd ", "install "))]
+    database = f"sqlite:///{tmp_path / 'pressroom.sqlite'}"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for step in (*steps, ".venv/bin/pressroom db upgrade", ".venv/bin/gunicorn --check-config"):
+        environment = {**os.environ, "PATH": path, "PRESSROOM_DATABASE_URL": database}
+        subprocess.run(["sh", "-c", step], cwd=tmp_path, env=environment, check=True)
