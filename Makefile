@@ -8,7 +8,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 # The tests start the server a dozen times: compiled once, it starts twice as fast.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check controls attacks bench openapi lint-openapi lock clean
+.PHONY: run test check controls attacks faults bench openapi lint-openapi lock clean
 
 run: .venv/run ## Serve on http://127.0.0.1:8000; the database is made on first start.
 	$(BIN)/gunicorn
@@ -27,6 +27,9 @@ controls: .venv/dev ## Plant bugs, each of which the contract tests must find.
 
 attacks: .venv/dev ## Attack the server; needs nginx-light, slowhttptest and testssl.sh, takes three minutes.
 	$(BIN)/pytest tests/attacks
+
+faults: .venv/dev ## Break what can break while requests are counted; takes ten minutes.
+	FAULT_SECONDS=5 $(BIN)/pytest tests/faults
 
 bench: build/peers/installed ## What requests cost, here and with other frameworks; needs wrk, takes ten minutes.
 	build/peers/bin/python -m benchmarks

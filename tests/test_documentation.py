@@ -53,3 +53,10 @@ def test_commands_of_make_exist() -> None:
     for name in ("README.md", "CONTRIBUTING.md", ".ci/run"):
         for target in re.findall(r"(?:`|^|\$ )make\s([a-z]+)(?:`|$)", (HOUSE / name).read_text(), flags=re.M):
             assert f"\n{target}:" in makefile, f"{name}: make {target}"
+
+
+def test_every_fault_stands_in_the_table() -> None:
+    suite = "".join(path.read_text() for path in (HOUSE / "tests" / "faults").glob("test_*.py"))
+    faults = re.findall(r'(?:under_load|note)\(\s*"([^"]+)"', suite)
+    shown = re.findall(r"^\| (.+?) \|", (HOUSE / "deploy" / "faults.md").read_text(), flags=re.MULTILINE)
+    assert sorted(shown) == sorted(["fault", *faults])

@@ -19,8 +19,6 @@ LAG = 3
 """Seconds that a replica which is asked may be behind."""
 INTERVAL = 1
 """Seconds for which it is trusted to be near."""
-PATIENCE = 2
-"""Seconds to wait for it, because the primary can be asked instead."""
 PAUSE = 5
 """Seconds for which a server is not asked that does not answer, or a replica that is behind."""
 
@@ -53,7 +51,7 @@ class Replica:
         if primary.embedded:
             raise BadSetting("PRESSROOM_REPLICA_URL is for PostgreSQL. Leave it out, or set PRESSROOM_DATABASE_URL.")
         self._primary = primary
-        self._replica = Database(replace(settings, database_url=settings.replica_url), patience=PATIENCE)
+        self._replica = Database(replace(settings, database_url=settings.replica_url))
         self._is_near = False
         self._judge_at = 0.0
         self._judging = threading.Lock()

@@ -27,17 +27,24 @@ class Server:
             self.port: int = probe.getsockname()[1]
         self.database_url = f"sqlite:///{directory / 'pressroom.sqlite'}"
         self.log = directory / "log"
-        given = {
+        self._command, self._house = [sys.executable, "-m", *command], house
+        self._environment = {
+            **os.environ,
             "PRESSROOM_BIND": f"127.0.0.1:{self.port}",
             "PRESSROOM_DATABASE_URL": self.database_url,
             "FLASK_RUN_PORT": str(self.port),
             "WEB_CONCURRENCY": "1",
             **settings,
         }
-        with self.log.open("wb") as log:
+        self.start()
+
+    def start(self) -> "Server":
+        """Start it, at first or again."""
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *command], cwd=house, env={**os.environ, **given}, stdout=log, stderr=log
+                self._command, cwd=self._house, env=self._environment, stdout=log, stderr=log
             )
+        return self
 
     def wait(self) -> "Server":
         """Until it is ready."""
@@ -49,15 +56,19 @@ class Server:
             time.sleep(0.05)
         raise TimeoutError(self.log.read_text())
 
+    def connect(self, timeout: float = 10) -> HTTPConnection:
+        """A client's connection."""
+        return HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
     def get(self, path: str) -> int:
         """The status of the answer."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        with closing(self.connect()) as connection:
             connection.request("GET", path)
             return connection.getresponse().status
 
     def text(self, path: str) -> str:
         """The text of the answer."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        with closing(self.connect()) as connection:
             connection.request("GET", path)
             return connection.getresponse().read().decode()
 
@@ -82,7 +93,7 @@ class Server:
 
     def post(self, path: str, content: object, headers: Mapping[str, str] = MappingProxyType({})) -> Any:
         """The JSON of the answer to what is created."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        with closing(self.connect()) as connection:
             connection.request("POST", path, json.dumps(content), {"Content-Type": "application/json", **headers})
             return json.loads(connection.getresponse().read())
 

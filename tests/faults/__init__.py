@@ -1,0 +1,1 @@
+"""What happens to requests, and to what was acknowledged, when something breaks: `make faults`."""
