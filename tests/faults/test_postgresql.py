@@ -70,6 +70,16 @@ def test_while_postgresql_is_gone_requests_are_answered_by_503(start: Callable[.
     assert load.failed().keys() == {503}
 
 
+def test_while_postgresql_hangs_nobody_waits_for_ever(start: Callable[..., Server], primary: Cluster) -> None:
+    server = start(PRESSROOM_DATABASE_URL=primary.url())
+    with under_load("PostgreSQL hanging for 14 s", server) as load:
+        primary.hold()
+        time.sleep(14)
+        primary.release()
+    assert load.failed().keys() == {503}
+    assert max(request.ended - request.began for request in load.requests) < 13
+
+
 def test_no_request_fails_when_a_replica_falls_behind(
     start: Callable[..., Server], primary: Cluster, replica: Cluster
 ) -> None:
