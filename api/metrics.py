@@ -28,8 +28,8 @@ DATABASE_ERRORS = Counter(
     "Times that a database did not do what it was asked: it is gone, busy, full, or not up to date.",
 )
 CONNECTIONS = Gauge(
-    "pressroom_database_connections_in_use",
-    "Connections that requests are using, of all workers; each has as many as it has threads.",
+    "pressroom_database_connections",
+    "Open connections of all workers; each makes as many as it has threads, as they are needed.",
     multiprocess_mode="livesum",
 )
 

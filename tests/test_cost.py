@@ -94,7 +94,7 @@ def instructions(app: Flask, request: Callable[[], Any]) -> int:
     return count
 
 
-@pytest.mark.parametrize(("work", "limit"), [("W1", 1.25), ("W2", 1.55), ("W3", 1.8), ("W4", 1.35)])
+@pytest.mark.parametrize(("work", "limit"), [("W1", 1.1), ("W2", 1.45), ("W3", 1.65), ("W4", 1.15)])
 def test_a_request_costs_little_more_than_a_bare_route(
     kept: tuple[Flask, object], bare: Flask, works: dict[str, Ask], work: str, limit: float
 ) -> None:

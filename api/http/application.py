@@ -4,11 +4,11 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import flask
-from flask import Flask, Response
+from flask import Flask, Response, appcontext_tearing_down, request_tearing_down
 from flask.globals import _cv_request  # private, and the same in all of Flask 3.1
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.routing import MapAdapter
@@ -46,11 +46,6 @@ class Request(flask.Request):
     user: Any = None
     """The row of who has proven to be that user."""
 
-    @cached_property
-    def blueprints(self) -> list[str]:
-        """The names of the blueprints of its route, which Flask would find out three times."""
-        return super().blueprints
-
 
 def asked() -> Request:
     """The request. Flask's proxy takes three calls to find it, at every look; a request has a dozen of these."""
@@ -74,6 +69,31 @@ class Application(Flask):
             return start_response(status, [*headers, *guards, ("X-Request-ID", identity)], *error)
 
         return super().wsgi_app(environ, guarded)
+
+    # Flask would look for each kind of function under the name of each blueprint, and send signals to nobody.
+
+    def preprocess_request(self) -> Any:
+        """Nothing, unless there are functions to call before requests."""
+        return super().preprocess_request() if self.before_request_funcs or self.url_value_preprocessors else None
+
+    def process_response(self, response: Response) -> Response:
+        """The response, after the functions that are to see it."""
+        if len(self.after_request_funcs) > 1:
+            return super().process_response(response)
+        context = _cv_request.get()
+        for func in (*context._after_request_functions, *reversed(self.after_request_funcs.get(None, ()))):  # noqa: SLF001 (Flask's own)
+            response = func(response)
+        return response
+
+    def do_teardown_request(self, *error: Any) -> None:
+        """Nothing, unless somebody wants to know that a request ends."""
+        if self.teardown_request_funcs or request_tearing_down.receivers:
+            super().do_teardown_request(*error)
+
+    def do_teardown_appcontext(self, *error: Any) -> None:
+        """Nothing, unless somebody wants to know that work for the application ends."""
+        if self.teardown_appcontext_funcs or appcontext_tearing_down.receivers:
+            super().do_teardown_appcontext(*error)
 
     def make_default_options_response(self) -> Response:
         """The answer to OPTIONS, which has no content and so no type."""

@@ -1,6 +1,5 @@
 """URLs of this API, built from its routes."""
 
-import re
 from functools import cached_property
 
 from flask import current_app
@@ -16,17 +15,17 @@ def prefix() -> str:
 class Path:
     """The path of an endpoint: what `url_for` builds, without asking the routes anew for every item of a list.
 
-    What its converters take, ids and usernames, needs no quoting.
+    A path ends with its only value, an id or a username, which needs no quoting.
     """
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
 
-    def __call__(self, behind: str, *values: object) -> str:
-        """The path for these values of the converters, in their order, behind the `prefix`."""
-        return behind + self._template % values
+    def __call__(self, behind: str, value: object = "") -> str:
+        """The path for that value of the converter, if there is one, behind the `prefix`."""
+        return f"{behind}{self._start}{value}"
 
     @cached_property
-    def _template(self) -> str:
+    def _start(self) -> str:
         [route] = current_app.url_map.iter_rules(self._endpoint)
-        return re.sub("<[^>]+>", "%s", route.rule)
+        return route.rule.partition("<")[0]

@@ -65,7 +65,7 @@ class Database:
                 yield Connection(driver, self._statements)
             except self._failures:
                 # It may lead to a server that hangs, or is no primary any more.
-                driver.close()
+                self._pool.discard(driver)
                 driver = None
                 raise
             finally:

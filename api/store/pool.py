@@ -32,21 +32,19 @@ class Pool:
             self._places.get(timeout=self._patience)
         except Empty:
             raise Unavailable("Too many are asking. Try again in a moment.") from None
-        metrics.CONNECTIONS.inc()
         try:
             with suppress(IndexError):
                 driver = self._idle.pop()
                 if self._is_fit(driver):
                     return driver
-                driver.close()
+                self.discard(driver)
             return self._connect()
         except BaseException:
             self.give(None)
             raise
 
     def give(self, driver: Any) -> None:
-        """Give a connection back; None for one that was not made."""
-        metrics.CONNECTIONS.dec()
+        """Give a connection back; None for one that was not made, or was discarded."""
         if driver:
             self._idle.append(driver)
         self._places.put(None)
@@ -54,11 +52,17 @@ class Pool:
     def close(self) -> None:
         """Close the connections that nobody is using."""
         while self._idle:
-            self._idle.pop().close()
+            self.discard(self._idle.pop())
+
+    def discard(self, driver: Any) -> None:
+        """Close a connection that is not to be used again."""
+        metrics.CONNECTIONS.dec()
+        driver.close()
 
     def _connect(self) -> Any:
         made = self._engine.raw_connection()
         made.detach()
+        metrics.CONNECTIONS.inc()
         return made.dbapi_connection
 
     def _is_fit(self, driver: Any) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from flask import Flask
@@ -10,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.settings import Settings
 from api.store.database import Database
+from api.store.errors import Unavailable
 from tests.conftest import Client, member
 
 REQUESTS = "pressroom_http_request_duration_seconds"
@@ -84,9 +86,15 @@ def test_what_is_refused_repeated_or_not_kept_is_counted(
     assert found["pressroom_database_errors_total[]"] == 1
 
 
-def test_connections_are_counted_while_they_are_in_use(app: Flask, anyone: Client) -> None:
-    name = "pressroom_database_connections_in_use[]"
+def test_connections_are_counted_while_they_are_open(app: Flask, anyone: Client) -> None:
+    database, name = app.extensions["database"], "pressroom_database_connections[]"
+    database.close()
     before = counted(anyone)[name]
-    with app.extensions["database"].read(), app.extensions["database"].read():
-        assert counted(anyone)[name] == before + 2
+    with database.read(), database.read():
+        pass
+    assert counted(anyone)[name] == before + 2
+    with suppress(Unavailable), database.read() as db:
+        db.run("no SQL")
+    assert counted(anyone)[name] == before + 1
+    database.close()
     assert counted(anyone)[name] == before
