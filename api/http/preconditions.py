@@ -17,7 +17,7 @@ from api.http.transactions import SAFE
 OWN, SHARED = "no-cache, private", "public, max-age=1, stale-while-revalidate=1"
 """What caches may do with what is read with a token, and without one.
 
-What strangers read may be given again for a second, and for another one while it is asked for anew (RFC 5861, section 3).
+What strangers read may be given again for a second, and for one more while it is asked for anew (RFC 5861, section 3).
 """
 
 

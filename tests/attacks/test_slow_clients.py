@@ -43,7 +43,7 @@ def test_slow_clients_hold_nobody_up_behind_nginx(site: Site, name: str) -> None
         assert slow.wait(20) == 0
     own = sum(line["address"] == ATTACKER for line in site.reached()[reached:])
     ROWS.append((name, CONNECTIONS, own, str(bystander), site.answered(ATTACKER, answered)))
-    # slowhttptest looks once a second whether it is served itself; what is read comes out of the cache, made anew as often.
+    # slowhttptest looks once a second whether it is served itself, and the cache asks as often.
     assert own <= 30
 
 
