@@ -51,9 +51,11 @@ control_socket_disable = True
 
 def on_starting(_server: Any) -> None:
     """Make the directory of the workers' counts, once for this master."""
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(
-        prefix=f"pressroom-{os.getpid()}-", dir=_settings.run_dir or worker_tmp_dir
-    )
+    # One that was killed may have had the same number, and left its own behind.
+    place, prefix = _settings.run_dir or worker_tmp_dir or tempfile.gettempdir(), f"pressroom-{os.getpid()}-"
+    for left in Path(place).glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=prefix, dir=place)
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from marshmallow import Schema, ValidationError
 
+from api import limits
 from api.http.json import BadJSON, dumps, loads
 from api.schemas.posts import PostImport
 from api.schemas.problems import leaves
@@ -54,7 +55,7 @@ def load(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
 
     A user is identified by `username`, a post by `author`, `title` and `published_at`; where several posts are alike in
     these, the n-th of the lines is the n-th of the database. What is present stays as it is. A post keeps its `id`, and
-    so its URL, if that is free; else it gets the next. Blank lines say nothing.
+    so its URL, if that is free and not above `IMPORTED_ID_MAX`; else it gets the next. Blank lines say nothing.
     """
     present: Present = {}
     for batch in _batches(lines):
@@ -108,10 +109,13 @@ def _read(line: bytes) -> "Content | BadLine":
     if kind not in _SHAPES:
         return BadLine('Write {"user": {…}} or {"post": {…}}.')
     try:
-        return cast("Content", _SHAPES[kind].load(value[kind]))
+        content = cast("Content", _SHAPES[kind].load(value[kind]))
     except ValidationError as error:
         told = (f"/{'/'.join((kind, *path))}: {detail}" for path, detail in leaves(error.messages))
         return BadLine(" ".join(told))
+    if content.get("id", 0) > limits.IMPORTED_ID_MAX:
+        del content["id"]
+    return content
 
 
 def _keep_post(db: Connection, content: Content, author: Row, present: Present) -> str:

@@ -22,10 +22,11 @@ def backup(file: str) -> None:
     FILE is replaced when the copy is proven to be whole. It holds everything: keep it as secret as the database.
     """
     kept = _embedded()
-    if Path(file).exists() and Path(file).samefile(stored.file(kept)):
-        raise click.UsageError(f"{file} is the database itself.")
-    with _told(file), replacing(file) as unfinished:
-        stored.save(kept, unfinished)
+    with _told(file):
+        if Path(file).exists() and Path(file).samefile(stored.file(kept)):
+            raise click.UsageError(f"{file} is the database itself.")
+        with replacing(file) as unfinished:
+            stored.save(kept, unfinished)
     click.echo(f"{file} is whole.")
 
 

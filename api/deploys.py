@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import click
@@ -19,42 +18,48 @@ deploy = AppGroup("deploy", help="New code, while the old one serves.")
 
 @deploy.command()
 def roll() -> None:
-    """Replace gunicorn's workers one by one by such that run the code as it is now.
+    """Replace gunicorn's workers one by one by such that load the code which is at its place now.
 
     A worker takes up work before another one stops, which finishes what it has begun. The server and this command need
-    the same PRESSROOM_RUN_DIR, and Linux. That the code can be loaded is seen here first: a worker that cannot load it
-    would end gunicorn.
+    the same PRESSROOM_RUN_DIR. That the code can be loaded is seen here first: a worker that cannot load it would end
+    gunicorn.
     """
     settings = current_app.config["SETTINGS"]
     run = Path(settings.run_dir)
     try:
         master = int((run / "gunicorn.pid").read_text())
-    except OSError:
+    except (OSError, ValueError):
         raise click.ClickException("No server has that PRESSROOM_RUN_DIR. Set it for both, and start one.") from None
-    old = _workers(master)
-    while left := old & (known := _workers(master)):
-        os.kill(master, signal.SIGTTIN)
-        _wait(partial(_has_more, run, master, known), BOOT)
-        os.kill(master, signal.SIGTTOU)
+    old = _ready(run, master)
+    if not old:
+        raise click.ClickException("No worker is ready: the server has just begun, or has ended. See its log.")
+    while left := old & _ready(run, master):
         # gunicorn kills a worker that takes longer than it may.
-        _wait(partial(_has_fewer, master, left), settings.graceful_timeout + settings.timeout)
-    click.echo(f"{len(old)} workers run the new code.")
+        _replace_one(run, master, left, settings.graceful_timeout + settings.timeout)
+    click.echo(f"{len(old)} workers have been replaced.")
 
 
-def _workers(master: int) -> set[int]:
-    """The process ids of the workers (proc(5))."""
+def _replace_one(run: Path, master: int, left: set[str], patience: float) -> None:
+    known = _ready(run, master)
+    _signal(master, signal.SIGTTIN)
+    _wait(lambda: bool(_ready(run, master) - known), BOOT)
+    _signal(master, signal.SIGTTOU)
+    _wait(lambda: bool(left - _ready(run, master)), patience)
+
+
+def _ready(run: Path, master: int) -> set[str]:
+    """The workers that have loaded the application, by the files that `gunicorn.conf.py` keeps of them.
+
+    Not by /proc, in which a sandbox may hide them.
+    """
+    return {path.name for path in run.glob(f"pressroom-{master}-*/ready_*")}
+
+
+def _signal(master: int, number: signal.Signals) -> None:
     try:
-        return {int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()}
-    except OSError:
-        raise click.ClickException("The server has ended. See its log.") from None
-
-
-def _has_more(run: Path, master: int, known: set[int]) -> bool:
-    return any([*run.glob(f"pressroom-{master}-*/ready_{new}")] for new in _workers(master) - known)
-
-
-def _has_fewer(master: int, left: set[int]) -> bool:
-    return not left <= _workers(master)
+        os.kill(master, number)
+    except OSError as error:
+        raise click.ClickException(f"gunicorn cannot be told: {error.strerror}.") from error
 
 
 def _wait(is_done: Callable[[], bool], seconds: float) -> None:
@@ -62,6 +67,6 @@ def _wait(is_done: Callable[[], bool], seconds: float) -> None:
     while not is_done():
         if time.monotonic() > deadline:
             raise click.ClickException(
-                f"Not done after {seconds:.0f} seconds. See gunicorn's log; no request was lost."
+                f"Not done after {seconds:.0f} seconds. One worker more than before may run; see gunicorn's log."
             )
         time.sleep(0.05)

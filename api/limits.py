@@ -10,7 +10,7 @@ DISPLAY_NAME = 100
 BIO = 1_000
 
 IMPORTED_ID_MAX = 2**52
-"""The largest id of a post that an import may bring: as many remain for those to come."""
+"""The largest id of a post that an import keeps: as many remain for those to come."""
 
 TITLE = 200
 BODY = 262_144

@@ -78,9 +78,9 @@ class Cluster:
         """A streaming replica of this server, started."""
         return self.copied(self.uri("postgres"), directory, **settings)
 
-    def url(self, name: str = "pressroom", *, port: int | None = None) -> str:
-        """The URL of a database, perhaps by way of another `port`."""
-        return f"postgresql+psycopg://postgres@127.0.0.1:{port or self.port}/{name}"
+    def url(self, name: str = "pressroom", *, user: str = "postgres") -> str:
+        """The URL of a database."""
+        return f"postgresql+psycopg://{user}@127.0.0.1:{self.port}/{name}"
 
     def uri(self, name: str = "pressroom") -> str:
         """The URL of a database for PostgreSQL's own programs."""

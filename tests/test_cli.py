@@ -165,8 +165,8 @@ def test_what_is_present_keeps_its_url(pressroom: Callable[..., Result]) -> None
 
 def test_no_id_of_a_file_leaves_too_few_to_come(pressroom: Callable[..., Result]) -> None:
     last = limits.IMPORTED_ID_MAX
-    bad = [numbered(post_id, "bad") for post_id in (last + 1, limits.MAX_ID, 10**30, 0, -1, True, "5", 5.5, None)]
-    imported = pressroom("import", write("in.ndjson", USER, numbered(last, "last"), *bad, POST))
+    bad = [numbered(post_id, "bad") for post_id in (limits.MAX_ID + 1, 10**30, 0, -1, True, "5", 5.5, None)]
+    imported = pressroom("import", write("in.ndjson", USER, numbered(last, "last"), *bad, numbered(limits.MAX_ID, "t")))
     assert imported.stdout == f"3 kept, 0 present already, {len(bad)} bad.\n"
     assert ids(pressroom) == {"last": last, "t": last + 1}
     assert limits.MAX_ID - last >= 2**52 - 1

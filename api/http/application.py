@@ -78,7 +78,7 @@ class Application(Flask):
 
     def process_response(self, response: Response) -> Response:
         """The response, after the functions that are to see it."""
-        if len(self.after_request_funcs) > 1:
+        if self.after_request_funcs.keys() - {None}:
             return super().process_response(response)
         context = _cv_request.get()
         for func in (*context._after_request_functions, *reversed(self.after_request_funcs.get(None, ()))):  # noqa: SLF001 (Flask's own)

@@ -30,8 +30,8 @@ changes may be a few seconds late.
 Times are in UTC, URLs are paths relative to the host that was asked, and lists are paged by cursor with the newest
 first. Every error is a problem (RFC 9457) whose `detail` says what to do, but for messages that are no HTTP or too long
 for it, which the server refuses in its own words. Whatever can be read answers `HEAD`; `OPTIONS` tells the methods.
-Every answer has an `X-Request-ID`, by which the operator finds it in the log; it is yours if you send one of 8 to 64
-letters, digits, `.`, `_` and `-`.
+Every answer but those has an `X-Request-ID`, by which the operator finds it in the log; it is yours if you send one of
+8 to 64 letters, digits, `.`, `_` and `-`.
 """
 
 

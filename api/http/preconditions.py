@@ -14,10 +14,10 @@ from api.http.documentation import documented
 from api.http.json import answer
 from api.http.transactions import SAFE
 
-OWN, SHARED = "no-cache, private", "public, max-age=0, s-maxage=1, stale-while-revalidate=1"
-"""What caches may do with what is read with a token, and without one (RFC 9111, RFC 5861).
+OWN, SHARED = "no-cache, private", "public, max-age=1, stale-while-revalidate=1"
+"""What caches may do with what is read with a token, and without one.
 
-Readers ask anew each time. A cache that strangers share may answer them for a second, and for another while it asks.
+What strangers read may be given again for a second, and for one more while it is asked for anew (RFC 5861, section 3).
 """
 
 

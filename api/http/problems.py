@@ -96,7 +96,7 @@ def _refused(error: StoreError) -> Response:
     if isinstance(error, Unavailable):
         metrics.DATABASE_ERRORS.inc()
         if error.__cause__:
-            current_app.logger.error("%s", error, exc_info=error)
+            current_app.logger.error("%s (%s)", error, error.__cause__)
     return _problem(REFUSALS[type(error)], str(error), headers=_HEADERS.get(type(error), {}).items())
 
 

@@ -28,8 +28,8 @@ class Readiness(Resource):
     def get(self) -> dict[str, str]:
         """Ask whether requests will be served.
 
-        They are if the database answers and its tables are those of this version.
+        They are if the database answers and its tables are those of this version, or already of the next one.
         """
-        if database().revision() != HEAD:
+        if (database().revision() or "") < HEAD:
             raise Unavailable("The tables are not those of this version. Run `pressroom db upgrade`.")
         return {"status": "ready"}

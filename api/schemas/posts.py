@@ -71,7 +71,7 @@ class PostCreate(Closed):
 class PostImport(PostCreate):
     """A post as `pressroom import` reads one: somebody's, certain of its moment, and perhaps of its URL."""
 
-    id = fields.Integer(strict=True, validate=validate.Range(1, limits.IMPORTED_ID_MAX))
+    id = fields.Integer(strict=True, validate=validate.Range(1, limits.MAX_ID))
     author = Username(required=True)
     published_at = PublishedAt(required=True)
 

@@ -28,14 +28,15 @@ _VERSION = sa.text("SELECT version_num FROM alembic_version").columns(version_nu
 class Database:
     """Connections to what is kept: autocommitted to read, in one transaction to write.
 
-    Making one connects to nothing.
+    Making one connects to nothing. Whoever is to wait less than others, in seconds, says so by `patience`.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.engine = engines.create(settings, patience=PATIENCE)
+    def __init__(self, settings: Settings, *, patience: float | None = None) -> None:
+        patience = patience or PATIENCE
+        self.engine = engines.create(settings, patience=patience)
         self.embedded = self.engine.dialect.name == "sqlite"
         self._statements = Statements(self.engine.dialect)
-        self._pool = Pool(self.engine, settings.threads, PATIENCE)
+        self._pool = Pool(self.engine, settings.threads, patience)
         self._driver: Any = self.engine.dialect.loaded_dbapi
         self._failures = self._driver.Error, sa.exc.DBAPIError
         # A transaction of SQLite that begins DEFERRED fails as soon as it writes what another has written meanwhile.
@@ -65,8 +66,8 @@ class Database:
                 yield Connection(driver, self._statements)
             except self._failures:
                 # It may lead to a server that hangs, or is no primary any more.
-                self._pool.discard(driver)
-                driver = None
+                broken, driver = driver, None
+                self._pool.discard(broken)
                 raise
             finally:
                 self._pool.give(driver)

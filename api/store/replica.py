@@ -19,6 +19,8 @@ LAG = 3
 """Seconds that a replica which is asked may be behind."""
 INTERVAL = 1
 """Seconds for which it is trusted to be near."""
+PATIENCE = 2
+"""Seconds to wait for it, because the primary can be asked instead."""
 PAUSE = 5
 """Seconds for which a server is not asked that does not answer, or a replica that is behind."""
 
@@ -51,7 +53,7 @@ class Replica:
         if primary.embedded:
             raise BadSetting("PRESSROOM_REPLICA_URL is for PostgreSQL. Leave it out, or set PRESSROOM_DATABASE_URL.")
         self._primary = primary
-        self._replica = Database(replace(settings, database_url=settings.replica_url))
+        self._replica = Database(replace(settings, database_url=settings.replica_url), patience=PATIENCE)
         self._is_near = False
         self._judge_at = 0.0
         self._judging = threading.Lock()
@@ -68,7 +70,10 @@ class Replica:
             try:
                 with self._replica.read() as db:
                     yield db
-            except (NotFound, Unavailable) as refusal:
+            except NotFound as refusal:
+                raise Elsewhere(self._primary.read) from refusal
+            except Unavailable as refusal:
+                self._judged(near=False)
                 raise Elsewhere(self._primary.read) from refusal
         else:
             try:
@@ -100,14 +105,18 @@ class Replica:
         return False
 
     def _is_judged_near(self) -> bool:
-        # While one request judges, others go by what was judged last.
+        # While one request judges, others go to the primary: the replica may hang.
         if time.monotonic() >= self._judge_at and self._judging.acquire(blocking=False):
             try:
-                self._is_near = self._judge()
-                self._judge_at = time.monotonic() + (INTERVAL if self._is_near else PAUSE)
+                self._is_near = False
+                self._judged(near=self._judge())
             finally:
                 self._judging.release()
         return self._is_near
+
+    def _judged(self, *, near: bool) -> None:
+        self._is_near = near
+        self._judge_at = time.monotonic() + (INTERVAL if near else PAUSE)
 
     def _judge(self) -> bool:
         try:

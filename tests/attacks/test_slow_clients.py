@@ -38,13 +38,13 @@ def attack(url: str, *kind: str, connections: int = CONNECTIONS) -> "subprocess.
 @pytest.mark.parametrize("name", ATTACKS)
 def test_slow_clients_hold_nobody_up_behind_nginx(site: Site, name: str) -> None:
     reached, answered = len(site.reached()), len(site.nginx.access_log.read_text().splitlines())
-    path = "/docs/assets/swagger-ui-bundle.js" if name == "slow reading" else "/posts"
+    path = "/openapi.json" if name == "slow reading" else "/posts"  # a hundred kilobytes
     with watching(site) as bystander, attack(site.nginx.url + path, *ATTACKS[name]) as slow:
         assert slow.wait(20) == 0
     own = sum(line["address"] == ATTACKER for line in site.reached()[reached:])
     ROWS.append((name, CONNECTIONS, own, str(bystander), site.answered(ATTACKER, answered)))
-    # slowhttptest looks once a second whether it is served itself.
-    assert own <= 10
+    # slowhttptest looks once a second whether it is served itself, and the cache asks as often.
+    assert own <= 30
 
 
 def test_gunicorn_alone_is_held_up(tmp_path: Path) -> None:

@@ -75,11 +75,11 @@ def settle(load: Load) -> int:
     kept = Counter(titles(load))
     twice = [title for title, number in kept.items() if number > 1]
     assert not twice, f"there twice: {twice}"
-    acknowledged = {post.url: post.title for post in load.posts if post.url}
+    # By post, not by URL: one that is lost may have left its URL to the next.
+    acknowledged = [(post.title, post.url) for post in load.posts if post.url]
     assert acknowledged
-    assert {post.title for post in load.posts if post.key} <= {*acknowledged.values()}
-    read = {title: (load.read(url) or {}).get("title") for url, title in acknowledged.items()}
-    return sum(title not in kept or found != title for title, found in read.items())
+    assert {post.title for post in load.posts if post.key} <= {title for title, _ in acknowledged}
+    return sum(title not in kept or (load.read(url) or {}).get("title") != title for title, url in acknowledged)
 
 
 def titles(load: Load) -> Iterator[str]:

@@ -135,6 +135,8 @@ class Load:
             response = connection.getresponse()
             body = response.read()
             outcome: int | str = response.status
+            if outcome == 503 and not response.getheader("Retry-After"):
+                outcome = "503 without Retry-After"
             answered = json.loads(body) if outcome in GOOD else None
         except (OSError, HTTPException) as error:
             connection.close()

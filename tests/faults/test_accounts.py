@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.accounts import settle
-from tests.faults.load import Load
+from tests.faults.load import Load, Post
 from tests.journeys.conftest import Server
 
 pytestmark = pytest.mark.heavy
@@ -38,6 +38,12 @@ def test_a_post_that_is_there_twice_is_noticed(start: Callable[..., Server], tmp
         database.execute("UPDATE posts SET title = (SELECT title FROM posts WHERE id = 1) WHERE id = 2")
     with pytest.raises(AssertionError, match="twice"):
         settle(load)
+
+
+def test_a_post_that_is_missing_is_counted_though_another_has_its_url(start: Callable[..., Server]) -> None:
+    load = published(start())
+    load.posts.insert(0, Post("lost", None, load.posts[0].url))
+    assert settle(load) == 1
 
 
 def published(server: Server) -> Load:

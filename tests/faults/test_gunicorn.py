@@ -26,7 +26,7 @@ def test_no_request_fails_while_a_deployment_rolls(start: Callable[..., Server],
     rolling = start(directory=deployed)
     with under_load("rolling deployment", rolling) as load:
         deploy(deployed, "TITLE = 199")
-        assert roll(deployed, run).stdout == "2 workers run the new code.\n"
+        assert roll(deployed, run).stdout == "2 workers have been replaced.\n"
     assert not load.failed()
     assert {title(rolling) for _ in range(20)} == {199}
 

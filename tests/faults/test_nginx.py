@@ -38,7 +38,7 @@ def stack(activate: Callable[..., Activation], deployed: Path) -> Iterator[Stack
 def test_no_request_fails_while_a_deployment_rolls(stack: Stack, deployed: Path, run: Path) -> None:
     with under_load("rolling deployment behind nginx", stack) as load:
         deploy(deployed, "TITLE = 199")
-        assert roll(deployed, run).stdout == "2 workers run the new code.\n"
+        assert roll(deployed, run).stdout == "2 workers have been replaced.\n"
     assert not load.failed()
 
 

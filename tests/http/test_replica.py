@@ -27,6 +27,8 @@ POST = {"title": "First", "body": "b"}
 @pytest.fixture(scope="module")
 def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with Cluster.made(tmp_path_factory.mktemp("cluster") / "primary") as cluster:
+        # Pressroom's role is no superuser, as it should be.
+        cluster.query("CREATE ROLE app LOGIN IN ROLE pg_read_all_data, pg_write_all_data")
         yield cluster
 
 
@@ -42,7 +44,8 @@ def app(build: Callable[..., Flask], primary: Cluster, standby: Cluster) -> Iter
     name = f"test_{next(numbers)}"
     primary.query(f"CREATE DATABASE {name} TEMPLATE pressroom")
     standby.catch_up(primary)
-    app = build(database_url=primary.url(name), replica_url=standby.url(name), threads=1, rate_limits="off")
+    urls = {"database_url": primary.url(name, user="app"), "replica_url": standby.url(name, user="app")}
+    app = build(**urls, threads=1, rate_limits="off")
     yield app
     app.extensions["replica"].close()
 
@@ -56,8 +59,9 @@ def post(ada: Client, primary: Cluster, standby: Cluster) -> str:
 
 
 @pytest.fixture
-def _behind(post: str, standby: Cluster) -> Iterator[None]:
-    """The replica receives what is written, and shows none of it."""
+def _behind(post: str, standby: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The replica receives what is written, shows none of it, and is asked for a minute nevertheless."""
+    monkeypatch.setattr("api.store.replica.LAG", 60)
     standby.query("SELECT pg_wal_replay_pause()")
     yield
     standby.query("SELECT pg_wal_replay_resume()")
@@ -138,9 +142,9 @@ def test_a_read_is_one_round_trip_with_a_replica_too(
 def test_a_replica_that_is_too_far_behind_is_not_asked(
     ada: Client, anyone: Client, post: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.store.replica.LAG", 0.3)
     ada.patch(post, {"title": "Second"})
     assert title(anyone, post) == "First"
+    monkeypatch.setattr("api.store.replica.LAG", 0.3)
     eventually(lambda: title(anyone, post) == "Second")
 
 
@@ -190,6 +194,19 @@ def test_reads_go_on_without_the_primary(
     assert title(ada, post) == "First"
 
 
+@pytest.mark.usefixtures("impatient")
+def test_without_both_it_is_503(anyone: Client, post: str, primary: Cluster, standby: Cluster) -> None:
+    assert title(anyone, post) == "First"
+    primary.kill()
+    standby.kill()
+    for _ in range(3):
+        assert_problem(anyone.get(post), 503)
+        time.sleep(0.1)  # then the primary is tried again
+    primary.start()
+    standby.start()
+    assert title(anyone, post) == "First"
+
+
 @pytest.mark.heavy
 def test_a_read_costs_as_much_as_without_a_replica(
     build: Callable[..., Flask], app: Flask, post: str, monkeypatch: pytest.MonkeyPatch
@@ -224,8 +241,22 @@ def test_one_stranger_at_most_waits_for_a_primary_that_has_vanished(
             assert Client(app).get("/users/ada").status_code == 200
             waits.append(time.monotonic() - began)
             time.sleep(0.1)
-        assert sum(wait > 0.5 for wait in waits) == 1, waits
+        assert sum(wait > 1.5 for wait in waits) == 1, waits
         app.extensions["replica"].close()
+
+
+@pytest.mark.heavy
+def test_a_replica_that_hangs_delays_a_stranger_and_fails_none(anyone: Client, post: str, standby: Cluster) -> None:
+    assert title(anyone, post) == "First"
+    standby.hold()
+    waits = []
+    for _ in range(20):
+        began = time.monotonic()
+        assert title(anyone, post) == "First"
+        waits.append(time.monotonic() - began)
+    standby.release()
+    assert 4.5 < max(waits) < 9  # a second more than its statements may take
+    assert sum(wait > 1.5 for wait in waits) <= 2  # who reads, and who judges
 
 
 def test_a_replica_is_postgresqls(build: Callable[..., Flask]) -> None:

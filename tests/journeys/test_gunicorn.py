@@ -191,7 +191,7 @@ def test_a_roll_replaces_every_worker_and_drops_nothing(serve: Callable[..., Ser
         told = roll(run)
         rolled.set()
         answers = [answer for each in asking for answer in each.result()]
-    assert told.stdout == "2 workers run the new code.\n", told.stderr
+    assert told.stdout == "2 workers have been replaced.\n", told.stderr
     assert len(workers(server)) == 2
     assert not workers(server) & old
     assert server.read("/about")["limits"]["title"] == 199
@@ -206,7 +206,10 @@ def test_a_roll_without_a_server_says_so(serve: Callable[..., Server], tmp_path:
     gone = subprocess.Popen(["true"])
     gone.wait()
     (tmp_path / "gunicorn.pid").write_text(f"{gone.pid}\n")
-    assert roll(tmp_path).stderr == "Error: The server has ended. See its log.\n"
+    assert roll(tmp_path).stderr == "Error: No worker is ready: the server has just begun, or has ended. See its log.\n"
+    (tmp_path / f"pressroom-{gone.pid}-left").mkdir()
+    (tmp_path / f"pressroom-{gone.pid}-left" / "ready_1").touch()
+    assert roll(tmp_path).stderr == "Error: gunicorn cannot be told: No such process.\n"
 
 
 def workers(server: Server) -> set[int]:

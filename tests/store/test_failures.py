@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,8 +96,11 @@ def test_more_connections_than_the_server_has(postgresql: PostgresServer, postgr
         with pytest.raises(Unavailable), second.read():
             pass
         first.close()
-        with second.read():
-            pass
+        deadline = time.monotonic() + 10
+        while True:  # the server notices in its own time
+            with suppress(Unavailable), second.read():
+                break
+            assert time.monotonic() < deadline
 
 
 def test_of_two_that_wait_for_each_other_one_goes_on(postgresql_url: str) -> None:
@@ -139,7 +142,7 @@ def test_a_server_that_hangs_holds_nobody_for_long(tmp_path: Path, monkeypatch: 
             began = time.monotonic()
             with pytest.raises(Unavailable), database.write():
                 pass
-            assert patience <= time.monotonic() - began < patience + 1
+            assert patience <= time.monotonic() - began < patience + 3
         cluster.release()
         with database.read() as db:
             assert users.page(db, limit=1).rows == []

@@ -31,6 +31,7 @@ def test_one_that_postgresql_has_ended_is_made_anew(postgresql: PostgresServer, 
         with database.read() as first, database.read() as second:
             users.page(first, limit=1)
             users.page(second, limit=1)
+        # When they are gone, after at most 5 s; without that limit, when they are told.
         postgresql.psql("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     database.close()
 
