@@ -1,9 +1,6 @@
 """The server, as it is shipped, for a fault to befall it."""
 
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,19 +63,6 @@ def deploy(directory: Path, line: str) -> None:
     code = module.read_text()
     assert "\nTITLE = 200\n" in code
     module.write_text(code.replace("\nTITLE = 200\n", f"\n{line}\n"))
-
-
-def roll(directory: Path, run: Path) -> subprocess.CompletedProcess[str]:
-    """`pressroom deploy roll`, with the code of that directory."""
-    command = [str(Path(sys.executable).with_name("pressroom")), "deploy", "roll"]
-    environment = {**os.environ, "PYTHONPATH": str(directory), "PRESSROOM_RUN_DIR": str(run)}
-    return subprocess.run(command, cwd=run, env=environment, capture_output=True, text=True, check=False)
-
-
-def workers(server: Server | Activation) -> list[int]:
-    """The process ids of a server's workers, the oldest first."""
-    master = server.process.pid
-    return sorted(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
 
 
 def until(happened: Callable[[], object], seconds: float = 20) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.accounts import under_load
-from tests.faults.conftest import deploy, roll, until, workers
+from tests.faults.conftest import deploy, until
 from tests.faults.load import CLIENTS
-from tests.journeys.conftest import Server
+from tests.journeys.conftest import Server, roll, workers
 
 pytestmark = pytest.mark.heavy
 
@@ -26,7 +26,7 @@ def test_no_request_fails_while_a_deployment_rolls(start: Callable[..., Server],
     rolling = start(directory=deployed)
     with under_load("rolling deployment", rolling) as load:
         deploy(deployed, "TITLE = 199")
-        assert roll(deployed, run).stdout == "2 workers have been replaced.\n"
+        assert roll(run, deployed).stdout == "2 workers have been replaced.\n"
     assert not load.failed()
     assert {title(rolling) for _ in range(20)} == {199}
 
@@ -92,7 +92,7 @@ def test_code_that_does_not_start_ends_the_service_unless_it_is_seen_before(
     """A worker that fails to boot halts gunicorn's master, and with it all workers that were well."""
     server = serve(directory=deployed, PRESSROOM_RUN_DIR=str(run), WEB_CONCURRENCY="2")
     deploy(deployed, "TITLE = two hundred")
-    assert roll(deployed, run).returncode == 1
+    assert roll(run, deployed).returncode == 1
     assert server.get("/posts") == 200
     server.process.send_signal(signal.SIGHUP)
     assert server.process.wait(30) != 0

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.accounts import under_load
-from tests.faults.conftest import deploy, roll, until, workers
+from tests.faults.conftest import deploy, until
 from tests.faults.load import CLIENTS
 from tests.journeys.activation import Activation
+from tests.journeys.conftest import roll, workers
 from tests.journeys.nginx import ABSENT, EXECUTABLE, Nginx
 
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(EXECUTABLE is None, reason=ABSENT)]
@@ -38,7 +39,7 @@ def stack(activate: Callable[..., Activation], deployed: Path) -> Iterator[Stack
 def test_no_request_fails_while_a_deployment_rolls(stack: Stack, deployed: Path, run: Path) -> None:
     with under_load("rolling deployment behind nginx", stack) as load:
         deploy(deployed, "TITLE = 199")
-        assert roll(deployed, run).stdout == "2 workers have been replaced.\n"
+        assert roll(run, deployed).stdout == "2 workers have been replaced.\n"
     assert not load.failed()
 
 

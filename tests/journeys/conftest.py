@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -103,6 +103,25 @@ def sign_up(server: Server, username: str = "ada") -> dict[str, str]:
     server.post("/users", {"username": username, "password": PASSWORD})
     token = server.post("/tokens", {}, basic(username))["token"]
     return {"Authorization": f"Bearer {token}"}
+
+
+class Started(Protocol):
+    """What has started gunicorn."""
+
+    process: subprocess.Popen[bytes]
+
+
+def workers(server: Started) -> list[int]:
+    """The process ids of its workers, the oldest first."""
+    master = server.process.pid
+    return sorted(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
+
+
+def roll(run: Path, house: Path = HOUSE) -> subprocess.CompletedProcess[str]:
+    """`pressroom deploy roll`, with the code of that directory."""
+    command = [str(Path(sys.executable).with_name("pressroom")), "deploy", "roll"]
+    environment = {**os.environ, "PYTHONPATH": str(house), "PRESSROOM_RUN_DIR": str(run)}
+    return subprocess.run(command, cwd=run, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture

@@ -161,18 +161,6 @@ class Nginx:
         return answer
 
 
-class Behind(HTTPConnection):
-    """A connection to the application's own socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(NAME)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(str(self.path))
-
-
 @contextmanager
 def in_front(directory: Path, **settings: str) -> Iterator[tuple[Nginx, Server]]:
     """nginx, and gunicorn behind it on a socket, as in production; both answer."""

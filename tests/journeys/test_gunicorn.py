@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import HOUSE
-from tests.journeys.conftest import Server
+from tests.journeys.conftest import Server, roll, workers
 
 
 def gunicorn(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -158,11 +158,11 @@ def test_what_all_workers_count_is_added_up_and_outlives_them(serve: Callable[..
         PRESSROOM_MAX_REQUESTS_JITTER="0",
         PRESSROOM_RUN_DIR=str(tmp_path),
     )
-    first = workers(server)
+    first = set(workers(server))
     for _ in range(300):
         assert server.get("/posts") == 200
     assert counted(server) == 300
-    assert not workers(server) & first
+    assert not first & set(workers(server))
     [counts] = tmp_path.glob("pressroom-*")
     # As many as there are workers at once, and one more while one is renewed.
     assert len([*counts.glob("histogram_*")]) <= 4
@@ -176,7 +176,7 @@ def test_a_roll_replaces_every_worker_and_drops_nothing(serve: Callable[..., Ser
     shutil.copytree(HOUSE / "api", house / "api")
     shutil.copy(HOUSE / "gunicorn.conf.py", house)
     server = serve(directory=house, WEB_CONCURRENCY="2", PRESSROOM_RUN_DIR=str(run))
-    old, module = workers(server), house / "api" / "limits.py"
+    old, module = set(workers(server)), house / "api" / "limits.py"
     module.write_text(module.read_text().replace("TITLE = 200", "TITLE = 199"))
     rolled = threading.Event()
 
@@ -193,7 +193,7 @@ def test_a_roll_replaces_every_worker_and_drops_nothing(serve: Callable[..., Ser
         answers = [answer for each in asking for answer in each.result()]
     assert told.stdout == "2 workers have been replaced.\n", told.stderr
     assert len(workers(server)) == 2
-    assert not workers(server) & old
+    assert not old & set(workers(server))
     assert server.read("/about")["limits"]["title"] == 199
     assert len(answers) > 20
     assert set(answers) == {200}
@@ -210,14 +210,3 @@ def test_a_roll_without_a_server_says_so(serve: Callable[..., Server], tmp_path:
     (tmp_path / f"pressroom-{gone.pid}-left").mkdir()
     (tmp_path / f"pressroom-{gone.pid}-left" / "ready_1").touch()
     assert roll(tmp_path).stderr == "Error: gunicorn cannot be told: No such process.\n"
-
-
-def workers(server: Server) -> set[int]:
-    master = server.process.pid
-    return {int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()}
-
-
-def roll(run: Path) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("pressroom")), "deploy", "roll"]
-    environment = {**os.environ, "PRESSROOM_RUN_DIR": str(run)}
-    return subprocess.run(command, cwd=run, env=environment, capture_output=True, text=True, check=False)

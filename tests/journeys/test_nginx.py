@@ -22,7 +22,8 @@ from api import limits
 from api.http.statuses import STATUSES
 from api.settings import Settings
 from tests.conftest import PASSWORD, basic
-from tests.journeys.nginx import ABSENT, EXECUTABLE, SHIPPED, Answer, Behind, Nginx, answer_of, in_front
+from tests.journeys.activation import UnixConnection
+from tests.journeys.nginx import ABSENT, EXECUTABLE, SHIPPED, Answer, Nginx, answer_of, in_front
 from tests.journeys.test_readme import matches, session
 from tests.test_documentation import section
 
@@ -273,7 +274,7 @@ def test_swagger_ui_is_served_by_nginx_as_the_application_serves_it(nginx: Nginx
     before = requests(nginx)
     served = nginx.ask("GET", f"/docs/{path}")
     assert requests(nginx) == before
-    own = answer_of(Behind(nginx.behind), "GET", f"/docs/{path}")
+    own = answer_of(UnixConnection(nginx.behind), "GET", f"/docs/{path}")
     assert served.body == own.body
     for name in ("Content-Type", "Cache-Control", "Content-Security-Policy", "X-Content-Type-Options"):
         assert served.headers.get_all(name) == own.headers.get_all(name), name
@@ -288,7 +289,7 @@ def test_swagger_ui_is_served_by_nginx_as_the_application_serves_it(nginx: Nginx
 )
 def test_what_is_no_file_is_answered_by_the_application(nginx: Nginx, method: str, path: str, status: int) -> None:
     answer = nginx.ask(method, f"/docs/{path}")
-    own = answer_of(Behind(nginx.behind), method, f"/docs/{path}")
+    own = answer_of(UnixConnection(nginx.behind), method, f"/docs/{path}")
     assert (answer.status, answer.body, answer.headers["Allow"]) == (status, own.body, own.headers["Allow"])
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PASSWORD, basic
-from tests.journeys.nginx import ABSENT, EXECUTABLE, Answer, Behind, Nginx, answer_of, in_front
+from tests.journeys.activation import UnixConnection
+from tests.journeys.nginx import ABSENT, EXECUTABLE, Answer, Nginx, answer_of, in_front
 
 logger = logging.getLogger(__name__)
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(EXECUTABLE is None, reason=ABSENT)]
@@ -155,7 +156,7 @@ def test_pages_of_each_origin_get_what_the_application_lets_them_have(tmp_path: 
         for origin in ["https://a.example", "https://b.example", ""] * 2:
             fields = {"Origin": origin} if origin else {}
             answer = nginx.ask("GET", "/posts", headers=fields)
-            own = answer_of(Behind(nginx.behind), "GET", "/posts", headers=fields)
+            own = answer_of(UnixConnection(nginx.behind), "GET", "/posts", headers=fields)
             assert answer.headers["Access-Control-Allow-Origin"] == own.headers["Access-Control-Allow-Origin"]
             seen.append(answer.headers["X-Cache"])
     assert "HIT" in seen
