@@ -94,7 +94,7 @@ def test_who_repeats_until_there_is_an_answer_publishes_once_though_workers_are_
     stopped = threading.Event()
 
     def kill() -> None:
-        while not stopped.wait(0.7):
+        while not stopped.wait(0.2):
             children = Path(f"/proc/{journey.server.process.pid}/task/{journey.server.process.pid}/children")
             os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
 
