@@ -50,7 +50,7 @@ clean:
 	rm -rf .venv build *.egg-info openapi/node_modules
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/run: .venv/bin/python pyproject.toml requirements.lock
 	$(BIN)/pip install --quiet --constraint=requirements.lock --editable .

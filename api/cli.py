@@ -27,6 +27,8 @@ class Group(FlaskGroup):
         """Run a command."""
         try:
             return super().invoke(ctx)
+        except OSError as error:
+            raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
         except (BadSetting, StoreError) as error:
             cause = getattr(error.__cause__, "orig", error.__cause__)
             told = f"{error} ({cause})" if cause and isinstance(error, Unavailable) else str(error)
@@ -67,7 +69,7 @@ def upgrade() -> None:
 @db.command()
 def sweep() -> None:
     """Delete what has expired: idempotency keys after a day, tokens at their end. Safe at any time, such as by cron."""
-    with database().prepare().write() as connection:
+    with database().prepare(create=False).write() as connection:
         keys, gone = idempotency.sweep(connection), tokens.sweep(connection)
     click.echo(f"{keys} idempotency keys and {gone} tokens have expired and are gone.")
 
@@ -111,7 +113,7 @@ def export(file: str) -> None:
 
     Accounts travel without their passwords. FILE is replaced when all is written.
     """
-    with database().prepare().snapshot() as db:
+    with database().prepare(create=False).snapshot() as db:
         # A device or pipe is written to, not replaced.
         if file == "-" or (Path(file).exists() and not Path(file).is_file()):
             with click.open_file(file, "wb") as stream:

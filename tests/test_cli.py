@@ -110,11 +110,11 @@ def test_a_bad_setting_is_one_line(pressroom: Callable[..., Result], monkeypatch
     assert refused.stderr.startswith("Error: PRESSROOM_DATABASE_URL has another form. Write sqlite:///FILE")
 
 
-def test_a_database_that_is_not_there_is_one_line_with_its_reason(
+def test_a_database_that_cannot_be_made_is_one_line_with_its_reason(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///nowhere/pressroom.sqlite")
-    refused = pressroom("export")
+    refused = pressroom("import", write("in.ndjson", USER))
     assert refused.exit_code == 1
     assert refused.stderr.count("\n") == 1
     assert "unable to open database file" in refused.stderr
@@ -271,3 +271,24 @@ def test_the_document_can_be_written(pressroom: Callable[..., Result]) -> None:
     committed = Path(__file__).parent.parent / "openapi" / "openapi.json"
     assert pressroom("openapi", "write", "openapi.json").exit_code == 0
     assert Path("openapi.json").read_bytes() == committed.read_bytes()
+
+
+@pytest.mark.parametrize("command", [("export", "site.ndjson"), ("db", "sweep"), ("users", "promote", "ada")])
+def test_where_there_is_no_database_none_is_made(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///nowhere.sqlite")
+    Path("site.ndjson").write_text("kept")
+    refused = pressroom(*command)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"Error: There is no database at {Path('nowhere.sqlite').absolute()}. ")
+    assert Path("site.ndjson").read_text() == "kept"
+    assert not Path("nowhere.sqlite").exists()
+
+
+def test_a_file_that_cannot_be_written_is_told_in_a_line(pressroom: Callable[..., Result]) -> None:
+    pressroom("import", write("in.ndjson", USER))
+    refused = pressroom("export", "nowhere/site.ndjson")
+    assert refused.exit_code == 1
+    assert refused.stderr.count("\n") == 1
+    assert refused.stderr.endswith(": No such file or directory.\n")

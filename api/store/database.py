@@ -47,8 +47,14 @@ class Database:
         # SQLite wakes waiting writers in no order: a queue within the process doubles what they get done.
         self._turn = threading.Lock() if self.embedded else threading.BoundedSemaphore(settings.threads)
 
-    def prepare(self) -> "Database":
-        """This database, made or brought up to date if it is embedded; others are migrated by their operator."""
+    def prepare(self, *, create: bool = True) -> "Database":
+        """This database, made or brought up to date if it is embedded; others are migrated by their operator.
+
+        `Unavailable` for a file that is not there, unless one may `create` it.
+        """
+        file = Path(str(self.engine.url.database))
+        if self.embedded and not create and not file.exists():
+            raise Unavailable(f"There is no database at {file.absolute()}. Set PRESSROOM_DATABASE_URL.")
         if self.embedded and self.revision() != HEAD:
             self.upgrade()
         return self
