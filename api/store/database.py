@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,14 +11,13 @@ from api.settings import Settings
 from api.store import engines, sqlite
 from api.store.connections import Connection, Statements
 from api.store.errors import Unavailable
+from api.store.failures import Failures
 from api.store.pool import Pool
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = max(path.stem for path in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
 PATIENCE = 5
 """Seconds to wait for a connection, for one's turn to write, and then for the writers of other processes."""
-UNDEFINED_TABLE = "42P01"
-"""PostgreSQL's SQLSTATE."""
 
 _POSTGRESQL_KNOWS = "WHERE to_regclass('alembic_version') IS NOT NULL"
 _VERSION = sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String)
@@ -37,8 +35,7 @@ class Database:
         self.embedded = self.engine.dialect.name == "sqlite"
         self._statements = Statements(self.engine.dialect)
         self._pool = Pool(self.engine, settings.threads, patience)
-        self._driver: Any = self.engine.dialect.loaded_dbapi
-        self._failures = self._driver.Error, sa.exc.DBAPIError
+        self._failures = Failures(self.engine)
         # A transaction of SQLite that begins DEFERRED fails as soon as it writes what another has written meanwhile.
         self._begin_write = "BEGIN IMMEDIATE" if self.embedded else "BEGIN"
         self._begin_snapshot = "BEGIN DEFERRED" if self.embedded else "BEGIN ISOLATION LEVEL REPEATABLE READ"
@@ -70,15 +67,15 @@ class Database:
             driver = self._pool.take()
             try:
                 yield Connection(driver, self._statements)
-            except self._failures:
+            except self._failures.kinds:
                 # It may lead to a server that hangs, or is no primary any more.
                 broken, driver = driver, None
                 self._pool.discard(broken)
                 raise
             finally:
                 self._pool.give(driver)
-        except self._failures as error:
-            self._translate(error)
+        except self._failures.kinds as error:
+            self._failures.translate(error)
             raise
 
     @contextmanager
@@ -129,7 +126,7 @@ class Database:
         configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         # On SQLite the transaction begins by hand.
         engine = self.engine if self.embedded else self.engine.execution_options(isolation_level="READ COMMITTED")
-        with self._turn, self._translated(), engine.begin() as connection:
+        with self._turn, self._failures.translated(), engine.begin() as connection:
             if self.embedded:
                 connection.exec_driver_sql(self._begin_write)
             else:
@@ -142,22 +139,3 @@ class Database:
                 command.upgrade(configuration, "head")
             except util.CommandError as error:
                 raise Unavailable("The tables are of a newer version. Run that one.") from error
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except self._failures as error:
-            self._translate(error)
-            raise
-
-    def _translate(self, error: Exception) -> None:
-        """`Unavailable` for what the driver, or SQLAlchemy for it, says of a database that does not answer."""
-        cause = getattr(error, "orig", error)
-        # What a server may not do that is no primary any more is an "internal" error to PostgreSQL's driver.
-        if isinstance(cause, (self._driver.OperationalError, self._driver.InterfaceError, self._driver.InternalError)):
-            raise Unavailable("The database does not answer. Try again in a moment.") from error
-        if getattr(cause, "sqlstate", None) == UNDEFINED_TABLE:
-            raise Unavailable("The tables are not made yet. Run `pressroom db upgrade`.") from error
-        if type(cause) is self._driver.DatabaseError:
-            raise Unavailable("The database cannot be read.") from error
