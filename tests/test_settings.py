@@ -58,9 +58,21 @@ def test_every_setting_has_its_variable() -> None:
         ("PRESSROOM_CORS_ORIGINS", "https://a.example,https://b[.]x.*", "Write * or SCHEME://HOST"),
         *(
             ("PRESSROOM_DATABASE_URL", url, "Write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")
-            for url in ("", "secret", "sqlite://", "sqlite:///:memory:", "mysql://x/y", "postgresql+asyncpg://x/y")
+            for url in (
+                "",
+                "secret",
+                "sqlite://",
+                "sqlite:///:memory:",
+                "sqlite:///file:x",
+                "mysql://x/y",
+                "postgresql+asyncpg://x/y",
+            )
         ),
         ("PRESSROOM_REPLICA_URL", "sqlite:///secret", "Write postgresql+psycopg://USER@HOST/NAME."),
+        *(
+            ("PRESSROOM_BIND", bind, "Write HOST:PORT or unix:PATH.")
+            for bind in ("127.0.0.1", "9347", ":9347", "::1:80", "http://secret:80", "a:80,b:80", "unix:")
+        ),
         ("PRESSROOM_WORKER_CLASS", "tornado", "Write one of: gthread, sync, gevent."),
         ("PRESSROOM_SQLITE_SYNCHRONOUS", "off", "Write one of: FULL, NORMAL."),
     ],

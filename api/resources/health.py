@@ -3,8 +3,6 @@
 from api.http.blueprint import Blueprint, Resource
 from api.http.transactions import database
 from api.schemas.health import Live, Ready
-from api.store.database import HEAD
-from api.store.errors import Unavailable
 
 blueprint = Blueprint("health", "For operators and their load balancers.", url_prefix="/health", database=False)
 
@@ -30,6 +28,5 @@ class Readiness(Resource):
 
         They are if the database answers and its tables are those of this version, or already of the next one.
         """
-        if (database().revision() or "") < HEAD:
-            raise Unavailable("The tables are not those of this version. Run `pressroom db upgrade`.")
+        database().check()
         return {"status": "ready"}

@@ -47,13 +47,19 @@ class Database:
     def prepare(self, *, create: bool = True) -> "Database":
         """This database, made or brought up to date if it is embedded; others are migrated by their operator.
 
-        `Unavailable` for a file that is not there, unless one may `create` it.
+        `Unavailable` for a file that is not there, unless one may `create` it, and for one that cannot be made. Only
+        its owner can read it.
         """
-        file = Path(str(self.engine.url.database))
-        if self.embedded and not create and not file.exists():
-            raise Unavailable(f"There is no database at {file.absolute()}. Set PRESSROOM_DATABASE_URL.")
-        if self.embedded and self.revision() != HEAD:
-            self.upgrade()
+        if self.embedded:
+            file = Path(str(self.engine.url.database)).absolute()
+            if not create and not file.exists():
+                raise Unavailable(f"There is no database at {file}. Set PRESSROOM_DATABASE_URL.")
+            try:
+                file.touch(mode=0o600)
+            except OSError as error:
+                raise Unavailable(f"The database {file} cannot be made or written: {error.strerror}.") from None
+            if self.revision() != HEAD:
+                self.upgrade()
         return self
 
     def close(self) -> None:
@@ -116,6 +122,11 @@ class Database:
         with self.read() as db:
             row = db.one_or_none(_VERSION) if db.one_or_none(self._is_versioned) else None
             return str(row.version_num) if row else None
+
+    def check(self) -> None:
+        """`Unavailable` unless the database answers, and its tables are this version's or newer."""
+        if (self.revision() or "") < HEAD:
+            raise Unavailable("The tables are not those of this version. Run `pressroom db upgrade`.")
 
     def upgrade(self) -> None:
         """Bring the tables to this version's migration. Safe to run from many processes at once."""

@@ -63,3 +63,9 @@ class KeyReused(StoreError):
 
 class Unavailable(StoreError):
     """The database does not answer; the same request may succeed later."""
+
+    @property
+    def explained(self) -> str:
+        """The message, and the driver's reason if there is one: for operators only."""
+        cause = getattr(self.__cause__, "orig", self.__cause__)
+        return f"{self} ({cause})" if cause else str(self)

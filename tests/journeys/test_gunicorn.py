@@ -60,10 +60,24 @@ def test_a_bad_setting_stops_the_start_with_a_sentence(variable: str) -> None:
     assert refused.stderr.startswith(f"{variable} is ")
 
 
-def test_a_database_that_cannot_be_opened_stops_the_start() -> None:
-    refused = gunicorn(PRESSROOM_DATABASE_URL="sqlite:///nowhere/pressroom.sqlite", PRESSROOM_BIND="127.0.0.1:0")
-    assert refused.returncode != 0
-    assert "unable to open database file" in refused.stderr
+def test_no_worker_is_no_server() -> None:
+    refused = gunicorn(WEB_CONCURRENCY="0")
+    assert (refused.returncode, refused.stderr) == (1, "WEB_CONCURRENCY is 0. Write a whole number from 1.\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"PRESSROOM_DATABASE_URL": "sqlite:////nowhere/x"}, "/nowhere/x cannot be made or written: No such file"),
+        ({"PRESSROOM_DATABASE_URL": f"sqlite:///{__file__}"}, "cannot be read. (file is not a database)"),
+        ({"PRESSROOM_REPLICA_URL": "postgresql://nowhere/x"}, "PRESSROOM_REPLICA_URL is for PostgreSQL."),
+    ],
+)
+def test_what_workers_find_wrong_stops_the_start_with_a_sentence(settings: dict[str, str], reason: str) -> None:
+    refused = gunicorn(**{"PRESSROOM_BIND": "127.0.0.1:0", **settings})
+    assert refused.returncode == 4
+    assert reason in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -188,7 +202,7 @@ def test_a_roll_replaces_every_worker_and_drops_nothing(serve: Callable[..., Ser
 
     with ThreadPoolExecutor(4) as clients:
         asking = [clients.submit(ask) for _ in range(4)]
-        told = roll(run)
+        told = roll(run, house)
         rolled.set()
         answers = [answer for each in asking for answer in each.result()]
     assert told.stdout == "2 workers have been replaced.\n", told.stderr
@@ -197,6 +211,9 @@ def test_a_roll_replaces_every_worker_and_drops_nothing(serve: Callable[..., Ser
     assert server.read("/about")["limits"]["title"] == 199
     assert len(answers) > 20
     assert set(answers) == {200}
+    # As after a link has been changed to another version: workers would load the old one.
+    refused = roll(run, HOUSE)
+    assert refused.stderr == f"Error: The server runs the code in {house}, not {HOUSE}. Restart it.\n"
 
 
 def test_a_roll_without_a_server_says_so(serve: Callable[..., Server], tmp_path: Path) -> None:

@@ -144,6 +144,15 @@ def test_an_embedded_database_is_prepared_and_others_are_not(unmade: Settings) -
     database.close()
 
 
+def test_only_its_owner_can_read_an_embedded_database(tmp_path: Path) -> None:
+    database = Database(Settings(database_url=f"sqlite:///{tmp_path}/new.sqlite")).prepare()
+    with database.read():
+        assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == dict.fromkeys(
+            ("new.sqlite", "new.sqlite-wal", "new.sqlite-shm"), 0o600
+        )
+    database.close()
+
+
 def test_tables_of_a_newer_version_are_left_alone(database: Database) -> None:
     with database.write() as db:
         db.run("UPDATE alembic_version SET version_num = '9999'")
