@@ -207,12 +207,16 @@ def test_the_cache_answers_many_times_as_many_requests(tmp_path: Path) -> None:
         application.write_text(application.read_text().replace("proxy_cache $pressroom_cache;", "proxy_cache off;"))
         uncached.start()
         try:
+            times = []
             for path in ("/posts?expand=body", "/posts/1"):
                 # In turn, and the best of each, as others may be busy on this machine.
                 rounds = [(per_second(uncached, path), per_second(nginx, path)) for _ in range(3)]
                 slow, fast = (max(each) for each in zip(*rounds, strict=True))
                 logger.info("%s: %.0f requests per second, cached %.0f: %.1f times", path, slow, fast, fast / slow)
-                assert fast / slow > 7  # 10 to 19 were measured while others were busy
+                times.append(fast / slow)
+            # What costs the application less gains less: 9.8 were measured while others were busy, 14.6 alone.
+            assert times[0] >= 10
+            assert times[1] > 7
         finally:
             uncached.stop()
         time.sleep(1.5)  # the log is written every second
