@@ -47,17 +47,13 @@ class Database:
     def prepare(self, *, create: bool = True) -> "Database":
         """This database, made or brought up to date if it is embedded; others are migrated by their operator.
 
-        `Unavailable` for a file that is not there, unless one may `create` it, and for one that cannot be made. Only
-        its owner can read it.
+        `Unavailable` for a file that is not there, unless one may `create` it, and for one that cannot be made.
         """
         if self.embedded:
             file = Path(str(self.engine.url.database)).absolute()
             if not create and not file.exists():
                 raise Unavailable(f"There is no database at {file}. Set PRESSROOM_DATABASE_URL.")
-            try:
-                file.touch(mode=0o600)
-            except OSError as error:
-                raise Unavailable(f"The database {file} cannot be made or written: {error.strerror}.") from None
+            sqlite.touch(file)
             if self.revision() != HEAD:
                 self.upgrade()
         return self

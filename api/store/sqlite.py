@@ -2,10 +2,12 @@
 
 import sqlite3
 import time
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from api.store.connections import Connection
+from api.store.errors import Unavailable
 
 
 def embed(engine: sa.Engine, synchronous: str, *, patience: float) -> None:
@@ -17,6 +19,14 @@ def embed(engine: sa.Engine, synchronous: str, *, patience: float) -> None:
         _write_ahead(connection, patience)
         for pragma in (f"synchronous={synchronous}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+
+
+def touch(file: Path) -> None:
+    """Make the file, empty and its owner's alone, if it is not there: SQLite would let everybody read it."""
+    try:
+        file.touch(mode=0o600)
+    except OSError as error:
+        raise Unavailable(f"The database {file} cannot be made or written: {error.strerror}.") from None
 
 
 def begin_at_once(connection: Connection, *, patience: float) -> None:
