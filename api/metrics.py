@@ -27,6 +27,11 @@ DATABASE_ERRORS = Counter(
     "pressroom_database_errors",
     "Times that a database did not do what it was asked: it is gone, busy, full, or not up to date.",
 )
+REPLICA_READS = Counter(
+    "pressroom_replica_reads",
+    "Reads that a replica may answer, by the server that did, and why if that was the primary.",
+    ("server", "reason"),
+)
 CONNECTIONS = Gauge(
     "pressroom_database_connections",
     "Open connections of all workers; each makes as many as it has threads, as they are needed.",

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Literal, get_args
 
 import sqlalchemy as sa
 
+from api import metrics
 from api.settings import BadSetting, Settings
 from api.store.connections import Connection
 from api.store.database import Database
@@ -34,6 +36,8 @@ _IS_NEAR = sa.text(
 _logger = logging.getLogger(__name__)
 
 Read = Callable[[], AbstractContextManager[Connection]]
+Reason = Literal["", "checking", "lag", "unavailable", "not_found"]
+"""Why the primary is read from; empty where the replica is."""
 
 
 class Elsewhere(Exception):
@@ -54,7 +58,10 @@ class Replica:
             raise BadSetting("PRESSROOM_REPLICA_URL is for PostgreSQL. Leave it out, or set PRESSROOM_DATABASE_URL.")
         self._primary = primary
         self._replica = Database(replace(settings, database_url=settings.replica_url), patience=PATIENCE)
-        self._is_near = False
+        # All of them now: Prometheus sees no increase in a series that begins with its first read.
+        by = metrics.REPLICA_READS.labels
+        self._reads = {reason: by("primary" if reason else "replica", reason) for reason in get_args(Reason)}
+        self._doubt: Reason = "checking"
         self._judge_at = 0.0
         self._judging = threading.Lock()
         self._try_primary_at = 0.0
@@ -66,23 +73,35 @@ class Replica:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection to read on; `Elsewhere` if the block finds nothing there that another server may have."""
-        if self._is_first():
+        if not (reason := self._reason()):
             try:
                 with self._replica.read() as db:
                     yield db
             except NotFound as refusal:
-                raise Elsewhere(self._primary.read) from refusal
+                raise Elsewhere(partial(self._read_primary, "not_found")) from refusal
             except Unavailable as refusal:
-                self._judged(near=False)
-                raise Elsewhere(self._primary.read) from refusal
+                self._judged("unavailable")
+                raise Elsewhere(partial(self._read_primary, "unavailable")) from refusal
+            self._reads[""].inc()
         else:
             try:
-                with self._primary.read() as db:
+                with self._read_primary(reason) as db:
                     yield db
             except Unavailable as refusal:
                 self._try_primary_at = time.monotonic() + PAUSE
                 raise Elsewhere(partial(self._read_old, refusal)) from refusal
             self._try_primary_at = 0.0
+
+    @contextmanager
+    def _read_primary(self, reason: Reason) -> Iterator[Connection]:
+        """A connection to the primary, whose word is an answer also if it is that there is nothing."""
+        try:
+            with self._primary.read() as db:
+                yield db
+        except NotFound:
+            self._reads[reason].inc()
+            raise
+        self._reads[reason].inc()
 
     @contextmanager
     def _read_old(self, refusal: Unavailable) -> Iterator[Connection]:
@@ -92,39 +111,39 @@ class Replica:
                 yield db
         except (NotFound, Unavailable):
             raise refusal from refusal.__cause__
+        self._reads[""].inc()
 
-    def _is_first(self) -> bool:
-        if self._is_judged_near():
-            return True
-        moment = time.monotonic()
+    def _reason(self) -> Reason:
+        doubt, moment = self._judgement(), time.monotonic()
         if moment < self._try_primary_at:
-            return True
-        if self._try_primary_at:
+            return ""
+        if doubt and self._try_primary_at:
             # It was not there: while one request tries it, others do not wait.
             self._try_primary_at = moment + PAUSE
-        return False
+        return doubt
 
-    def _is_judged_near(self) -> bool:
+    def _judgement(self) -> Reason:
         # While one request judges, others go to the primary: the replica may hang.
         if time.monotonic() >= self._judge_at and self._judging.acquire(blocking=False):
             try:
-                self._is_near = False
-                self._judged(near=self._judge())
+                self._doubt = "checking"
+                self._judged(self._judge())
             finally:
                 self._judging.release()
-        return self._is_near
+        return self._doubt
 
-    def _judged(self, *, near: bool) -> None:
-        self._is_near = near
-        self._judge_at = time.monotonic() + (INTERVAL if near else PAUSE)
+    def _judged(self, doubt: Reason) -> None:
+        self._doubt = doubt
+        self._judge_at = time.monotonic() + (PAUSE if doubt else INTERVAL)
 
-    def _judge(self) -> bool:
+    def _judge(self) -> Reason:
         try:
             with self._replica.read() as db:
                 [judged] = db.all(_IS_NEAR, lag=LAG)
         except Unavailable as refusal:
             _logger.warning("The replica does not answer; it is asked again in %s s (%s)", PAUSE, refusal.__cause__)
-            return False
-        if not judged.near:
-            _logger.warning("The replica is more than %s s behind; it is asked again in %s s", LAG, PAUSE)
-        return bool(judged.near)
+            return "unavailable"
+        if judged.near:
+            return ""
+        _logger.warning("The replica is more than %s s behind; it is asked again in %s s", LAG, PAUSE)
+        return "lag"

@@ -100,6 +100,21 @@ def test_no_request_fails_when_a_replica_is_killed(
     assert not load.failed()
 
 
+def test_while_a_replica_hangs_few_wait_and_no_request_fails(
+    start: Callable[..., Server], primary: Cluster, replica: Cluster
+) -> None:
+    server = start(PRESSROOM_DATABASE_URL=primary.url(), PRESSROOM_REPLICA_URL=replica.url())
+    with under_load("replica held up for 14 s", server) as load:
+        replica.hold()
+        time.sleep(14)
+        replica.release()
+    assert not load.failed()
+    waits = [request.ended - request.began for request in load.requests]
+    assert 4.5 < max(waits) < 7
+    # In each of two workers: who reads, who judges, and who judges again 5 s later.
+    assert sum(wait > 1.5 for wait in waits) <= 6
+
+
 def test_nothing_acknowledged_is_lost_when_a_synchronous_replica_takes_over(
     start: Callable[..., Server], primary: Cluster, replica: Cluster
 ) -> None:

@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from api.settings import BadSetting
 from api.store import postgresql as driver
 from tests.conftest import Client, basic, member, numbers
+from tests.http.test_metrics import counted
 from tests.http.test_problems import assert_problem
 from tests.postgresql import Cluster
 from tests.test_cost import instructions
@@ -22,6 +23,7 @@ from tests.test_cost import instructions
 _logger = logging.getLogger(__name__)
 
 POST = {"title": "First", "body": "b"}
+READS = "pressroom_replica_reads_total"
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,19 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judgements last for a moment."""
     monkeypatch.setattr("api.store.replica.INTERVAL", 0.05)
     monkeypatch.setattr("api.store.replica.PAUSE", 0.05)
+
+
+@pytest.fixture
+def difference(anyone: Client) -> Callable[[], dict[str, int]]:
+    """The reads that were counted since the test began, or since they were last asked for."""
+    last = counted(anyone)
+
+    def added() -> dict[str, int]:
+        nonlocal last
+        before, last = last, counted(anyone)
+        return {name.removeprefix(READS): more for name, more in (last - before).items() if name.startswith(READS)}
+
+    return added
 
 
 def content(answer: TestResponse, status: int = 200) -> Any:
@@ -140,12 +155,17 @@ def test_a_read_is_one_round_trip_with_a_replica_too(
 
 @pytest.mark.usefixtures("_behind", "impatient")
 def test_a_replica_that_is_too_far_behind_is_not_asked(
-    ada: Client, anyone: Client, post: str, monkeypatch: pytest.MonkeyPatch
+    ada: Client,
+    anyone: Client,
+    post: str,
+    difference: Callable[[], dict[str, int]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ada.patch(post, {"title": "Second"})
     assert title(anyone, post) == "First"
     monkeypatch.setattr("api.store.replica.LAG", 0.3)
     eventually(lambda: title(anyone, post) == "Second")
+    assert difference()["['lag', 'primary']"] == 1
 
 
 @pytest.mark.usefixtures("impatient")
@@ -170,7 +190,44 @@ def test_nothing_fails_when_the_replica_does(anyone: Client, app: Flask, post: s
     for _ in range(20):
         assert title(anyone, post) == "First"
     standby.start()
-    eventually(lambda: anyone.get(post).status_code == 200 and app.extensions["replica"]._is_near)
+    eventually(lambda: anyone.get(post).status_code == 200 and not app.extensions["replica"]._doubt)
+
+
+def test_each_read_that_a_replica_may_answer_is_counted_once(
+    anyone: Client, ada: Client, post: str, standby: Cluster, difference: Callable[[], dict[str, int]]
+) -> None:
+    with anyone.app.extensions["replica"]._judging:
+        anyone.get(post)
+    assert difference() == {"['checking', 'primary']": 1}
+    for path in (post, post, "/posts"):
+        assert anyone.get(path).status_code == 200
+        assert ada.get(path).status_code == 200
+    assert difference() == {"['', 'replica']": 3}
+    assert_problem(anyone.get("/posts/999"), 404)
+    assert difference() == {"['not_found', 'primary']": 1}
+    standby.kill()
+    for _ in range(3):
+        assert title(anyone, post) == "First"
+    assert difference() == {"['primary', 'unavailable']": 3}
+    assert_problem(anyone.get("/posts/999"), 404)
+    assert difference() == {"['primary', 'unavailable']": 1}
+    standby.start()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_reads_are_counted_while_the_primary_is_gone(
+    anyone: Client, post: str, primary: Cluster, difference: Callable[[], dict[str, int]]
+) -> None:
+    primary.kill()
+    try:
+        for _ in range(20):
+            assert title(anyone, post) == "First"
+        assert difference() == {"['', 'replica']": 20}
+        # Nobody has answered this one.
+        assert_problem(anyone.get("/posts/999"), 503)
+        assert not difference()
+    finally:
+        primary.start()
 
 
 @pytest.mark.usefixtures("impatient")
