@@ -21,6 +21,9 @@ except _module["BadSetting"] as error:
     sys.exit(str(error))
 
 wsgi_app = "api.wsgi:application()"
+# Not a link to it, which may lead elsewhere when a worker is renewed.
+chdir = str(Path(__file__).resolve().parent)
+sys.path.insert(0, chdir)
 bind = _settings.bind
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))  # one serves while the other is renewed
 if workers < 1:
@@ -58,7 +61,7 @@ def on_starting(_server: Any) -> None:
     for left in Path(place).glob(f"{prefix}*"):
         shutil.rmtree(left, ignore_errors=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=prefix, dir=place)
-    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "code").write_text(str(Path(__file__).resolve().parent))
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "code").write_text(chdir)
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -41,7 +41,7 @@ def set_password(username: str, password: str) -> None:
     except ValidationError as error:
         raise click.UsageError(_told(error)) from error
     password_hash = hash_password(wanted["password"])
-    with database().prepare(create=False).write() as db:
+    with database().ready().write() as db:
         credentials.change(db, credentials.get(db, username), password_hash)
     click.echo(f"{username} has a new password, and no tokens.")
 
@@ -61,7 +61,7 @@ def demote(username: str) -> None:
 
 
 def _assign(username: str, role: str) -> None:
-    with database().prepare(create=False).write() as db:
+    with database().ready().write() as db:
         click.echo(f"{stored.assign(db, username, role).username} is {'an' if role == 'admin' else 'a'} {role}.")
 
 

@@ -17,8 +17,8 @@ from api.http.transactions import database
 from api.settings import BadSetting
 from api.store import idempotency, tokens
 from api.store.connections import Connection
-from api.store.database import HEAD
 from api.store.errors import StoreError, Unavailable
+from api.store.upgrades import HEAD
 
 
 class Group(AppGroup):
@@ -58,9 +58,9 @@ cli.add_command(openapi_cli)
 
 @cli.command()
 def check() -> None:
-    """Read the settings and the database as a server does at its start, such as before it is started again."""
-    database().prepare(create=False).check()
-    click.echo("A server can start.")
+    """Read the settings, and ask the database: before a server is started with them. Nothing is changed."""
+    database().ready()
+    click.echo("The settings can be read, and the database is ready.")
 
 
 @cli.group()
@@ -78,7 +78,7 @@ def upgrade() -> None:
 @db.command()
 def sweep() -> None:
     """Delete what has expired: idempotency keys after a day, tokens at their end. Safe at any time, such as by cron."""
-    with database().prepare(create=False).write() as connection:
+    with database().ready().write() as connection:
         keys, gone = idempotency.sweep(connection), tokens.sweep(connection)
     click.echo(f"{keys} idempotency keys and {gone} tokens have expired and are gone.")
 
@@ -122,7 +122,7 @@ def export(file: str) -> None:
 
     Accounts travel without their passwords. FILE is replaced when all is written.
     """
-    with database().prepare(create=False).snapshot() as db:
+    with database().ready().snapshot() as db:
         # A device or pipe is written to, not replaced.
         if file == "-" or (Path(file).exists() and not Path(file).is_file()):
             with click.open_file(file, "wb") as stream:

@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from api.settings import Settings
-from api.store.database import MIGRATIONS, Database
+from api.store.database import Database
+from api.store.upgrades import MIGRATIONS
 from benchmarks import rows
 from benchmarks.paths import HERE, SCRATCH
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from api.cli import cli
 from api.settings import Settings
-from api.store.database import HEAD
+from api.store.upgrades import HEAD
 from tests.conftest import PASSWORD
 
 DATABASE = Path("pressroom.sqlite")

@@ -118,7 +118,7 @@ def test_a_database_that_cannot_be_made_is_one_line_with_its_reason(
     refused = pressroom("import", write("in.ndjson", USER))
     assert refused.exit_code == 1
     file = Path("nowhere/pressroom.sqlite").absolute()
-    assert refused.stderr == f"Error: The database {file} cannot be made or written: No such file or directory.\n"
+    assert refused.stderr == f"Error: The database {file} cannot be made: No such file or directory.\n"
 
 
 def test_a_database_that_cannot_be_read_is_one_line_with_its_reason(
@@ -131,7 +131,7 @@ def test_a_database_that_cannot_be_read_is_one_line_with_its_reason(
 
 
 def test_whether_a_server_can_start_is_told(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pressroom("check").stdout == "A server can start.\n"
+    assert pressroom("check").stdout == "The settings can be read, and the database is ready.\n"
     monkeypatch.setenv("PRESSROOM_TREADS", "3")
     assert pressroom("check").stderr.startswith("Error: PRESSROOM_TREADS is no setting. Write one of: ")
     assert pressroom("--help").stderr == ""

@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from api.settings import Settings
-from api.store.database import HEAD, PATIENCE, Database
+from api.store.database import PATIENCE, Database
+from api.store.upgrades import HEAD
 
 
 class BadBackup(ValueError):

@@ -8,14 +8,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from api.settings import Settings
-from api.store import engines, sqlite
+from api.store import engines, sqlite, upgrades
 from api.store.connections import Connection, Statements
 from api.store.errors import Unavailable
 from api.store.failures import Failures
 from api.store.pool import Pool
+from api.store.upgrades import HEAD
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = max(path.stem for path in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
 PATIENCE = 5
 """Seconds to wait for a connection, for one's turn to write, and then for the writers of other processes."""
 
@@ -33,8 +32,10 @@ class Database:
         patience = patience or PATIENCE
         self.engine = engines.create(settings, patience=patience)
         self.embedded = self.engine.dialect.name == "sqlite"
+        self._file = Path(str(self.engine.url.database)).absolute()
         self._statements = Statements(self.engine.dialect)
-        self._pool = Pool(self.engine, settings.threads, patience)
+        # One thread is left for what needs no database.
+        self._pool = Pool(self.engine, max(1, settings.threads - 1))
         self._failures = Failures(self.engine)
         # A transaction of SQLite that begins DEFERRED fails as soon as it writes what another has written meanwhile.
         self._begin_write = "BEGIN IMMEDIATE" if self.embedded else "BEGIN"
@@ -44,18 +45,26 @@ class Database:
         # SQLite wakes waiting writers in no order: a queue within the process doubles what they get done.
         self._turn = threading.Lock() if self.embedded else threading.BoundedSemaphore(settings.threads)
 
-    def prepare(self, *, create: bool = True) -> "Database":
+    def prepare(self) -> "Database":
         """This database, made or brought up to date if it is embedded; others are migrated by their operator.
 
-        `Unavailable` for a file that is not there, unless one may `create` it, and for one that cannot be made.
+        `Unavailable` for a file that cannot be made.
         """
         if self.embedded:
-            file = Path(str(self.engine.url.database)).absolute()
-            if not create and not file.exists():
-                raise Unavailable(f"There is no database at {file}. Set PRESSROOM_DATABASE_URL.")
-            sqlite.touch(file)
-            if self.revision() != HEAD:
+            sqlite.touch(self._file)
+            if (self.revision() or "") < HEAD:
                 self.upgrade()
+        return self
+
+    def ready(self) -> "Database":
+        """This database, if it is there and its tables are this version's or newer; nothing is made or changed.
+
+        `Unavailable` if not.
+        """
+        if self.embedded and not self._file.exists():
+            raise Unavailable(f"There is no database at {self._file}. Set PRESSROOM_DATABASE_URL.")
+        if (self.revision() or "") < HEAD:
+            raise Unavailable("The tables are not those of this version. Run `pressroom db upgrade`.")
         return self
 
     def close(self) -> None:
@@ -119,18 +128,8 @@ class Database:
             row = db.one_or_none(_VERSION) if db.one_or_none(self._is_versioned) else None
             return str(row.version_num) if row else None
 
-    def check(self) -> None:
-        """`Unavailable` unless the database answers, and its tables are this version's or newer."""
-        if (self.revision() or "") < HEAD:
-            raise Unavailable("The tables are not those of this version. Run `pressroom db upgrade`.")
-
     def upgrade(self) -> None:
         """Bring the tables to this version's migration. Safe to run from many processes at once."""
-        # Alembic costs a fifth of a second and ten megabytes: only who migrates pays.
-        from alembic import command, config, util  # noqa: PLC0415
-
-        configuration = config.Config()
-        configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         # On SQLite the transaction begins by hand.
         engine = self.engine if self.embedded else self.engine.execution_options(isolation_level="READ COMMITTED")
         with self._turn, self._failures.translated(), engine.begin() as connection:
@@ -141,8 +140,4 @@ class Database:
                 connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
                 connection.connection.driver_connection.limit = None  # type: ignore[union-attr] # it is connected
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('pressroom upgrade'))"))
-            configuration.attributes["connection"] = connection
-            try:
-                command.upgrade(configuration, "head")
-            except util.CommandError as error:
-                raise Unavailable("The tables are of a newer version. Run that one.") from error
+            upgrades.run(connection)

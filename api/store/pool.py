@@ -8,29 +8,39 @@ from typing import Any
 import sqlalchemy as sa
 
 from api import metrics
+from api.store.breaker import CircuitBreaker
 from api.store.errors import Unavailable
+
+PATIENCE = 1
+"""Seconds to wait for a connection that others have."""
 
 
 class Pool:
-    """As many connections as there are threads, made by an engine as they are needed.
+    """Up to `size` connections, made by an engine as they are needed.
 
     The last one that was given back is taken first: SQLite has kept pages by it, which it forgets when another one
     writes. SQLAlchemy's own pool takes longer to hand one out, and back, than SQLite takes to read a post.
     """
 
-    def __init__(self, engine: sa.Engine, size: int, patience: float) -> None:
+    def __init__(self, engine: sa.Engine, size: int) -> None:
         self._engine = engine
-        self._patience = patience
+        self._size = size
+        self._breaker = CircuitBreaker()
         self._idle: list[Any] = []
         self._places: SimpleQueue[None] = SimpleQueue()
         for _ in range(size):
             self._places.put(None)
 
     def take(self) -> Any:
-        """A driver's connection, nobody else's until it is given back; `Unavailable` if all are taken for too long."""
+        """A driver's connection, nobody else's until it is given back.
+
+        `Unavailable` if all are taken for too long, or the database does not answer those who have them.
+        """
+        on_trial = self._breaker.enter(alone=self._places.qsize() == self._size)
         try:
-            self._places.get(timeout=self._patience)
+            self._places.get(timeout=0 if on_trial else PATIENCE)
         except Empty:
+            self._breaker.leave(answered=False)
             raise Unavailable("Too many are asking. Try again in a moment.") from None
         try:
             with suppress(IndexError):
@@ -45,6 +55,7 @@ class Pool:
 
     def give(self, driver: Any) -> None:
         """Give a connection back; None for one that was not made, or was discarded."""
+        self._breaker.leave(answered=driver is not None)
         if driver:
             self._idle.append(driver)
         self._places.put(None)

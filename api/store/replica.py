@@ -24,7 +24,7 @@ INTERVAL = 1
 PATIENCE = 2
 """Seconds to wait for it, because the primary can be asked instead."""
 PAUSE = 5
-"""Seconds for which a server is not asked that does not answer, or a replica that is behind."""
+"""Seconds for which a replica is not asked that does not answer or is behind."""
 
 # Near is who has replayed all that has come, or something young; one that receives nothing does not know how old it is.
 _IS_NEAR = sa.text(
@@ -48,7 +48,7 @@ class Elsewhere(Exception):
 
 
 class Replica:
-    """Reads for which a replica is asked first while it is near the primary, or while the primary does not answer.
+    """Reads for which a replica is asked first while it is near the primary, and else if that does not answer.
 
     It never has the last word on what does not exist. Making one connects to nothing.
     """
@@ -57,14 +57,15 @@ class Replica:
         if primary.embedded:
             raise BadSetting("PRESSROOM_REPLICA_URL is for PostgreSQL. Leave it out, or set PRESSROOM_DATABASE_URL.")
         self._primary = primary
-        self._replica = Database(replace(settings, database_url=settings.replica_url), patience=PATIENCE)
+        # Half of the threads: should it hang, the others serve what needs the primary, or no database.
+        few = replace(settings, database_url=settings.replica_url, threads=settings.threads // 2 + 1)
+        self._replica = Database(few, patience=PATIENCE)
         # All of them now: Prometheus sees no increase in a series that begins with its first read.
         by = metrics.REPLICA_READS.labels
         self._reads = {reason: by("primary" if reason else "replica", reason) for reason in get_args(Reason)}
         self._doubt: Reason = "checking"
         self._judge_at = 0.0
         self._judging = threading.Lock()
-        self._try_primary_at = 0.0
 
     def close(self) -> None:
         """Close the connections to the replica that nobody is using."""
@@ -73,7 +74,7 @@ class Replica:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection to read on; `Elsewhere` if the block finds nothing there that another server may have."""
-        if not (reason := self._reason()):
+        if not (reason := self._judgement()):
             try:
                 with self._replica.read() as db:
                     yield db
@@ -88,9 +89,7 @@ class Replica:
                 with self._read_primary(reason) as db:
                     yield db
             except Unavailable as refusal:
-                self._try_primary_at = time.monotonic() + PAUSE
                 raise Elsewhere(partial(self._read_old, refusal)) from refusal
-            self._try_primary_at = 0.0
 
     @contextmanager
     def _read_primary(self, reason: Reason) -> Iterator[Connection]:
@@ -113,20 +112,10 @@ class Replica:
             raise refusal from refusal.__cause__
         self._reads[""].inc()
 
-    def _reason(self) -> Reason:
-        doubt, moment = self._judgement(), time.monotonic()
-        if moment < self._try_primary_at:
-            return ""
-        if doubt and self._try_primary_at:
-            # It was not there: while one request tries it, others do not wait.
-            self._try_primary_at = moment + PAUSE
-        return doubt
-
     def _judgement(self) -> Reason:
-        # While one request judges, others go to the primary: the replica may hang.
+        # While one request judges, others go by the last judgement: neither server is to get all for that time.
         if time.monotonic() >= self._judge_at and self._judging.acquire(blocking=False):
             try:
-                self._doubt = "checking"
                 self._judged(self._judge())
             finally:
                 self._judging.release()

@@ -23,10 +23,12 @@ def embed(engine: sa.Engine, synchronous: str, *, patience: float) -> None:
 
 def touch(file: Path) -> None:
     """Make the file, empty and its owner's alone, if it is not there: SQLite would let everybody read it."""
+    if file.exists():
+        return
     try:
         file.touch(mode=0o600)
     except OSError as error:
-        raise Unavailable(f"The database {file} cannot be made or written: {error.strerror}.") from None
+        raise Unavailable(f"The database {file} cannot be made: {error.strerror}.") from None
 
 
 def begin_at_once(connection: Connection, *, patience: float) -> None:

@@ -19,7 +19,7 @@ SECONDS = float(os.environ.get("FAULT_SECONDS", "1"))
 KEPT = HOUSE / "build" / "faults.json"
 UNFORESEEN = ("Exception on ", "Error handling request", "Exception in ")
 """What Flask, gunicorn and its workers say of an exception that nobody has foreseen."""
-HEAD = ("fault", "requests sent", "failed", "acknowledged writes lost", "recovery time")
+HEAD = ("fault", "requests sent", "failed", "acknowledged writes lost", "recovery time", "slowest answer")
 
 rows: list[tuple[str, ...]] = []
 """A row for each fault, in the order in which they came to pass."""
@@ -35,19 +35,19 @@ class Server(Protocol):
 
 
 @contextmanager
-def under_load(fault: str, server: Server, *, pause: float = PAUSE) -> Iterator[Load]:
+def under_load(fault: str, server: Server, *, pause: float = PAUSE, crowd: int = 0) -> Iterator[Load]:
     """Requests before, in and after the block that brings the fault about; then its account, and its row.
 
     Whatever the fault, nothing that was acknowledged is lost, nothing is answered by 500, and SQLite's file is whole.
     """
-    with Load(lambda: server.connect(timeout=30), pause=pause) as load:
+    with Load(lambda: server.connect(timeout=30), pause=pause, crowd=crowd) as load:
         time.sleep(SECONDS)
         yield load
         time.sleep(SECONDS)
     sent, failed, gap = len(load.requests), load.failed(), max(load.gap("GET"), load.gap("POST"))
     lost = settle(load)
     how = ", ".join(f"{number} {outcome}" for outcome, number in failed.most_common())
-    note(fault, sent, f"{failed.total()} ({how})" if how else "0", lost, f"{gap:.1f} s")
+    note(fault, sent, f"{failed.total()} ({how})" if how else "0", lost, f"{gap:.1f} s", f"{load.slowest():.1f} s")
     assert not lost
     assert 500 not in failed
     log = server.log.read_text()
@@ -65,13 +65,15 @@ def is_whole(path: Path) -> bool:
 
 
 def settle(load: Load) -> int:
-    """How many acknowledged writes are lost, after each unanswered request with a key has been repeated.
+    """How many acknowledged writes are lost, after each unanswered request with a key has been repeated until it is.
 
     Nothing may have been done twice.
     """
+    deadline = time.monotonic() + 10
     for post in [*load.posts]:
-        if post.key and not post.url:
-            load.publish(post.title, post.key)
+        while post.key and not post.url and not load.publish(post.title, post.key):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
     kept = Counter(titles(load))
     twice = [title for title, number in kept.items() if number > 1]
     assert not twice, f"there twice: {twice}"
@@ -91,9 +93,9 @@ def titles(load: Load) -> Iterator[str]:
         path = page["next_cursor"] and f"/posts?limit=100&cursor={page['next_cursor']}"
 
 
-def note(fault: str, sent: object, failed: object, lost: object, recovery: object) -> None:
+def note(fault: str, *account: object) -> None:
     """Keep a row for the table."""
-    rows.append((fault, str(sent), str(failed), str(lost), str(recovery)))
+    rows.append((fault, *map(str, account)))
 
 
 def table() -> str:

@@ -28,6 +28,8 @@ FAILURES: dict[type[BaseException], str] = {
     TimeoutError: "hung",
 }
 
+LIVE = "live"
+"""What stands for the method of a request that needs no database."""
 JSON = {"Content-Type": "application/json"}
 Connect = Callable[[], HTTPConnection]
 
@@ -52,11 +54,12 @@ class Post(NamedTuple):
 class Load:
     """Requests for as long as its block; then every client finishes what it has begun.
 
-    Half of the clients read and half publish; of each, half keep their connections. Half of the readers are signed in,
-    and half of the publishers send an `Idempotency-Key`.
+    Half of the clients read and half publish; of each, half keep their connections. Half of the readers are signed
+    in, and half of the publishers send an `Idempotency-Key`. With a `crowd`, so many more read without a token, and
+    one asks for `/health/live`.
     """
 
-    def __init__(self, connect: Connect, *, pause: float = PAUSE) -> None:
+    def __init__(self, connect: Connect, *, pause: float = PAUSE, crowd: int = 0) -> None:
         self.connect = connect
         self.pause = pause
         self.headers = {"Authorization": f"Bearer {_token(connect)}", **JSON}
@@ -65,6 +68,9 @@ class Load:
         self._numbers = count()
         self._stopped = threading.Event()
         self._clients = [threading.Thread(target=self._run, args=[number]) for number in range(CLIENTS)]
+        if crowd:
+            asking = [*[("GET", "/posts?limit=3")] * crowd, (LIVE, "/health/live")]
+            self._clients += [threading.Thread(target=self._ask, args=each) for each in asking]
 
     def __enter__(self) -> "Load":
         self.began = time.monotonic()
@@ -93,10 +99,14 @@ class Load:
         )
         return max(later - earlier for earlier, later in pairwise([self.began, *good, self.ended]))
 
-    def publish(self, title: str, key: str | None) -> None:
-        """Publish a post by a connection of its own."""
+    def slowest(self) -> float:
+        """The longest time, in seconds, that a request took, however it was answered."""
+        return max(request.ended - request.began for request in self.requests)
+
+    def publish(self, title: str, key: str | None) -> bool:
+        """Publish a post by a connection of its own; whether that is acknowledged."""
         with closing(self.connect()) as connection:
-            self._publish(connection, {**self.headers, "Connection": "close"}, title, key)
+            return self._publish(connection, {**self.headers, "Connection": "close"}, title, key)
 
     def read(self, path: str) -> Any:
         """The JSON of what is there, by a connection of its own; None if there is nothing."""
@@ -121,17 +131,25 @@ class Load:
                 self._send(connection, "GET", "/posts?limit=3", headers)
         connection.close()
 
-    def _publish(self, connection: HTTPConnection, headers: dict[str, str], title: str, key: str | None) -> None:
+    def _ask(self, method: str, path: str) -> None:
+        connection = self.connect()
+        while not self._stopped.wait(self.pause):
+            self._send(connection, method, path, JSON)
+        connection.close()
+
+    def _publish(self, connection: HTTPConnection, headers: dict[str, str], title: str, key: str | None) -> bool:
         keyed = {**headers, "Idempotency-Key": key} if key else headers
         created = self._send(connection, "POST", "/posts", keyed, {"title": title, "body": "b" * 500})
         self.posts.append(Post(title, key, created and created["url"]))
+        return bool(created)
 
     def _send(
         self, connection: HTTPConnection, method: str, path: str, headers: dict[str, str], content: object = None
     ) -> Any:
         began, answered = time.monotonic(), None
         try:
-            connection.request(method, path, None if content is None else json.dumps(content), headers)
+            sent = "GET" if method == LIVE else method
+            connection.request(sent, path, None if content is None else json.dumps(content), headers)
             response = connection.getresponse()
             body = response.read()
             outcome: int | str = response.status

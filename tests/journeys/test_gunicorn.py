@@ -68,7 +68,7 @@ def test_no_worker_is_no_server() -> None:
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"PRESSROOM_DATABASE_URL": "sqlite:////nowhere/x"}, "/nowhere/x cannot be made or written: No such file"),
+        ({"PRESSROOM_DATABASE_URL": "sqlite:////nowhere/x"}, "/nowhere/x cannot be made: No such file"),
         ({"PRESSROOM_DATABASE_URL": f"sqlite:///{__file__}"}, "cannot be read. (file is not a database)"),
         ({"PRESSROOM_REPLICA_URL": "postgresql://nowhere/x"}, "PRESSROOM_REPLICA_URL is for PostgreSQL."),
     ],
@@ -184,11 +184,19 @@ def test_what_all_workers_count_is_added_up_and_outlives_them(serve: Callable[..
     assert not counts.exists()
 
 
-def test_a_roll_replaces_every_worker_and_drops_nothing(serve: Callable[..., Server], tmp_path: Path) -> None:
-    house, run = tmp_path / "house", tmp_path / "run"
-    run.mkdir()
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A version, in a directory of its own."""
+    house = tmp_path / "house"
     shutil.copytree(HOUSE / "api", house / "api")
     shutil.copy(HOUSE / "gunicorn.conf.py", house)
+    return house
+
+
+def test_a_roll_replaces_every_worker_and_drops_nothing(
+    serve: Callable[..., Server], tmp_path: Path, house: Path
+) -> None:
+    (run := tmp_path / "run").mkdir()
     server = serve(directory=house, WEB_CONCURRENCY="2", PRESSROOM_RUN_DIR=str(run))
     old, module = set(workers(server)), house / "api" / "limits.py"
     module.write_text(module.read_text().replace("TITLE = 200", "TITLE = 199"))
@@ -211,9 +219,45 @@ def test_a_roll_replaces_every_worker_and_drops_nothing(serve: Callable[..., Ser
     assert server.read("/about")["limits"]["title"] == 199
     assert len(answers) > 20
     assert set(answers) == {200}
-    # As after a link has been changed to another version: workers would load the old one.
-    refused = roll(run, HOUSE)
-    assert refused.stderr == f"Error: The server runs the code in {house}, not {HOUSE}. Restart it.\n"
+
+
+def test_a_link_that_leads_to_another_version_is_taken_up_by_a_restart_alone(
+    serve: Callable[..., Server], tmp_path: Path, house: Path
+) -> None:
+    link, run = tmp_path / "link", tmp_path / "run"
+    run.mkdir()
+    link.symlink_to(house)
+    # As a shell that has gone there tells gunicorn.
+    server = serve(directory=link, PWD=str(link), PRESSROOM_RUN_DIR=str(run))
+    other = Path(shutil.copytree(house, tmp_path / "other"))
+    module = other / "api" / "limits.py"
+    module.write_text(module.read_text().replace("TITLE = 200", "TITLE = 199"))
+    link.unlink()
+    link.symlink_to(other)
+    refused = roll(run, other)
+    assert refused.stderr == f"Error: The server runs the code in {house}, not {other}. Restart it.\n"
+    assert roll(run, house).returncode == 0
+    assert server.read("/about")["limits"]["title"] == 200
+
+
+@pytest.mark.parametrize("broken", ["code", "log", "migration"])
+def test_a_roll_leaves_the_workers_alone_if_others_could_not_start(
+    serve: Callable[..., Server], tmp_path: Path, house: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    (run := tmp_path / "run").mkdir()
+    server = serve(directory=house, PRESSROOM_RUN_DIR=str(run))
+    old = workers(server)
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", server.database_url)
+    match broken:
+        case "code":
+            (house / "api" / "wsgi.py").write_text("import nonexistent\n")
+        case "log":
+            monkeypatch.setenv("PRESSROOM_ACCESS_LOG", "/nowhere/access.log")
+        case "migration":
+            (house / "api/store/migrations/versions/9999_broken.py").write_text("import nonexistent\n")
+    assert roll(run, house).returncode == 1
+    assert workers(server) == old
+    assert server.get("/posts") == 200
 
 
 def test_a_roll_without_a_server_says_so(serve: Callable[..., Server], tmp_path: Path) -> None:

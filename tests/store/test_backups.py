@@ -12,7 +12,8 @@ from api import archive
 from api.settings import Settings
 from api.store import posts, users
 from api.store.connections import Connection, Row
-from api.store.database import HEAD, Database
+from api.store.database import Database
+from api.store.upgrades import HEAD
 from tests.postgresql import Cluster
 
 pytestmark = pytest.mark.heavy

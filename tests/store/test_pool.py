@@ -12,11 +12,11 @@ from api.store.database import Database
 from api.store.errors import Unavailable
 
 
-def test_there_are_as_many_as_threads(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = [database.read() for _ in range(8)]
+def test_there_is_one_for_each_thread_but_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = [database.read() for _ in range(7)]
     for each in taken:
         each.__enter__()
-    monkeypatch.setattr(database._pool, "_patience", 0.05)
+    monkeypatch.setattr("api.store.pool.PATIENCE", 0.05)
     with pytest.raises(Unavailable, match="Too many are asking"), database.read():
         pass
     for each in taken:
@@ -26,7 +26,7 @@ def test_there_are_as_many_as_threads(database: Database, monkeypatch: pytest.Mo
 
 
 def test_one_that_postgresql_has_ended_is_made_anew(postgresql: PostgresServer, postgresql_url: str) -> None:
-    database = Database(replace(Settings(database_url=postgresql_url), threads=2))
+    database = Database(replace(Settings(database_url=postgresql_url), threads=3))
     for _ in range(2):
         with database.read() as first, database.read() as second:
             users.page(first, limit=1)
