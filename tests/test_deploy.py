@@ -28,7 +28,7 @@ def machine(tmp_path: Path) -> Path:
     """The root of a machine on which the units are installed as `deploy/README.md` says."""
     shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
     shutil.copytree(DEPLOY / "systemd", tmp_path / "etc/systemd/system")
-    for program in ("bin/sh", "opt/pressroom/.venv/bin/gunicorn", "opt/pressroom/.venv/bin/pressroom"):
+    for program in ("bin/mkdir", "bin/sh", "opt/pressroom/.venv/bin/gunicorn", "opt/pressroom/.venv/bin/pressroom"):
         path = tmp_path / program
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o755)
