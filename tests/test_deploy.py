@@ -1,8 +1,10 @@
 """What an operator copies from `deploy/`."""
 
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ DEPLOY = HOUSE / "deploy"
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("*.*") if path.is_file())
 SERVICES = [name for name in UNITS if name.endswith(".service")]
 
+Operate = Callable[[str], subprocess.CompletedProcess[str]]
+
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="the units are judged by systemd: apt-get install systemd"
 )
@@ -24,7 +28,7 @@ def machine(tmp_path: Path) -> Path:
     """The root of a machine on which the units are installed as `deploy/README.md` says."""
     shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
     shutil.copytree(DEPLOY / "systemd", tmp_path / "etc/systemd/system")
-    for program in ("bin/sh", "opt/pressroom/.venv/bin/gunicorn", "opt/pressroom/.venv/bin/pressroom"):
+    for program in ("bin/mkdir", "bin/sh", "opt/pressroom/.venv/bin/gunicorn", "opt/pressroom/.venv/bin/pressroom"):
         path = tmp_path / program
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o755)
@@ -63,14 +67,94 @@ def test_nginx_asks_at_the_socket_that_systemd_owns() -> None:
     assert f"server unix:{unit('pressroom.socket', 'ListenStream')};" in (DEPLOY / "nginx/pressroom.conf").read_text()
 
 
-def test_the_settings_mean_the_same_to_systemd_and_to_the_shell() -> None:
-    lines = [line for line in (DEPLOY / "pressroom.env").read_text().splitlines() if not line.startswith("#")]
-    given = dict(line.split("=", 1) for line in lines)
-    assert Settings.from_environment(given).trusted_proxies == 1
-    shown = subprocess.run(
-        ["sh", "-c", f"set -a; . {DEPLOY / 'pressroom.env'}; env"], env={}, capture_output=True, text=True, check=True
-    )
-    assert set(lines) <= set(shown.stdout.splitlines())
+@pytest.fixture
+def operate(tmp_path: Path) -> Operate:
+    """Run `deploy/pressroom` with these settings; where it would become the service's user, it prints what it has."""
+    (tmp_path / "runuser").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexec env\n')
+    (tmp_path / "runuser").chmod(0o755)
+    settings, command = tmp_path / "pressroom.env", tmp_path / "pressroom"
+    command.write_text((DEPLOY / "pressroom").read_text().replace("/etc/pressroom.env", str(settings)))
+    path = f"{tmp_path}:{os.environ['PATH']}"
+
+    def run(lines: str) -> subprocess.CompletedProcess[str]:
+        settings.write_bytes(lines.encode())
+        return subprocess.run(
+            ["sh", command, "check", "a $b"],
+            cwd=tmp_path,
+            env={"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_operator_has_the_settings_of_the_service(
+    operate: Operate,
+) -> None:
+    text = (DEPLOY / "pressroom.env").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert Settings.from_environment(dict(line.split("=", 1) for line in lines)).trusted_proxies == 1
+    ran = operate(text)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    shown = ran.stdout.splitlines()
+    assert shown[:6] == ["--user", "pressroom", "--", "/opt/pressroom/.venv/bin/pressroom", "check", "a $b"]
+    assert {*lines, unit("pressroom.service", "Environment")} <= set(shown[6:])
+
+
+# As systemd 252 read each from an EnvironmentFile.
+@pytest.mark.parametrize(
+    ("lines", "value"),
+    [
+        ("A=postgresql://ada@/a?b=3&c=d", "postgresql://ada@/a?b=3&c=d"),
+        ("A=https://a.example, https://b.example\n", "https://a.example, https://b.example"),
+        (
+            "A=$HOME `touch ran` $(touch ran); touch ran | * ~ #1\n",
+            "$HOME `touch ran` $(touch ran); touch ran | * ~ #1",
+        ),
+        ('A="$HOME `touch ran` $(touch ran) it\'s"\n', "$HOME `touch ran` $(touch ran) it's"),
+        ("A='say \"$HOME\"'", 'say "$HOME"'),
+        ('A=it\'s "so"\n', 'it\'s "so"'),
+        ('A="  b "\n', "  b "),
+        (" \tA=b  c \t\n", "b  c"),
+        ("A=\n", ""),
+        ('A=""\n', ""),
+        ("A==b=\n", "=b="),
+        ("A=ä€\n", "ä€"),
+        ("A=1\nA=2\n", "2"),
+        ("A=1\n\n#A=2\n ; A=\\3\nA 4\n", "1"),
+    ],
+)
+def test_a_setting_means_to_the_operator_what_it_means_to_systemd(
+    operate: Operate, tmp_path: Path, lines: str, value: str
+) -> None:
+    ran = operate(lines)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert [line for line in ran.stdout.splitlines() if line.startswith("A=")] == [f"A={value}"]
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "A=b\\ c",
+        'A="\\$b"',
+        "A=b\\\nc\n",
+        "#\\\nA=b\n",
+        "A=b\r\n",
+        "A='b\nc'\n",
+        'A="b" c',
+        "A= b",
+        "A =b",
+        "export A=b",
+        "=b",
+    ],
+)
+def test_a_setting_that_only_systemd_can_read_is_refused(operate: Operate, lines: str) -> None:
+    ran = operate(lines)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "write NAME=VALUE" in ran.stderr
 
 
 def test_the_operator_and_the_service_name_the_same_server() -> None:
