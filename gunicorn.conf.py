@@ -54,7 +54,7 @@ secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True
 
 
-def on_starting(_server: Any) -> None:
+def when_ready(_server: Any) -> None:
     """Make the directory of the workers' counts, once for this master, and note there whose code it runs."""
     # One that was killed may have had the same number, and left its own behind.
     place, prefix = _settings.run_dir or worker_tmp_dir or tempfile.gettempdir(), f"pressroom-{os.getpid()}-"
