@@ -117,6 +117,7 @@ def test_a_lost_database_is_made_by_restoring_it(pressroom: Callable[..., Result
     DATABASE.unlink()
     assert pressroom("restore", "saved.sqlite", "--yes").exit_code == 0
     assert usernames() == ["ada"]
+    assert stat.S_IMODE(DATABASE.stat().st_mode) == 0o600
 
 
 def test_a_damaged_database_is_mended_by_restoring_it(pressroom: Callable[..., Result], saved: Path) -> None:

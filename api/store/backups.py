@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from api.settings import Settings
+from api.store import sqlite
 from api.store.database import HEAD, PATIENCE, Database
 
 
@@ -41,7 +42,8 @@ def restore(database: Database, path: Path) -> None:
             _prove(copy)
         migrated = Database(Settings(database_url=f"sqlite:///{proven}")).prepare()
         migrated.close()
-        with _open(proven, "rw") as copy, _open(file(database), "rwc") as kept:
+        sqlite.touch(file(database))
+        with _open(proven, "rw") as copy, _open(file(database), "rw") as kept:
             copy.backup(kept)
 
 
