@@ -71,7 +71,7 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the tables to this version. An embedded database does so by itself."""
-    database().upgrade()
+    database().prepare().upgrade()
     click.echo(f"The tables are those of migration {HEAD}.")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_a_server_cannot_start_before_its_tables_are_made(
 def test_the_database_is_made_on_first_use(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///new.sqlite")
     assert pressroom("db", "upgrade").stdout == "The tables are those of migration 0003.\n"
-    assert Path("new.sqlite").exists()
+    assert stat.S_IMODE(Path("new.sqlite").stat().st_mode) == 0o600
 
 
 def test_what_has_expired_is_swept(pressroom: Callable[..., Result], house: Settings) -> None:
