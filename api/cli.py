@@ -28,8 +28,11 @@ class Group(AppGroup):
         """Run a command."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # nobody reads any more, as behind `| head`: click ends without a word
         except OSError as error:
-            raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
+            told = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
+            raise click.ClickException(f"{told}.") from error
         except Unavailable as error:
             raise click.ClickException(error.explained) from error
         except (BadSetting, StoreError) as error:
@@ -71,7 +74,7 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the tables to this version. An embedded database does so by itself."""
-    database().upgrade()
+    database().prepare().upgrade()
     click.echo(f"The tables are those of migration {HEAD}.")
 
 

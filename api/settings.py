@@ -35,7 +35,7 @@ class Settings:
         "sqlite:///pressroom.sqlite",
         "Where everything is kept: an SQLite file, or `postgresql+psycopg://user@host/name`.",
         form=(
-            r"sqlite:///(?!:memory:|file:).+|postgresql(\+psycopg)?://.+",
+            r"sqlite:///(?!:memory:|file:)[^?\n]+|postgresql(\+psycopg)?://.+",
             "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
         ),
     )

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -117,12 +118,43 @@ def test_a_lost_database_is_made_by_restoring_it(pressroom: Callable[..., Result
     DATABASE.unlink()
     assert pressroom("restore", "saved.sqlite", "--yes").exit_code == 0
     assert usernames() == ["ada"]
+    assert stat.S_IMODE(DATABASE.stat().st_mode) == 0o600
 
 
 def test_a_damaged_database_is_mended_by_restoring_it(pressroom: Callable[..., Result], saved: Path) -> None:
     damage(DATABASE)
     assert pressroom("restore", "saved.sqlite", "--yes").exit_code == 0
     assert usernames() == ["ada"]
+
+
+@pytest.mark.parametrize(
+    ("command", "lock"),
+    [
+        # A copy is written where nobody else can be: only who keeps readers out, too, is in the way of a backup.
+        (("backup", "saved.sqlite"), ("PRAGMA locking_mode=EXCLUSIVE", "BEGIN IMMEDIATE", "DELETE FROM tokens")),
+        (("restore", "saved.sqlite", "--yes"), ("BEGIN IMMEDIATE",)),
+    ],
+)
+def test_whoever_does_not_stop_writing_is_not_waited_for_without_end(
+    pressroom: Callable[..., Result],
+    saved: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    lock: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr("api.store.backups.PATIENCE", 0.2)
+    with closing(sqlite3.connect(DATABASE, isolation_level=None, check_same_thread=False)) as other:
+        for statement in lock:
+            other.execute(statement)
+        # What waits without end could not even be interrupted: let it fail instead.
+        end = threading.Timer(5, other.close)
+        end.start()
+        refused = pressroom(*command)
+        end.cancel()
+    told = "Error: saved.sqlite: Somebody else has been writing for 0.2 seconds. Try again.\n"
+    assert (refused.exit_code, refused.stderr) == (1, told)
+    assert usernames(saved) == ["ada"]
+    assert usernames() == ["ada", "bob"]
 
 
 def test_a_database_that_was_copied_as_a_file_can_be_restored(pressroom: Callable[..., Result]) -> None:

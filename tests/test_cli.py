@@ -2,6 +2,9 @@
 
 import json
 import os
+import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -154,7 +157,7 @@ def test_a_server_cannot_start_before_its_tables_are_made(
 def test_the_database_is_made_on_first_use(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///new.sqlite")
     assert pressroom("db", "upgrade").stdout == "The tables are those of migration 0003.\n"
-    assert Path("new.sqlite").exists()
+    assert stat.S_IMODE(Path("new.sqlite").stat().st_mode) == 0o600
 
 
 def test_what_has_expired_is_swept(pressroom: Callable[..., Result], house: Settings) -> None:
@@ -278,6 +281,30 @@ def test_an_export_follows_links_and_replaces_no_device(pressroom: Callable[...,
     assert json.loads(os.read(reader, 1000)) == USER
     os.close(reader)
     assert not Path("pipe").is_file()
+
+
+def exporting(stdout: int) -> subprocess.Popen[str]:
+    """`pressroom export` as a shell runs it."""
+    command = [str(Path(sys.executable).with_name("pressroom")), "export"]
+    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
+
+
+def test_who_reads_only_the_beginning_of_an_export_hears_of_no_error(pressroom: Callable[..., Result]) -> None:
+    lines = [{"post": {**POST["post"], "title": str(number), "body": "b" * 2_000}} for number in range(100)]
+    pressroom("import", write("in.ndjson", USER, *lines))  # more than a pipe holds
+    with exporting(subprocess.PIPE) as export:
+        assert export.stdout is not None
+        assert json.loads(export.stdout.readline()) == USER
+        export.stdout.close()
+        assert export.communicate()[1] == ""
+    assert export.returncode == 1
+
+
+def test_a_full_disk_is_told_in_a_line(pressroom: Callable[..., Result]) -> None:
+    pressroom("import", write("in.ndjson", USER))
+    with Path("/dev/full").open("wb") as full, exporting(full.fileno()) as export:
+        assert export.communicate()[1] == "Error: No space left on device.\n"
+    assert export.returncode == 1
 
 
 def test_asking_for_help_makes_no_database(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:

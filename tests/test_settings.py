@@ -64,6 +64,9 @@ def test_every_setting_has_its_variable() -> None:
                 "sqlite://",
                 "sqlite:///:memory:",
                 "sqlite:///file:x",
+                "sqlite:///?x=1",
+                "sqlite:///x?secret=1",
+                "sqlite:///x\n",
                 "mysql://x/y",
                 "postgresql+asyncpg://x/y",
             )

@@ -2,11 +2,13 @@
 
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from api.settings import Settings
+from api.store import sqlite
 from api.store.database import PATIENCE, Database
 from api.store.upgrades import HEAD
 
@@ -23,7 +25,7 @@ def file(database: Database) -> Path:
 def save(database: Database, path: Path) -> None:
     """Copy what is committed at this moment to `path`, and prove the copy. Nobody waits for it."""
     with _open(file(database), "rw") as kept, _open(path, "rwc") as copy:
-        kept.backup(copy)
+        _copy(kept, copy)
         # One file, without a log beside it that might be forgotten.
         copy.execute("PRAGMA journal_mode=DELETE")
         _prove(copy)
@@ -38,12 +40,13 @@ def restore(database: Database, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=file(database).absolute().parent) as directory:
         proven = Path(directory, "proven.sqlite")
         with _open(proven, "rwc") as copy, _open(path, "ro") as saved:
-            saved.backup(copy)
+            _copy(saved, copy)
             _prove(copy)
         migrated = Database(Settings(database_url=f"sqlite:///{proven}")).prepare()
         migrated.close()
-        with _open(proven, "rw") as copy, _open(file(database), "rwc") as kept:
-            copy.backup(kept)
+        sqlite.touch(file(database))
+        with _open(proven, "rw") as copy, _open(file(database), "rw") as kept:
+            _copy(copy, kept)
 
 
 @contextmanager
@@ -54,6 +57,18 @@ def _open(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.Error as error:
         raise BadBackup(f"SQLite says of {path.name}: {error}.") from error
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Let `target` be what `source` is; `BadBackup` if another process is in the way for too long."""
+    deadline = time.monotonic() + PATIENCE
+
+    def give_up(status: int, _remaining: int, _all: int) -> None:
+        # Python tries again without end, and does not even hear Ctrl+C.
+        if status == sqlite3.SQLITE_BUSY and time.monotonic() > deadline:
+            raise BadBackup(f"Somebody else has been writing for {PATIENCE} seconds. Try again.")
+
+    source.backup(target, progress=give_up)
 
 
 def _prove(copy: sqlite3.Connection) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from psycopg.abc import RV, PQGen
+from psycopg.conninfo import make_conninfo
 
 from api.settings import Settings
 
@@ -37,6 +38,16 @@ def options(settings: Settings, *, patience: float) -> dict[str, Any]:
         # The next transaction may come to another server, which has not prepared anything.
         return {**told, "prepare_threshold": None}
     return {**told, "options": f"-c timezone=UTC -c lock_timeout={patience}s -c statement_timeout={2 * patience}s"}
+
+
+def check(engine: sa.Engine, url: sa.URL) -> None:
+    """`ArgumentError` for options in `url` that the driver does not know: else each connection would fail by them."""
+    _, given = engine.dialect.create_connect_args(url)
+    given.pop("context")  # SQLAlchemy's own, and no option
+    try:
+        make_conninfo(**given)
+    except psycopg.ProgrammingError as error:
+        raise sa.exc.ArgumentError(str(error).strip()) from error
 
 
 def bound(engine: sa.Engine, settings: Settings, *, patience: float) -> None:

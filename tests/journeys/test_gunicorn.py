@@ -69,12 +69,18 @@ def test_no_worker_is_no_server() -> None:
     ("settings", "reason"),
     [
         ({"PRESSROOM_DATABASE_URL": "sqlite:////nowhere/x"}, "/nowhere/x cannot be made: No such file"),
-        ({"PRESSROOM_DATABASE_URL": f"sqlite:///{__file__}"}, "cannot be read. (file is not a database)"),
+        ({"PRESSROOM_DATABASE_URL": "sqlite:///{directory}/letter"}, "cannot be read. (file is not a database)"),
         ({"PRESSROOM_REPLICA_URL": "postgresql://nowhere/x"}, "PRESSROOM_REPLICA_URL is for PostgreSQL."),
     ],
 )
-def test_what_workers_find_wrong_stops_the_start_with_a_sentence(settings: dict[str, str], reason: str) -> None:
-    refused = gunicorn(**{"PRESSROOM_BIND": "127.0.0.1:0", **settings})
+def test_what_workers_find_wrong_stops_the_start_with_a_sentence(
+    tmp_path: Path, settings: dict[str, str], reason: str
+) -> None:
+    Path(tmp_path, "letter").write_text("A letter, not a database.")
+    given = {"PRESSROOM_DATABASE_URL": "sqlite:///{directory}/new", **settings}
+    settings = {name: text.format(directory=tmp_path) for name, text in given.items()}
+    # One worker: where two end at nearly the same time, gunicorn may print a traceback of its own.
+    refused = gunicorn(PRESSROOM_BIND="127.0.0.1:0", WEB_CONCURRENCY="1", **settings)
     assert refused.returncode == 4
     assert reason in refused.stderr
     assert "Traceback" not in refused.stderr

