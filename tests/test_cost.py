@@ -68,7 +68,7 @@ def works(kept: tuple[Flask, dict[str, str]]) -> dict[str, Ask]:
 
 
 def instructions(app: Flask, request: Callable[[], Any]) -> int:
-    """How many instructions of Python the application runs for a request."""
+    """How many instructions of Python the application runs for a request, if nothing else happens to be due."""
     for _ in range(10):  # every connection is made, every statement compiled
         request()
     count = 0
@@ -89,9 +89,13 @@ def instructions(app: Flask, request: Callable[[], Any]) -> int:
             sys.settrace(before)
 
     app.wsgi_app = traced  # type: ignore[method-assign] # the test client's own cost does not count
-    request()
+    counts = []
+    for _ in range(3):
+        count = 0
+        request()
+        counts.append(count)
     app.wsgi_app = served  # type: ignore[method-assign]
-    return count
+    return min(counts)
 
 
 @pytest.mark.parametrize(("work", "limit"), [("W1", 1.1), ("W2", 1.45), ("W3", 1.65), ("W4", 1.15)])
