@@ -117,7 +117,7 @@ def found(recording: Recording, directory: Path, *, honest: bool = True) -> Iter
 def test_nothing_acknowledged_is_lost_with_the_power(record: Callable[[str], Recording], tmp_path: Path) -> None:
     recording = record("FULL")
     missing = [*found(recording, tmp_path)]
-    note("power lost at 40 moments, on SQLite", recording.requests, "—", sum(filter(None, missing)), "—")
+    note("power lost at 40 moments, on SQLite", recording.requests, "—", sum(filter(None, missing)), "—", "—")
     assert missing == [0] * 40
 
 
@@ -128,7 +128,7 @@ def test_what_was_acknowledged_last_may_be_lost_with_the_power_where_that_was_ch
     recording = record("NORMAL")
     missing = [*found(recording, tmp_path)]
     lost = sum(filter(None, missing))
-    note("the same with `PRESSROOM_SQLITE_SYNCHRONOUS=NORMAL`", recording.requests, "—", f"{lost} (together)", "—")
+    note("the same with `PRESSROOM_SQLITE_SYNCHRONOUS=NORMAL`", recording.requests, "—", f"{lost} (together)", "—", "—")
     assert None not in missing
     assert lost
 
