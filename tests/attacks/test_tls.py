@@ -27,7 +27,8 @@ PARTS = [
 def test_testssl_finds_nothing_weak(site: Site, tmp_path: Path, flags: tuple[str, ...], good: int) -> None:
     report = tmp_path / "report.json"
     quiet = ["--quiet", "--warnings", "off", "--ip", "127.0.0.1", "--jsonfile", str(report)]
-    subprocess.run([str(TESTSSL), *quiet, *flags, site.nginx.url], check=True, capture_output=True)
+    # Its status counts what it could not tell for sure, which differs from run to run; what it found is in the report.
+    subprocess.run([str(TESTSSL), *quiet, *flags, site.nginx.url], check=False, capture_output=True)
     found = {finding["id"]: finding["severity"] for finding in json.loads(report.read_text())}
     ROWS.append((f"testssl {' '.join(flags)}", "", "", "", f"{list(found.values()).count('OK')} OK"))
     assert list(found.values()).count("OK") >= good
