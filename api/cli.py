@@ -61,7 +61,7 @@ cli.add_command(openapi_cli)
 
 @cli.command()
 def check() -> None:
-    """Read the settings, and ask the database: before a server is started with them. Nothing is changed."""
+    """Read the settings, and ask the database: before a server is started with them. Nothing is made or migrated."""
     database().ready()
     click.echo("The settings can be read, and the database is ready.")
 

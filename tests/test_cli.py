@@ -341,7 +341,8 @@ def test_where_there_is_no_database_none_is_made(
     Path("site.ndjson").write_text("kept")
     refused = pressroom(*command)
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert refused.stderr.startswith(f"Error: There is no database at {Path('nowhere.sqlite').absolute()}. ")
+    file = Path("nowhere.sqlite").absolute()
+    assert refused.stderr == f"Error: There is no database. (PRESSROOM_DATABASE_URL: {file})\n"
     assert Path("site.ndjson").read_text() == "kept"
     assert not Path("nowhere.sqlite").exists()
 

@@ -1,21 +1,22 @@
-"""The circuit breaker of a database: while nobody is answered, nobody waits but who tries it."""
+"""The circuit breaker of a database: while nobody is answered, nobody waits but who finds out whether it answers."""
 
 import threading
 import time
+from collections.abc import Callable
 from math import inf
 
 from api.store.errors import Unavailable
 
 SUSPICION = 1
-"""Seconds without an answer to anybody who waits, after which the breaker opens."""
+"""Seconds without an answer to anybody who waits, after which a database is suspected."""
 BLINK = 0.1
-"""Seconds that others wait for what a trial finds."""
+"""Seconds that others wait for what a probe finds."""
 PAUSE = 1
-"""Seconds without another trial after one that failed, at most: it took a while if that was in vain."""
+"""Seconds without another probe after one that failed, at most: it took a while if that was in vain."""
 
 
 class CircuitBreaker:
-    """Closed, it lets everybody in; open, one at a time, on trial, and refuses all others until somebody is answered.
+    """Closed while somebody is answered, or nobody waits; open, nobody is let in before a probe has been answered.
 
     Whoever waits for a database has a thread of the worker for it, which others then lack: also those who need no
     database, or another one.
@@ -24,34 +25,39 @@ class CircuitBreaker:
     def __init__(self) -> None:
         self._answered_at = 0.0
         self._is_answered = True
-        self._trial = threading.Lock()
-        self._on_trial = 0
+        self._probing = threading.Lock()
         self._began = inf
         self._try_at = 0.0
 
-    def enter(self, *, alone: bool) -> bool:
-        """Whether the caller is on trial; `Unavailable` for who is refused. Nobody but those `alone` waits already."""
+    def is_open(self, *, idle: bool) -> bool:
+        """Whether the database is suspected; not by who comes while it is `idle`, if the last one was answered."""
         moment = time.monotonic()
-        if alone and self._is_answered:
+        if idle and self._is_answered:
             self._answered_at = moment
-        while moment - self._answered_at > SUSPICION:
-            if moment >= self._try_at and self._trial.acquire(blocking=False):
-                self._on_trial, self._began = threading.get_ident(), moment
-                return True
+        return moment - self._answered_at > SUSPICION
+
+    def answered(self, *, well: bool) -> None:
+        """Somebody who was let in has been answered, or has failed."""
+        self._is_answered = well
+        if well:
+            self._answered_at = time.monotonic()
+
+    def probe(self, ask: Callable[[], None]) -> None:
+        """Let one at a time `ask`; `Unavailable` for others, or what `ask` raises."""
+        while self.is_open(idle=False):
+            moment = time.monotonic()
             if moment < self._try_at or moment - self._began > BLINK:
                 raise Unavailable("The database does not answer. Try again in a moment.")
-            time.sleep(BLINK / 10)
-            moment = time.monotonic()
-        return False
-
-    def leave(self, *, answered: bool) -> None:
-        """Whoever was let in has been answered, or not."""
-        self._is_answered = answered
-        if answered:
-            self._answered_at = time.monotonic()
-        if self._on_trial == threading.get_ident():
-            if not answered:
-                moment = time.monotonic()
-                self._try_at = moment + min(PAUSE, moment - self._began)
-            self._on_trial, self._began = 0, inf
-            self._trial.release()
+            if not self._probing.acquire(blocking=False):
+                time.sleep(BLINK / 10)
+                continue
+            try:
+                self._began = moment
+                ask()
+                self.answered(well=True)
+            except BaseException:
+                self._try_at = time.monotonic() + min(PAUSE, time.monotonic() - moment)
+                raise
+            finally:
+                self._began = inf
+                self._probing.release()

@@ -25,17 +25,18 @@ _VERSION = sa.text("SELECT version_num FROM alembic_version").columns(version_nu
 class Database:
     """Connections to what is kept: autocommitted to read, in one transaction to write.
 
-    Making one connects to nothing. Whoever is to wait less than others, in seconds, says so by `patience`.
+    Making one connects to nothing. Whoever is to wait less than others, in seconds, says so by `patience`, and who is
+    to have fewer connections by `connections`.
     """
 
-    def __init__(self, settings: Settings, *, patience: float | None = None) -> None:
+    def __init__(self, settings: Settings, *, patience: float | None = None, connections: int | None = None) -> None:
         patience = patience or PATIENCE
         self.engine = engines.create(settings, patience=patience)
         self.embedded = self.engine.dialect.name == "sqlite"
         self._file = Path(str(self.engine.url.database)).absolute()
         self._statements = Statements(self.engine.dialect)
-        # One thread is left for what needs no database.
-        self._pool = Pool(self.engine, max(1, settings.threads - 1))
+        # Of more than two threads, one is left for what needs no database.
+        self._pool = Pool(self.engine, connections or (max(2, settings.threads - 1) if settings.threads > 1 else 1))
         self._failures = Failures(self.engine)
         # A transaction of SQLite that begins DEFERRED fails as soon as it writes what another has written meanwhile.
         self._begin_write = "BEGIN IMMEDIATE" if self.embedded else "BEGIN"
@@ -62,7 +63,7 @@ class Database:
         `Unavailable` if not.
         """
         if self.embedded and not self._file.exists():
-            raise Unavailable(f"There is no database at {self._file}. Set PRESSROOM_DATABASE_URL.")
+            raise Unavailable("There is no database.") from FileNotFoundError(f"PRESSROOM_DATABASE_URL: {self._file}")
         if (self.revision() or "") < HEAD:
             raise Unavailable("The tables are not those of this version. Run `pressroom db upgrade`.")
         return self

@@ -36,11 +36,14 @@ class Pool:
 
         `Unavailable` if all are taken for too long, or the database does not answer those who have them.
         """
-        on_trial = self._breaker.enter(alone=self._places.qsize() == self._size)
+        free = self._places.qsize()
+        if self._breaker.is_open(idle=free == self._size):
+            if not free:
+                raise Unavailable("The database does not answer. Try again in a moment.")
+            self._breaker.probe(self._ask)
         try:
-            self._places.get(timeout=0 if on_trial else PATIENCE)
+            self._places.get(timeout=PATIENCE)
         except Empty:
-            self._breaker.leave(answered=False)
             raise Unavailable("Too many are asking. Try again in a moment.") from None
         try:
             with suppress(IndexError):
@@ -55,7 +58,7 @@ class Pool:
 
     def give(self, driver: Any) -> None:
         """Give a connection back; None for one that was not made, or was discarded."""
-        self._breaker.leave(answered=driver is not None)
+        self._breaker.answered(well=driver is not None)
         if driver:
             self._idle.append(driver)
         self._places.put(None)
@@ -69,6 +72,15 @@ class Pool:
         """Close a connection that is not to be used again."""
         metrics.CONNECTIONS.dec()
         driver.close()
+
+    def _ask(self) -> None:
+        """Ask something small, on a new connection: those that are idle may all lead to a server that is gone."""
+        self.close()
+        driver = self._connect()
+        try:
+            driver.execute("SELECT 1").fetchall()
+        finally:
+            self.discard(driver)
 
     def _connect(self) -> Any:
         made = self._engine.raw_connection()

@@ -57,9 +57,9 @@ class Replica:
         if primary.embedded:
             raise BadSetting("PRESSROOM_REPLICA_URL is for PostgreSQL. Leave it out, or set PRESSROOM_DATABASE_URL.")
         self._primary = primary
-        # Half of the threads: should it hang, the others serve what needs the primary, or no database.
-        few = replace(settings, database_url=settings.replica_url, threads=settings.threads // 2 + 1)
-        self._replica = Database(few, patience=PATIENCE)
+        url = replace(settings, database_url=settings.replica_url)
+        # Should it hang, the other half of the threads serves what needs the primary, or no database.
+        self._replica = Database(url, patience=PATIENCE, connections=max(1, settings.threads // 2))
         # All of them now: Prometheus sees no increase in a series that begins with its first read.
         by = metrics.REPLICA_READS.labels
         self._reads = {reason: by("primary" if reason else "replica", reason) for reason in get_args(Reason)}

@@ -2,6 +2,7 @@
 
 import re
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -51,6 +52,11 @@ def test_tables_of_an_older_version_are_not_ready(anyone: Client, app: Flask) ->
     response = anyone.get("/health/ready")
     assert_problem(response, 503, detail="The tables are not those of this version. Run `pressroom db upgrade`.")
     assert anyone.get("/health/live").status_code == 200
+
+
+def test_who_asks_is_not_told_where_a_database_was(anyone: Client, app: Flask) -> None:
+    Path(app.extensions["database"].engine.url.database).unlink()
+    assert_problem(anyone.get("/health/ready"), 503, detail="There is no database.")
 
 
 def test_the_documentation_loads_nothing_from_elsewhere(anyone: Client) -> None:

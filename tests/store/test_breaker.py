@@ -17,26 +17,8 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.store.breaker.PAUSE", 0.2)
 
 
-class Asking(threading.Thread):
-    """Somebody who is let in, and waits until they are told what came of it."""
-
-    def __init__(self, breaker: CircuitBreaker) -> None:
-        super().__init__()
-        self.breaker, self.entered, self.told, self.answered = breaker, threading.Event(), threading.Event(), False
-        self.on_trial: bool | None = None
-        self.start()
-        self.entered.wait(5)
-
-    def run(self) -> None:
-        self.on_trial = self.breaker.enter(alone=False)
-        self.entered.set()
-        self.told.wait(5)
-        self.breaker.leave(answered=self.answered)
-
-    def end(self, *, answered: bool) -> None:
-        self.answered = answered
-        self.told.set()
-        self.join()
+class Failed(Exception):
+    """What a probe may raise."""
 
 
 @contextmanager
@@ -49,54 +31,81 @@ def refused_at_once() -> Iterator[None]:
 
 @pytest.fixture
 def breaker() -> CircuitBreaker:
-    """It has been open since somebody waited for too long, and others came."""
+    """It is open: somebody has waited for too long."""
     breaker = CircuitBreaker()
-    assert not breaker.enter(alone=True)
+    assert not breaker.is_open(idle=True)
     time.sleep(0.1)
+    assert breaker.is_open(idle=False)
     return breaker
+
+
+@contextmanager
+def probing(breaker: CircuitBreaker) -> Iterator[None]:
+    """Another thread has begun a probe, which is answered when the block ends."""
+    began, answered = threading.Event(), threading.Event()
+
+    def ask() -> None:
+        began.set()
+        answered.wait(5)
+
+    other = threading.Thread(target=breaker.probe, args=[ask])
+    other.start()
+    began.wait(5)
+    yield
+    answered.set()
+    other.join()
+
+
+def unasked() -> None:
+    raise AssertionError
+
+
+def fail() -> None:
+    time.sleep(0.1)
+    raise Failed
 
 
 def test_who_comes_alone_is_let_in_however_long_ago_the_last_one_was_answered() -> None:
     breaker = CircuitBreaker()
     for _ in range(2):
-        assert not breaker.enter(alone=True)
-        breaker.leave(answered=True)
+        assert not breaker.is_open(idle=True)
+        breaker.answered(well=True)
         time.sleep(0.1)
 
 
-def test_while_others_are_answered_everybody_is_let_in(breaker: CircuitBreaker) -> None:
-    breaker.leave(answered=True)
-    assert not breaker.enter(alone=False)
+def test_who_comes_alone_after_a_failure_is_not(breaker: CircuitBreaker) -> None:
+    breaker.answered(well=False)
+    assert breaker.is_open(idle=True)
 
 
-def test_one_at_a_time_is_on_trial_and_others_are_refused_at_once(breaker: CircuitBreaker) -> None:
-    trial = Asking(breaker)
-    assert trial.on_trial
-    time.sleep(2 * BLINK)
-    with refused_at_once():
-        breaker.enter(alone=False)
-    trial.end(answered=True)
-    assert not breaker.enter(alone=False)
+def test_whoever_is_answered_closes_it(breaker: CircuitBreaker) -> None:
+    breaker.answered(well=True)
+    assert not breaker.is_open(idle=False)
+    breaker.probe(unasked)
 
 
-def test_a_trial_that_is_quick_refuses_nobody(breaker: CircuitBreaker) -> None:
-    trial = Asking(breaker)
-    others = [threading.Thread(target=breaker.enter, kwargs={"alone": False}) for _ in range(3)]
-    for other in others:
-        other.start()
-    trial.end(answered=True)
+def test_one_at_a_time_asks_and_others_are_refused_at_once(breaker: CircuitBreaker) -> None:
+    with probing(breaker):
+        time.sleep(2 * BLINK)
+        with refused_at_once():
+            breaker.probe(unasked)
+    assert not breaker.is_open(idle=False)
+
+
+def test_a_probe_that_is_quick_refuses_nobody(breaker: CircuitBreaker) -> None:
+    with probing(breaker):
+        others = [threading.Thread(target=breaker.probe, args=[unasked]) for _ in range(3)]
+        for other in others:
+            other.start()
     for other in others:
         other.join()
-    assert not breaker.enter(alone=False)
 
 
-def test_after_a_trial_in_vain_there_is_a_pause(breaker: CircuitBreaker) -> None:
-    trial = Asking(breaker)
-    time.sleep(0.1)
-    trial.end(answered=False)
+def test_after_a_probe_in_vain_there_is_a_pause(breaker: CircuitBreaker) -> None:
+    with pytest.raises(Failed):
+        breaker.probe(fail)
     with refused_at_once():
-        breaker.enter(alone=True)
+        breaker.probe(unasked)
     time.sleep(0.2)
-    assert breaker.enter(alone=True)
-    breaker.leave(answered=True)
-    assert not breaker.enter(alone=False)
+    breaker.probe(lambda: None)
+    assert not breaker.is_open(idle=False)

@@ -1,5 +1,10 @@
 """Connections that wait for their next use."""
 
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +15,7 @@ from api.settings import Settings
 from api.store import users
 from api.store.database import Database
 from api.store.errors import Unavailable
+from tests.postgresql import Cluster
 
 
 def test_there_is_one_for_each_thread_but_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +29,63 @@ def test_there_is_one_for_each_thread_but_one(database: Database, monkeypatch: p
         each.__exit__(None, None, None)
     with database.read() as db:
         assert users.page(db, limit=1).rows == []
+
+
+@contextmanager
+def waiting(database: Database) -> Iterator[None]:
+    """Somebody has waited for the database for longer than is usual, and nobody has been answered."""
+    with database.read():
+        time.sleep(0.1)
+        yield
+
+
+@pytest.fixture
+def _suspicious(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.store.breaker.SUSPICION", 0.05)
+
+
+@pytest.mark.usefixtures("_suspicious")
+def test_one_who_waits_for_long_keeps_nobody_out_of_a_database_that_answers(database: Database) -> None:
+    with waiting(database):
+        for _ in range(3):
+            with database.read() as db:
+                assert users.page(db, limit=1).rows == []
+            time.sleep(0.1)
+
+
+@pytest.mark.usefixtures("_suspicious")
+def test_where_all_wait_for_long_others_are_refused_at_once(database: Database) -> None:
+    with ExitStack() as taken:
+        for _ in range(6):
+            taken.enter_context(database.read())
+        with waiting(database):
+            began = time.monotonic()
+            with pytest.raises(Unavailable, match="does not answer"), database.read():
+                pass
+            assert time.monotonic() - began < 0.5
+    with database.read() as db:
+        assert users.page(db, limit=1).rows == []
+
+
+@pytest.mark.heavy
+def test_connections_that_lead_to_nobody_are_not_tried_one_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are there hang, new ones do not: as behind a proxy that has lost its server."""
+    monkeypatch.setattr("api.store.database.PATIENCE", 1)
+    with Cluster.made(tmp_path / "cluster") as cluster:
+        database = Database(Settings(database_url=cluster.url()))
+        with ExitStack() as taken:
+            for _ in range(7):
+                taken.enter_context(database.read())
+        for (pid,) in cluster.query("SELECT pid FROM pg_stat_activity WHERE datname = 'pressroom'"):
+            os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(Unavailable), database.read() as db:
+            users.page(db, limit=1)
+        for _ in range(10):
+            with database.read() as db:
+                assert users.page(db, limit=1).rows == []
+        database.close()
 
 
 def test_one_that_postgresql_has_ended_is_made_anew(postgresql: PostgresServer, postgresql_url: str) -> None:
