@@ -65,8 +65,9 @@ class Pool:
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
-        while self._idle:
-            self.discard(self._idle.pop())
+        with suppress(IndexError):
+            while True:
+                self.discard(self._idle.pop())
 
     def discard(self, driver: Any) -> None:
         """Close a connection that is not to be used again."""
