@@ -92,7 +92,9 @@ class Settings:
         "gunicorn's worker: `gthread` keeps connections alive and finishes what is in flight on a stop.",
         choices=("gthread", "sync", "gevent"),
     )
-    threads: int = setting(8, "Threads of a worker; all but one may have a database connection.", minimum=1)
+    threads: int = setting(
+        8, "Threads of a worker; of more than two, all but one may have a database connection.", minimum=1
+    )
     worker_connections: int = setting(500, "Connections a worker holds open at once.", minimum=1)
     timeout: int = setting(30, "Seconds a worker may be silent before it is replaced.", minimum=1)
     graceful_timeout: int = setting(30, "Seconds a stopping worker has to finish what is in flight.", minimum=1)

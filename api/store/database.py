@@ -16,7 +16,7 @@ from api.store.pool import Pool
 from api.store.upgrades import HEAD
 
 PATIENCE = 5
-"""Seconds to wait for a connection, for one's turn to write, and then for the writers of other processes."""
+"""Seconds to wait for a new connection, for one's turn to write, and then for the writers of other processes."""
 
 _POSTGRESQL_KNOWS = "WHERE to_regclass('alembic_version') IS NOT NULL"
 _VERSION = sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String)
@@ -36,7 +36,7 @@ class Database:
         self._file = Path(str(self.engine.url.database)).absolute()
         self._statements = Statements(self.engine.dialect)
         # Of more than two threads, one is left for what needs no database.
-        self._pool = Pool(self.engine, connections or (max(2, settings.threads - 1) if settings.threads > 1 else 1))
+        self._pool = Pool(self.engine, connections or max(min(2, settings.threads), settings.threads - 1))
         self._failures = Failures(self.engine)
         # A transaction of SQLite that begins DEFERRED fails as soon as it writes what another has written meanwhile.
         self._begin_write = "BEGIN IMMEDIATE" if self.embedded else "BEGIN"
@@ -58,7 +58,7 @@ class Database:
         return self
 
     def ready(self) -> "Database":
-        """This database, if it is there and its tables are this version's or newer; nothing is made or changed.
+        """This database, if it is there and its tables are this version's or newer; nothing is made or migrated.
 
         `Unavailable` if not.
         """
