@@ -17,7 +17,7 @@ from typing import Any
 _module = runpy.run_path(str(Path(__file__).with_name("api") / "settings.py"))
 try:
     _settings = _module["Settings"].from_environment()
-except _module["BadSetting"] as error:
+except _module["InvalidSetting"] as error:
     sys.exit(str(error))
 
 wsgi_app = "api.wsgi:application()"

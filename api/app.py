@@ -4,30 +4,30 @@ from flask import Flask, Response
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import limits
+from api import constraints
 from api.http import converters, observability, problems, rate_limits, transactions
 from api.http.application import Application
 from api.http.json import Provider
-from api.http.openapi import Api
+from api.http.openapi.document import Api
 from api.resources import docs, health, me, metrics, posts, root, tokens, users
 from api.settings import Settings
-from api.store.database import Database
-from api.store.replica import Replica
+from api.store.engine.database import Database
+from api.store.engine.replica import Replica
 
 
 def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Flask:
     """The application; without `settings`, those of the environment.
 
     It is ready to serve unless `prepare` is false: an embedded database is made and brought up to date.
-    `BadSetting` for settings that cannot be meant, `Unavailable` for a database that cannot be opened.
+    `InvalidSetting` for settings that cannot be meant, `Unavailable` for a database that cannot be opened.
     """
     settings = settings or Settings.from_environment()
     database = Database(settings)
     if prepare:
-        database.prepare()
+        database.migrate_if_embedded()
 
     app = Application(__name__, static_folder=None)
-    app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=limits.REQUEST_BODY + 1)
+    app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=constraints.REQUEST_BODY_MAX_BYTES + 1)
     if prepare:
         observability.init_app(app, settings)
     app.json = Provider(app)

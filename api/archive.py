@@ -8,15 +8,15 @@ from typing import Any, NamedTuple, cast
 
 from marshmallow import Schema, ValidationError
 
-from api import limits
-from api.http.json import BadJSON, dumps, loads
+from api import constraints
+from api.http.json import InvalidJSON, dumps, loads
 from api.schemas.posts import PostImport
-from api.schemas.problems import leaves
+from api.schemas.problems import flatten_messages
 from api.schemas.users import UserImport
 from api.store import archive as stored
 from api.store import posts, users
-from api.store.connections import Connection, Row
-from api.store.database import Database
+from api.store.engine.connections import Connection, Row
+from api.store.engine.database import Database
 from api.store.errors import NotFound, UsernameTaken
 
 BATCH, BATCH_SIZE = 2_000, 4 * 1024 * 1024
@@ -29,7 +29,7 @@ Present = dict[int, Counter[tuple[datetime | None, str]]]
 _SHAPES: dict[str, Schema] = {"user": UserImport(), "post": PostImport()}
 
 
-class BadLine(ValueError):
+class InvalidLine(ValueError):
     """A line that cannot be kept; its text says why."""
 
 
@@ -44,9 +44,9 @@ class Outcome(NamedTuple):
 
 def export(db: Connection) -> Iterator[str]:
     """Every user and every post, drafts too, a line each."""
-    for user in stored.everyone(db):
+    for user in stored.all_users(db):
         yield _line("user", user._asdict())
-    for post in stored.everything(db):
+    for post in stored.all_posts(db):
         yield _line("post", post._asdict())
 
 
@@ -61,15 +61,15 @@ def load(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
     for batch in _batches(lines):
         with database.write() as db:
             highest = max((content.get("id", 0) for _, _, content in batch if isinstance(content, dict)), default=0)
-            if highest and not database.embedded:
-                stored.reserve(db, highest)
+            if highest and not database.is_sqlite:
+                stored.reserve_ids(db, highest)
             # Looked up once: who is held stays until the transaction ends.
-            author = cache(partial(users.hold, db))
+            author = cache(partial(users.lock, db))
             outcomes = [Outcome(number, size, *_keep(db, content, author, present)) for number, size, content in batch]
         yield from outcomes
 
 
-def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, int, "Content | BadLine"]]]:
+def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, int, "Content | InvalidLine"]]]:
     """Lines by their number and size, as many as one transaction keeps."""
     batch, size = [], 0
     for number, line in enumerate(lines, 1):
@@ -84,9 +84,9 @@ def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, int, "Content |
 
 
 def _keep(
-    db: Connection, content: "Content | BadLine", author: Callable[[str], Row], present: Present
+    db: Connection, content: "Content | InvalidLine", author: Callable[[str], Row], present: Present
 ) -> tuple[str, str]:
-    if isinstance(content, BadLine):
+    if isinstance(content, InvalidLine):
         return "bad", str(content)
     try:
         if "author" in content:
@@ -99,21 +99,21 @@ def _keep(
     return "kept", ""
 
 
-def _read(line: bytes) -> "Content | BadLine":
+def _read(line: bytes) -> "Content | InvalidLine":
     """What a line says, `PostImport`'s members or `UserImport`'s, or what is wrong with it."""
     try:
         value = loads(line.rstrip(b"\r\n"))
-    except BadJSON as error:
-        return BadLine(f"The line is not usable as JSON: {error}.")
+    except InvalidJSON as error:
+        return InvalidLine(f"The line is not usable as JSON: {error}.")
     kind = next(iter(value), None) if isinstance(value, dict) and len(value) == 1 else None
     if kind not in _SHAPES:
-        return BadLine('Write {"user": {…}} or {"post": {…}}.')
+        return InvalidLine('Write {"user": {…}} or {"post": {…}}.')
     try:
         content = cast("Content", _SHAPES[kind].load(value[kind]))
     except ValidationError as error:
-        told = (f"/{'/'.join((kind, *path))}: {detail}" for path, detail in leaves(error.messages))
-        return BadLine(" ".join(told))
-    if content.get("id", 0) > limits.IMPORTED_ID_MAX:
+        told = (f"/{'/'.join((kind, *path))}: {detail}" for path, detail in flatten_messages(error.messages))
+        return InvalidLine(" ".join(told))
+    if content.get("id", 0) > constraints.IMPORTED_ID_MAX:
         del content["id"]
     return content
 

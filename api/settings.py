@@ -9,7 +9,7 @@ from typing import Any, get_args
 PREFIX = "PRESSROOM_"
 
 
-class BadSetting(ValueError):
+class InvalidSetting(ValueError):
     """A setting that nobody knows or that cannot be read; its text says what to write instead."""
 
 
@@ -111,11 +111,11 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """The settings that `environment` asks for; `BadSetting` for a name or value that cannot be meant."""
+        """The settings that `environment` asks for; `InvalidSetting` for a name or value that cannot be meant."""
         known = {f"{PREFIX}{field.name.upper()}": field for field in fields(cls)}
         given = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
         if unknown := sorted(given.keys() - known.keys()):
-            raise BadSetting(f"{unknown[0]} is no setting. Write one of: {', '.join(known)}.")
+            raise InvalidSetting(f"{unknown[0]} is no setting. Write one of: {', '.join(known)}.")
         return cls(**{known[name].name: _read(name, text, known[name]) for name, text in given.items()})
 
 
@@ -124,12 +124,12 @@ def _read(name: str, text: str, wanted: Any) -> Any:
     if wanted.type is int:
         minimum, maximum = wanted.metadata["minimum"], wanted.metadata["maximum"]
         if not (re.fullmatch("[0-9]{1,9}", text) and minimum <= int(text) <= maximum):
-            raise BadSetting(f"{name} is {text!r}. Write a whole number from {minimum} to {maximum}.")
+            raise InvalidSetting(f"{name} is {text!r}. Write a whole number from {minimum} to {maximum}.")
         return int(text)
     if choices and text not in choices:
-        raise BadSetting(f"{name} is {text!r}. Write one of: {', '.join(choices)}.")
+        raise InvalidSetting(f"{name} is {text!r}. Write one of: {', '.join(choices)}.")
     parts = tuple(part.strip() for part in text.split(",") if part.strip()) if get_args(wanted.type) else (text,)
     if pattern and not all(re.fullmatch(pattern, part) for part in parts):
         # Not repeated here: it may hold a password.
-        raise BadSetting(f"{name} has another form. Write {form}.")
+        raise InvalidSetting(f"{name} has another form. Write {form}.")
     return parts if get_args(wanted.type) else text

@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from api.settings import Settings
-from api.store.database import Database
-from api.store.upgrades import MIGRATIONS
+from api.store.engine.database import Database
+from api.store.engine.migrate import MIGRATIONS
 from benchmarks import rows
 from benchmarks.paths import HERE, SCRATCH
 

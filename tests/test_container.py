@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HOUSE
+from tests.support.paths import PROJECT_ROOT
 
-CONTAINER = HOUSE / "deploy" / "container"
+CONTAINER = PROJECT_ROOT / "deploy" / "container"
 LINES = re.sub(r"\\\n\s*", "", (CONTAINER / "Containerfile").read_text()).splitlines()
 
 
@@ -20,10 +20,10 @@ def arguments(instruction: str) -> list[str]:
 
 
 def test_what_is_copied_is_let_into_the_image() -> None:
-    allowed = re.findall(r"^!(.+)$", (HOUSE / ".dockerignore").read_text(), flags=re.MULTILINE)
+    allowed = re.findall(r"^!(.+)$", (PROJECT_ROOT / ".dockerignore").read_text(), flags=re.MULTILINE)
     copied = [source for line in arguments("COPY") for source in line.split()[:-1]]
     assert sorted(copied) == sorted(allowed)
-    assert all((HOUSE / source).exists() for source in copied)
+    assert all((PROJECT_ROOT / source).exists() for source in copied)
 
 
 def test_the_compose_file_is_one() -> None:
@@ -36,10 +36,10 @@ def test_what_is_copied_and_run_is_all_that_the_server_needs(tmp_path: Path) -> 
     """In a directory instead of an image, and without the steps that only root can take."""
     for *sources, target in (line.split() for line in arguments("COPY")):
         for source in sources:
-            if (HOUSE / source).is_dir():
-                shutil.copytree(HOUSE / source, tmp_path / target)
+            if (PROJECT_ROOT / source).is_dir():
+                shutil.copytree(PROJECT_ROOT / source, tmp_path / target)
             else:
-                shutil.copy(HOUSE / source, tmp_path / target)
+                shutil.copy(PROJECT_ROOT / source, tmp_path / target)
     steps = [step for step in arguments("RUN") if not step.startswith(("useradd ", "install "))]
     database = f"sqlite:///{tmp_path / 'pressroom.sqlite'}"
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -15,8 +15,8 @@ from flask import Flask
 
 from api.http.authentication import new_token, sha256
 from api.store import credentials, posts, tokens, users
-from api.store.sql import now
-from tests.conftest import HOUSE
+from api.store.columns import now
+from tests.support.paths import PROJECT_ROOT
 
 POST = {"title": "Notes on the engine", "body": "It *weaves* patterns. " * 23, "tags": ["engines"]}
 Ask = Callable[[Flask], Any]
@@ -33,8 +33,8 @@ def kept(build: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, dict[str, 
         for number in range(30):
             posts.publish(db, author_id=1 + number % 2, published_at=moment, **POST)
         proven = credentials.get(db, "ada")
-        row = tokens.grant(db, proven=proven, name="", sha256=sha256(token), expires_at=moment + timedelta(days=1))
-        tokens.use(db, row.id)
+        row = tokens.create(db, proven=proven, name="", sha256=sha256(token), expires_at=moment + timedelta(days=1))
+        tokens.touch(db, row.id)
     return app, {"Authorization": f"Bearer {token}"}
 
 
@@ -43,7 +43,7 @@ def bare(kept: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     """The bare Flask application of the benchmarks, on the same database."""
     peers = ("bare_flask", "raw", "common")
     monkeypatch.setenv("BENCH_DATABASE", str(tmp_path / "pressroom.sqlite"))
-    monkeypatch.syspath_prepend(str(HOUSE / "benchmarks" / "peers"))
+    monkeypatch.syspath_prepend(str(PROJECT_ROOT / "benchmarks" / "peers"))
     yield importlib.import_module("bare_flask").app
     sys.modules["raw"]._local.db.close()
     for name in peers:

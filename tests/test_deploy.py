@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from api.settings import Settings
-from tests.conftest import HOUSE
+from tests.support.paths import PROJECT_ROOT
 
-DEPLOY = HOUSE / "deploy"
+DEPLOY = PROJECT_ROOT / "deploy"
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("*.*") if path.is_file())
 SERVICES = [name for name in UNITS if name.endswith(".service")]
 

@@ -5,9 +5,9 @@ import json
 import re
 
 from api.settings import Settings
-from tests.conftest import HOUSE
+from tests.support.paths import PROJECT_ROOT
 
-README = (HOUSE / "README.md").read_text()
+README = (PROJECT_ROOT / "README.md").read_text()
 
 
 def section(title: str) -> str:
@@ -24,7 +24,7 @@ def test_every_setting_stands_in_the_table_with_its_default() -> None:
 
 
 def test_every_operation_stands_in_the_table() -> None:
-    document = json.loads((HOUSE / "openapi" / "openapi.json").read_text())
+    document = json.loads((PROJECT_ROOT / "openapi" / "openapi.json").read_text())
     operations = {
         f"{method.upper()} {path}"
         for path, item in document["paths"].items()
@@ -37,27 +37,29 @@ def test_every_operation_stands_in_the_table() -> None:
 
 def test_every_room_is_there() -> None:
     shown = set(re.findall(r"^  (\S+)  ", section("How it is built"), flags=re.MULTILINE))
-    rooms = {path.name + "/" * path.is_dir() for path in (HOUSE / "api").iterdir() if not path.name.startswith("__")}
+    rooms = {
+        path.name + "/" * path.is_dir() for path in (PROJECT_ROOT / "api").iterdir() if not path.name.startswith("__")
+    }
     assert shown == rooms
 
 
 def test_files_that_are_linked_exist() -> None:
     names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "openapi/README.md")
-    for name in (*names, *(str(each.relative_to(HOUSE)) for each in HOUSE.glob("deploy/**/*.md"))):
-        for target in re.findall(r"\]\(([^)#:]+)\)", (HOUSE / name).read_text()):
-            assert (HOUSE / name).parent.joinpath(target).exists(), f"{name}: {target}"
+    for name in (*names, *(str(each.relative_to(PROJECT_ROOT)) for each in PROJECT_ROOT.glob("deploy/**/*.md"))):
+        for target in re.findall(r"\]\(([^)#:]+)\)", (PROJECT_ROOT / name).read_text()):
+            assert (PROJECT_ROOT / name).parent.joinpath(target).exists(), f"{name}: {target}"
 
 
 def test_commands_of_make_exist() -> None:
-    makefile = (HOUSE / "Makefile").read_text()
+    makefile = (PROJECT_ROOT / "Makefile").read_text()
     for name in ("README.md", "CONTRIBUTING.md", ".ci/run"):
-        for target in re.findall(r"(?:`|^|\$ )make\s([a-z]+)(?:`|$)", (HOUSE / name).read_text(), flags=re.M):
+        for target in re.findall(r"(?:`|^|\$ )make\s([a-z]+)(?:`|$)", (PROJECT_ROOT / name).read_text(), flags=re.M):
             assert f"\n{target}:" in makefile, f"{name}: make {target}"
 
 
 def test_every_fault_stands_in_the_table() -> None:
-    suite = "".join(path.read_text() for path in (HOUSE / "tests" / "faults").glob("test_*.py"))
+    suite = "".join(path.read_text() for path in (PROJECT_ROOT / "tests" / "faults").glob("test_*.py"))
     faults = re.findall(r'(?:under_load|note)\(\s*"([^"]+)"', suite)
-    table = re.search(r"^\| fault \|.*?\n\n", (HOUSE / "deploy" / "README.md").read_text(), flags=re.M | re.S)
+    table = re.search(r"^\| fault \|.*?\n\n", (PROJECT_ROOT / "deploy" / "README.md").read_text(), flags=re.M | re.S)
     assert table
     assert sorted(re.findall(r"^\| (.+?) \|", table[0], flags=re.M)) == sorted(["fault", *faults])

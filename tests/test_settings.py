@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from api.settings import BadSetting, Settings
+from api.settings import InvalidSetting, Settings
 
 
 def test_nothing_needs_to_be_set() -> None:
@@ -81,7 +81,7 @@ def test_every_setting_has_its_variable() -> None:
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_advice(name: str, value: str, advice: str) -> None:
-    with pytest.raises(BadSetting) as refusal:
+    with pytest.raises(InvalidSetting) as refusal:
         Settings.from_environment({name: value})
     assert advice in str(refusal.value)
     assert "secret" not in str(refusal.value)

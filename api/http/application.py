@@ -23,13 +23,13 @@ Write: TypeAlias = Callable[[bytes], object]
 
 _OF_BODIES = frozenset({"Content-Length", "Content-Type"})
 
-BEGAN = "pressroom.began"
+STARTED_AT = "pressroom.began"
 """In a request's environment: when it began, as `time.perf_counter` tells."""
 REQUEST_ID = "pressroom.request_id"
 """In a request's environment: what its answer and its line in the log are known by."""
 _SENT_ID = re.compile("[A-Za-z0-9._-]{8,64}")
 
-GUARDS = (
+DEFAULT_HEADERS = (
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
@@ -59,13 +59,13 @@ class Application(Flask):
 
     def wsgi_app(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
-        environ[BEGAN] = time.perf_counter()
+        environ[STARTED_AT] = time.perf_counter()
         sent = environ.get("HTTP_X_REQUEST_ID", "")
         environ[REQUEST_ID] = identity = sent if _SENT_ID.fullmatch(sent) else _new_id()
 
         def guarded(status: str, headers: Fields, *error: Any) -> Write:
             told = {name for name, _ in headers}
-            guards = [each for each in GUARDS if each[0] not in told]
+            guards = [each for each in DEFAULT_HEADERS if each[0] not in told]
             return start_response(status, [*headers, *guards, ("X-Request-ID", identity)], *error)
 
         return super().wsgi_app(environ, guarded)

@@ -8,10 +8,10 @@ import flask_smorest
 from flask_smorest import abort
 from marshmallow import Schema, ValidationError
 
-from api import limits
+from api import constraints
 from api.http.application import Request, asked
-from api.http.documentation import document_as
-from api.http.json import BadJSON, loads
+from api.http.json import InvalidJSON, loads
+from api.http.openapi.operations import document_as
 
 # RFC 9110, section 15.5.16.
 _ACCEPTED = {"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -55,7 +55,7 @@ def _json() -> Any:
     request = asked()
     raw = request.get_data()
     # Werkzeug refuses a length that is announced; of a chunked body it leaves out what is too much.
-    if len(raw) > limits.REQUEST_BODY:
+    if len(raw) > constraints.REQUEST_BODY_MAX_BYTES:
         abort(413)
     # The server stops at the end of the connection, wherever that is.
     if len(raw) < (request.content_length or 0):
@@ -71,7 +71,7 @@ def _json() -> Any:
         return {}
     try:
         return loads(raw)
-    except BadJSON as error:
+    except InvalidJSON as error:
         abort(400, message=f"The body is not usable as JSON: {error}.")
 
 

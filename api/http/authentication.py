@@ -13,11 +13,11 @@ from flask_smorest import abort
 
 from api.http import passwords
 from api.http.application import asked
-from api.http.documentation import documented
+from api.http.openapi.operations import documented
 from api.http.transactions import database
 from api.store import tokens
-from api.store.connections import Row
-from api.store.database import Database
+from api.store.engine.connections import Row
+from api.store.engine.database import Database
 from api.store.errors import Unavailable, WrongPassword
 
 REALM = "Pressroom"
@@ -42,8 +42,8 @@ def _by_token(token: str) -> Row | None:
     if not token.startswith(PREFIX):
         return None
     with database().read() as db:
-        user = tokens.bearer(db, sha256(token))
-    if user and not tokens.is_use_known(user):
+        user = tokens.find_user(db, sha256(token))
+    if user and not tokens.is_recently_touched(user):
         _note_use(database(), user.token_id)
     asked().user = user
     return user
@@ -54,7 +54,7 @@ def _note_use(kept: Database, token_id: int) -> None:
 
     def note() -> None:
         with suppress(Unavailable), kept.write(wait=False) as db:
-            tokens.use(db, token_id)
+            tokens.touch(db, token_id)
 
     @after_this_request
     def _when_answered(response: Response) -> Response:
@@ -65,7 +65,7 @@ def _note_use(kept: Database, token_id: int) -> None:
 @basic.verify_password
 def _by_password(username: str, password: str) -> Row | None:
     with suppress(WrongPassword):
-        asked().user = passwords.prove(username, password)
+        asked().user = passwords.verify(username, password)
     return viewer()
 
 

@@ -11,9 +11,9 @@ from flask_smorest.utils import resolve_schema_instance
 from api.http.application import Answer, asked
 from api.http.arguments import ArgumentsMixin, refuse_query
 from api.http.authentication import AuthenticationMixin
-from api.http.documentation import document_as
 from api.http.idempotency import IdempotencyMixin
 from api.http.json import answer
+from api.http.openapi.operations import document_as
 from api.http.preconditions import PreconditionsMixin
 from api.http.rate_limits import RateLimitsMixin
 from api.http.statuses import STATUSES

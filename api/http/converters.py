@@ -6,7 +6,7 @@ from flask import Flask
 from flask_smorest import Api
 from werkzeug.routing import IntegerConverter, Map, UnicodeConverter
 
-from api import limits
+from api import constraints
 
 
 class Id(IntegerConverter):
@@ -15,7 +15,7 @@ class Id(IntegerConverter):
     regex = "[1-9][0-9]{0,15}"
 
     def __init__(self, map: Map) -> None:  # noqa: A002 (Werkzeug's name)
-        super().__init__(map, min=1, max=limits.MAX_ID)
+        super().__init__(map, min=1, max=constraints.ID_MAX)
 
 
 class Name(UnicodeConverter):
@@ -23,7 +23,7 @@ class Name(UnicodeConverter):
 
     def __init__(self, map: Map) -> None:  # noqa: A002 (Werkzeug's name)
         super().__init__(map)
-        self.regex = limits.USERNAME
+        self.regex = constraints.USERNAME_PATTERN
 
 
 def init_app(app: Flask, api: Api) -> None:
@@ -41,7 +41,7 @@ def _id_schema(converter: Id) -> dict[str, Any]:
 def _name_schema(converter: Name) -> dict[str, Any]:
     return {
         "type": "string",
-        "minLength": limits.USERNAME_MIN,
-        "maxLength": limits.USERNAME_MAX,
+        "minLength": constraints.USERNAME_MIN_LENGTH,
+        "maxLength": constraints.USERNAME_MAX_LENGTH,
         "pattern": f"^{converter.regex}$",
     }

@@ -9,10 +9,10 @@ from typing import Any
 from flask import Response, request
 from flask_smorest import abort
 
-from api import limits, metrics
+from api import constraints, metrics
 from api.http.application import asked
 from api.http.authentication import user
-from api.http.documentation import documented
+from api.http.openapi.operations import documented
 from api.http.statuses import STATUSES
 from api.http.transactions import connection
 from api.store import idempotency
@@ -34,7 +34,9 @@ class IdempotencyMixin:
             key = asked().environ.get("HTTP_IDEMPOTENCY_KEY")
             if key is None:
                 return func(*args, **kwargs)
-            if len(key) > limits.IDEMPOTENCY_KEY_MAX or not re.fullmatch(limits.IDEMPOTENCY_KEY, key):
+            if len(key) > constraints.IDEMPOTENCY_KEY_MAX_LENGTH or not re.fullmatch(
+                constraints.IDEMPOTENCY_KEY_PATTERN, key
+            ):
                 abort(
                     400,
                     message="The Idempotency-Key is malformed. Write 1 to 255 visible ASCII characters, no comma.",

@@ -12,17 +12,17 @@ from api.http.application import Answer
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
-class BadJSON(ValueError):
+class InvalidJSON(ValueError):
     """Not JSON that means one thing only; its text says why."""
 
 
 def loads(raw: bytes | str) -> Any:
-    """The value of `raw`; `BadJSON` unless it is UTF-8 without doubled names, NaN or lone surrogates."""
+    """The value of `raw`; `InvalidJSON` unless it is UTF-8 without doubled names, NaN or lone surrogates."""
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         not_utf8 = "surrogates not allowed" in error.msg
-        raise BadJSON("it is not UTF-8" if not_utf8 else f"{error.msg} at character {error.pos + 1}") from None
+        raise InvalidJSON("it is not UTF-8" if not_utf8 else f"{error.msg} at character {error.pos + 1}") from None
     _refuse_doubles(raw.encode() if isinstance(raw, str) else raw, _members(value))
     return value
 
@@ -74,9 +74,9 @@ def _members(value: Any) -> int:
 
 
 def _refuse_doubles(raw: bytes, members: int) -> None:
-    """`BadJSON` if valid JSON names more members than these: the parser keeps the last of a name.
+    """`InvalidJSON` if valid JSON names more members than these: the parser keeps the last of a name.
 
     Outside of strings, there is a colon for each name.
     """
     if raw.count(b":") > members < _STRING.sub(b"", raw).count(b":"):
-        raise BadJSON("an object names a member twice")
+        raise InvalidJSON("an object names a member twice")

@@ -16,10 +16,10 @@ from flask import Flask, Response
 from prometheus_client import Histogram
 
 from api import metrics
-from api.http.application import BEGAN, REQUEST_ID, asked
+from api.http.application import REQUEST_ID, STARTED_AT, asked
 from api.http.authentication import viewer
 from api.http.json import dumps
-from api.settings import BadSetting, Settings
+from api.settings import InvalidSetting, Settings
 
 PAUSE = 0.1
 """Seconds in which lines are gathered: to write each by itself would let another thread in, for each request."""
@@ -28,7 +28,7 @@ BACKLOG = 10_000
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Count the requests to `app`, and log them if `settings` say where; `BadSetting` for what is no place to.
+    """Count the requests to `app`, and log them if `settings` say where; `InvalidSetting` for what is no place to.
 
     It comes before all else that looks at answers: who is first to ask for them sees them last.
     """
@@ -37,7 +37,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     @app.after_request
     def _note(response: Response) -> Response:
         request = asked()
-        took = time.perf_counter() - request.environ[BEGAN]
+        took = time.perf_counter() - request.environ[STARTED_AT]
         route = request.url_rule.rule if request.url_rule else ""
         _durations(request.method, route, response.status_code).observe(took)
         if log:
@@ -75,7 +75,7 @@ class Log:
             self._file = 1 if path == "-" else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
         except OSError as error:
             told = f"PRESSROOM_ACCESS_LOG cannot be opened: {error.strerror}. Name a file, or write `-`."
-            raise BadSetting(told) from error
+            raise InvalidSetting(told) from error
         self._noted: deque[dict[str, Any]] = deque(maxlen=BACKLOG)
         self._writing = threading.Lock()
         self._writer: threading.Thread | None = None

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from api.http.application import asked
 from api.http.urls import prefix
-from api.store.connections import Row
+from api.store.engine.connections import Row
 from api.store.pages import Page
 
 

@@ -7,15 +7,15 @@ from contextlib import suppress
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from api import limits
+from api import constraints
 from api.http.transactions import database
 from api.store import credentials
-from api.store.connections import Row
+from api.store.engine.connections import Row
 from api.store.errors import NotFound, WrongPassword
 
 # OWASP's parameters for argon2id: 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_NOBODY = _hasher.hash(secrets.token_urlsafe())
+_DUMMY_HASH = _hasher.hash(secrets.token_urlsafe())
 
 
 def hash_password(password: str) -> str:
@@ -23,7 +23,7 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-def prove(username: str, password: str) -> Row:
+def verify(username: str, password: str) -> Row:
     """The credentials of the user whose password that is; `WrongPassword`, and no more, for whatever reason.
 
     A hash that was made with other parameters is made anew.
@@ -31,7 +31,7 @@ def prove(username: str, password: str) -> Row:
     proven = _credentials(username)
     try:
         # To refuse somebody unknown takes as long as to refuse a wrong password.
-        _hasher.verify(proven.password_hash if proven else _NOBODY, password)
+        _hasher.verify(proven.password_hash if proven else _DUMMY_HASH, password)
     except VerifyMismatchError:
         proven = None
     if proven is None:
@@ -40,14 +40,14 @@ def prove(username: str, password: str) -> Row:
         password_hash = hash_password(password)
         with suppress(WrongPassword), database().write() as db:
             return credentials.rehash(db, proven, password_hash)
-        return prove(username, password)  # somebody else was faster
+        return verify(username, password)  # somebody else was faster
     return proven
 
 
 def _credentials(username: str) -> Row | None:
     """Those of a user who has a password."""
     # Other names are nobody's, and the database might not take them.
-    if not re.fullmatch(limits.USERNAME, username):
+    if not re.fullmatch(constraints.USERNAME_PATTERN, username):
         return None
     with suppress(NotFound), database().read() as db:
         kept = credentials.get(db, username)

@@ -10,9 +10,9 @@ from flask_smorest import abort
 from marshmallow import Schema
 
 from api.http.application import asked
-from api.http.documentation import documented
 from api.http.json import answer
-from api.http.transactions import SAFE
+from api.http.openapi.operations import documented
+from api.http.transactions import READ_METHODS
 
 OWN, SHARED = "no-cache, private", "public, max-age=1, stale-while-revalidate=1"
 """What caches may do with what is read with a token, and without one.
@@ -41,7 +41,7 @@ class PreconditionsMixin:
             response.headers.add("ETag", f'"{tag}"')
             request = asked()
             environ = request.environ
-            if environ["REQUEST_METHOD"] in SAFE:
+            if environ["REQUEST_METHOD"] in READ_METHODS:
                 response.headers.add("Cache-Control", OWN if "HTTP_AUTHORIZATION" in environ else SHARED)
                 known = environ.get("HTTP_IF_NONE_MATCH")
                 # Most clients send the one tag that they have: only others make a list to be read.

@@ -13,18 +13,18 @@ from werkzeug.http import HTTP_STATUS_CODES
 from api import metrics
 from api.http import json
 from api.http.statuses import STATUSES, Status
-from api.schemas.problems import leaves
+from api.schemas.problems import flatten_messages
 from api.store.errors import (
     Conflict,
-    HasPosts,
-    InProgress,
-    KeyReused,
+    Forbidden,
+    IdempotencyKeyReused,
     NotFound,
-    NotYours,
-    SignedOut,
-    Stale,
+    PreconditionFailed,
+    RequestInProgress,
     StoreError,
+    Unauthenticated,
     Unavailable,
+    UserHasPosts,
     UsernameTaken,
     WrongPassword,
 )
@@ -36,21 +36,25 @@ MAX_ERRORS = 100
 # A test proves that every refusal of the store stands here.
 REFUSALS: dict[type[StoreError], int] = {
     NotFound: 404,
-    NotYours: 403,
-    SignedOut: 401,
+    Forbidden: 403,
+    Unauthenticated: 401,
     WrongPassword: 403,
-    Stale: 412,
+    PreconditionFailed: 412,
     Conflict: 409,
     UsernameTaken: 409,
-    HasPosts: 409,
-    InProgress: 409,
-    KeyReused: 422,
+    UserHasPosts: 409,
+    RequestInProgress: 409,
+    IdempotencyKeyReused: 422,
     Unavailable: 503,
 }
 RETRY_AFTER = 1
 """Seconds after which a temporary refusal may be over."""
 _LATER = {"Retry-After": str(RETRY_AFTER)}
-_HEADERS = {SignedOut: {"WWW-Authenticate": 'Bearer realm="Pressroom"'}, InProgress: _LATER, Unavailable: _LATER}
+_HEADERS = {
+    Unauthenticated: {"WWW-Authenticate": 'Bearer realm="Pressroom"'},
+    RequestInProgress: _LATER,
+    Unavailable: _LATER,
+}
 
 
 def init_app(app: Flask) -> None:
@@ -108,7 +112,7 @@ def _unreadable(_error: Exception) -> Response:
 def _errors(messages: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Webargs' messages, `{location: {name: … [text, …]}}`, one by one."""
     for location, inside in messages.items():
-        for path, detail in leaves(inside):
+        for path, detail in flatten_messages(inside):
             if location == "json":
                 # RFC 6901, section 6.
                 escaped = (quote(part.replace("~", "~0").replace("/", "~1"), safe="~") for part in path)

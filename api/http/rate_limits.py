@@ -15,11 +15,11 @@ from flask import Flask, Response, after_this_request, current_app, request
 from flask_smorest import abort
 from limits import RateLimitItem, WindowStats, parse
 
-from api import limits, metrics
+from api import constraints, metrics
 from api.http.authentication import basic, viewer
-from api.http.counters import Counters
-from api.http.documentation import documented
-from api.http.headers import COUNTED
+from api.http.openapi.components import COUNTED
+from api.http.openapi.operations import documented
+from api.http.rate_limit_store import RateLimitStore
 from api.http.statuses import STATUSES
 from api.settings import Settings
 
@@ -57,7 +57,7 @@ def _registrars_address() -> str | None:
 def _username() -> str | None:
     """Whose password is tried, as it will be read when it is judged."""
     tried = basic.get_auth()
-    return tried.username if tried and re.fullmatch(limits.USERNAME, tried.username or "") else None
+    return tried.username if tried and re.fullmatch(constraints.USERNAME_PATTERN, tried.username or "") else None
 
 
 def _user() -> str | None:
@@ -76,7 +76,7 @@ WRITES = Policy("writes", parse("300 per minute"), _user)
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Count the requests to `app`, if `settings` say so."""
-    app.extensions["rate_limits"] = Counters(settings.redis_url) if settings.rate_limits == "on" else None
+    app.extensions["rate_limits"] = RateLimitStore(settings.redis_url) if settings.rate_limits == "on" else None
 
 
 class RateLimitsMixin:
@@ -92,7 +92,7 @@ class RateLimitsMixin:
         def decorator(func: Callable[..., Response]) -> Callable[..., Response]:
             @wraps(func)
             def wrapper(*args: object, **kwargs: object) -> Response:
-                counters = cast("Counters | None", current_app.extensions["rate_limits"])
+                counters = cast("RateLimitStore | None", current_app.extensions["rate_limits"])
                 if counters:
                     _count(counters, policies)
                 return func(*args, **kwargs)
@@ -111,7 +111,7 @@ class RateLimitsMixin:
         return doc
 
 
-def _count(counters: Counters, policies: tuple[Policy, ...]) -> None:
+def _count(counters: RateLimitStore, policies: tuple[Policy, ...]) -> None:
     counted: list[tuple[Policy, WindowStats]] = []
     allowed = True
     for policy in policies:

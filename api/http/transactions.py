@@ -13,11 +13,11 @@ from flask import Flask, current_app
 from flask.typing import ResponseReturnValue
 
 from api.http.application import asked
-from api.store.connections import Connection
-from api.store.database import Database
-from api.store.replica import Elsewhere, Read, Replica
+from api.store.engine.connections import Connection
+from api.store.engine.database import Database
+from api.store.engine.replica import Read, Replica, RetryOnPrimary
 
-SAFE = frozenset({"GET", "HEAD"})
+READ_METHODS = frozenset({"GET", "HEAD"})
 
 
 def init_app(app: Flask, database: Database, replica: Replica | None) -> None:
@@ -35,14 +35,14 @@ def database() -> Database:
 def _opener() -> Read:
     """What opens the connection of the request."""
     request = asked()
-    if request.method not in SAFE:
+    if request.method not in READ_METHODS:
         return database().write
     if "HTTP_AUTHORIZATION" in request.environ:
         return database().read
     return (current_app.extensions["replica"] or database()).read
 
 
-class Work:
+class UnitOfWork:
     """What a request does in the database: nothing, until it asks for its connection."""
 
     _opened: AbstractContextManager[Connection] | None = None
@@ -59,7 +59,7 @@ class Work:
             self._opened = opened
         return self._connection
 
-    def __enter__(self) -> "Work":
+    def __enter__(self) -> "UnitOfWork":
         """This work."""
         return self
 
@@ -75,10 +75,10 @@ def transactional(view: Callable[..., ResponseReturnValue]) -> Callable[..., Res
     @wraps(view)
     def wrapper(*args: object, **kwargs: object) -> ResponseReturnValue:
         try:
-            with Work() as asked().work:
+            with UnitOfWork() as asked().work:
                 return view(*args, **kwargs)
-        except Elsewhere as elsewhere:
-            with Work(elsewhere.read) as asked().work:
+        except RetryOnPrimary as elsewhere:
+            with UnitOfWork(elsewhere.read) as asked().work:
                 return view(*args, **kwargs)
 
     return wrapper
@@ -86,5 +86,5 @@ def transactional(view: Callable[..., ResponseReturnValue]) -> Callable[..., Res
 
 def connection() -> Connection:
     """The request's connection. It begins when it is first used: whoever computes before using it holds nobody up."""
-    work: Work = asked().work
+    work: UnitOfWork = asked().work
     return work.connection()

@@ -28,5 +28,5 @@ class Readiness(Resource):
 
         They are if the database answers and its tables are those of this version, or already of the next one.
         """
-        database().ready()
+        database().require_current_schema()
         return {"status": "ready"}

@@ -4,7 +4,7 @@ from typing import Any
 
 from api.http.authentication import bearer, user
 from api.http.blueprint import Blueprint, Resource
-from api.http.passwords import hash_password, prove
+from api.http.passwords import hash_password, verify
 from api.http.rate_limits import PASSWORD_CHANGE, WRITES
 from api.http.transactions import connection
 from api.http.urls import prefix
@@ -44,10 +44,10 @@ class Password(Resource):
         yours already, as when you repeat the request: then nothing is left to change.
         """
         try:
-            proven = prove(user().username, wanted["current_password"])
+            proven = verify(user().username, wanted["current_password"])
         except WrongPassword:
             # PUT is idempotent (RFC 9110, section 9.2.2).
-            prove(user().username, wanted["new_password"])
+            verify(user().username, wanted["new_password"])
             return
         password_hash = hash_password(wanted["new_password"])
         credentials.change(connection(), proven, password_hash, keep=user().token_id)

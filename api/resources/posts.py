@@ -9,8 +9,8 @@ from api.http.rate_limits import WRITES
 from api.http.transactions import connection
 from api.http.urls import Path, prefix
 from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostQuery
-from api.store import listings, posts
-from api.store.connections import Row
+from api.store import posts, posts_lists
+from api.store.engine.connections import Row
 
 blueprint = Blueprint("posts", "What is written.", url_prefix="/posts")
 
@@ -52,7 +52,7 @@ def represent(row: Row, behind: str) -> dict[str, Any]:
 
 def _as_read(post_id: int) -> Row:
     """The post to change, which the user may change and knows as it is."""
-    post = posts.editable(connection(), post_id, editor=user())
+    post = posts.get_for_update(connection(), post_id, editor=user())
     blueprint.check_etag(represent(post, prefix()), Post())
     return post
 
@@ -71,7 +71,7 @@ class Posts(Resource):
         `author` being you, or anybody if you are an admin, drafts and scheduled posts come before them.
         """
         expanded = query.pop("expand", None) == "body"
-        page = listings.page(connection(), **query, viewer=viewer(), expanded=expanded)
+        page = posts_lists.page(connection(), **query, viewer=viewer(), expanded=expanded)
         return pagination.answer(page, represent if expanded else summarise)
 
     @blueprint.authenticated(bearer)

@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import current_app, url_for
 
-from api import limits
+from api import constraints
 from api.http.blueprint import Blueprint, Resource
-from api.http.openapi import TITLE, VERSION
+from api.http.openapi.document import TITLE, VERSION
 from api.schemas.root import About, Root
 
 blueprint = Blueprint("service", "What this is and where everything is.", database=False)
@@ -50,13 +50,13 @@ class AboutPage(Resource):
             "description": "A publishing back end: users and posts over JSON.",
             "version": VERSION,
             "limits": {
-                "display_name": limits.DISPLAY_NAME,
-                "bio": limits.BIO,
-                "title": limits.TITLE,
-                "body": limits.BODY,
-                "tags": limits.TAGS,
-                "page": limits.PAGE_MAX,
-                "request_body": limits.REQUEST_BODY,
+                "display_name": constraints.DISPLAY_NAME_MAX_LENGTH,
+                "bio": constraints.BIO_MAX_LENGTH,
+                "title": constraints.TITLE_MAX_LENGTH,
+                "body": constraints.BODY_MAX_LENGTH,
+                "tags": constraints.TAGS_MAX_ITEMS,
+                "page": constraints.PAGE_SIZE_MAX,
+                "request_body": constraints.REQUEST_BODY_MAX_BYTES,
                 "token_days": current_app.config["SETTINGS"].token_days,
             },
         }

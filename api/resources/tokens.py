@@ -14,9 +14,9 @@ from api.http.urls import Path, prefix
 from api.schemas.pages import PageQuery
 from api.schemas.tokens import NewToken, Token, TokenCreate, TokenPage
 from api.store import tokens
-from api.store.connections import Row
-from api.store.errors import SignedOut
-from api.store.sql import now
+from api.store.columns import now
+from api.store.engine.connections import Row
+from api.store.errors import Unauthenticated
 
 blueprint = Blueprint("tokens", "What signing in gives you.", url_prefix="/tokens")
 
@@ -63,8 +63,8 @@ class Tokens(Resource):
         expires_at = now() + timedelta(days=current_app.config["SETTINGS"].token_days)
         proven = user()
         try:
-            row = tokens.grant(connection(), proven=proven, sha256=sha256(secret), expires_at=expires_at, **wanted)
-        except SignedOut:
+            row = tokens.create(connection(), proven=proven, sha256=sha256(secret), expires_at=expires_at, **wanted)
+        except Unauthenticated:
             return refuse_password()
         created = {**represent(row, prefix()), "token": secret}
         return created, {"Location": created["url"]}

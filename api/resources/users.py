@@ -16,8 +16,8 @@ from api.http.urls import Path, prefix
 from api.schemas.pages import PageQuery
 from api.schemas.users import User, UserCreate, UserPage, UserPatch
 from api.store import users
-from api.store.connections import Row
-from api.store.errors import NotYours, SignedOut
+from api.store.engine.connections import Row
+from api.store.errors import Forbidden, Unauthenticated
 
 blueprint = Blueprint("users", "Who writes.", url_prefix="/users")
 
@@ -49,7 +49,7 @@ def represent(row: Row, behind: str) -> dict[str, Any]:
 
 def _as_read(username: str) -> Row:
     """The user to change, whom the one who asks may change and knows as they are."""
-    kept = users.editable(connection(), username, editor=user())
+    kept = users.get_for_update(connection(), username, editor=user())
     blueprint.check_etag(represent(kept, prefix()), User())
     return kept
 
@@ -61,9 +61,9 @@ def _by_registrars(func: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: object, **kwargs: object) -> Any:
         if current_app.config["SETTINGS"].registration == "closed":
             if not (registrar := viewer()):
-                raise SignedOut("Registration is closed. Sign in as an admin.")
+                raise Unauthenticated("Registration is closed. Sign in as an admin.")
             if registrar.role != "admin":
-                raise NotYours("Registration is closed. Ask an admin.")
+                raise Forbidden("Registration is closed. Ask an admin.")
         return func(*args, **kwargs)
 
     return wrapper

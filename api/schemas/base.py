@@ -9,7 +9,7 @@ from api.schemas.dumping import compiled
 from api.schemas.loading import loader
 
 
-class Closed(Schema):
+class StrictSchema(Schema):
     """A JSON object with these members and no others."""
 
     error_messages = {"type": "Send a JSON object."}
@@ -43,10 +43,10 @@ class Closed(Schema):
         unknown = RAISE
 
 
-class Patch(Closed):
+class PatchSchema(StrictSchema):
     """What a PATCH may change: at least one member."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """`json_schema` goes into the document as it is."""
 
         json_schema: dict[str, Any] = {"minProperties": 1}

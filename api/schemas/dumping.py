@@ -9,7 +9,7 @@ Dump = Callable[[dict[str, Any]], dict[str, Any]]
 Names = dict[str, Callable[[Any], Any]]
 
 
-class AsItIs(fields.Field[Any]):
+class PassThrough(fields.Field[Any]):
     """A field whose values are dumped as they are: what they look like is JSON's matter."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> Any:
@@ -49,7 +49,7 @@ def _members(schema: Schema, content: str, names: Names) -> str:
 
 def _value(name: str, field: fields.Field[Any], value: str, names: Names) -> str:
     """The expression for a member; `names` are what it calls."""
-    if isinstance(field, AsItIs):
+    if isinstance(field, PassThrough):
         return value
     if type(field) is fields.List:
         each = f"each_{len(names)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from api.schemas.dumping import AsItIs
+from api.schemas.dumping import PassThrough
 
 
 class Pattern(validate.Regexp):
@@ -24,7 +24,7 @@ class Pattern(validate.Regexp):
         return value
 
 
-class Text(AsItIs, fields.String):
+class Text(PassThrough, fields.String):
     """Text of `minimum` to `maximum` characters that a database can keep: none of them is U+0000."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Text(AsItIs, fields.String):
             check(value)
 
 
-class Integer(AsItIs, fields.Integer):
+class Integer(PassThrough, fields.Integer):
     """An integer; read from a query string in its one decimal form (no `+1`, `01`, `1_0` or other digits)."""
 
     _DECIMAL = re.compile(r"0|[1-9][0-9]{0,15}")
@@ -72,7 +72,7 @@ class Integer(AsItIs, fields.Integer):
         raise self.make_error("invalid", input=value)
 
 
-class Moment(AsItIs, fields.AwareDateTime):
+class DateTime(PassThrough, fields.AwareDateTime):
     """A moment as RFC 3339, section 5.6, writes it; in the years 1000 to 8999 of UTC."""
 
     _RFC3339 = re.compile(

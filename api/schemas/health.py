@@ -2,13 +2,13 @@
 
 from marshmallow import fields, validate
 
-from api.schemas.base import Closed
+from api.schemas.base import StrictSchema
 
 
-class Live(Closed):
+class Live(StrictSchema):
     """The process answers."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "The process answers."
@@ -20,10 +20,10 @@ class Live(Closed):
     )
 
 
-class Ready(Closed):
+class Ready(StrictSchema):
     """Requests will be served."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "The database answers and its tables are those of this version."

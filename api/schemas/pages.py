@@ -4,27 +4,27 @@ from functools import partial
 
 from marshmallow import Schema, fields
 
-from api import limits
-from api.schemas.base import Closed
+from api import constraints
+from api.schemas.base import StrictSchema
 from api.schemas.fields import Integer, Text
 
 Cursor = partial(
     Text,
-    limits.CURSOR_LENGTH,
-    minimum=limits.CURSOR_LENGTH,
-    pattern=limits.CURSOR,
+    constraints.CURSOR_LENGTH,
+    minimum=constraints.CURSOR_LENGTH,
+    pattern=constraints.CURSOR_PATTERN,
     error="Take the cursor from `next_cursor` of the page before.",
 )
 
 
-class PageQuery(Closed):
+class PageQuery(StrictSchema):
     """Which page of a list."""
 
     limit = Integer(
         1,
-        limits.PAGE_MAX,
-        load_default=limits.PAGE,
-        metadata={"description": "How many items at the most.", "examples": [limits.PAGE]},
+        constraints.PAGE_SIZE_MAX,
+        load_default=constraints.PAGE_SIZE_DEFAULT,
+        metadata={"description": "How many items at the most.", "examples": [constraints.PAGE_SIZE_DEFAULT]},
     )
     cursor = Cursor(
         metadata={
@@ -34,12 +34,14 @@ class PageQuery(Closed):
     )
 
 
-def page_of(item: type[Schema], description: str) -> type[Closed]:
+def page_of(item: type[Schema], description: str) -> type[StrictSchema]:
     """The shape of a page of `item`."""
     members = {
-        "Meta": type("Meta", (Closed.Meta,), {"description": description}),
+        "Meta": type("Meta", (StrictSchema.Meta,), {"description": description}),
         "items": fields.List(
-            fields.Nested(item), required=True, metadata={"maxItems": limits.PAGE_MAX, "description": "The items."}
+            fields.Nested(item),
+            required=True,
+            metadata={"maxItems": constraints.PAGE_SIZE_MAX, "description": "The items."},
         ),
         "next_cursor": Cursor(
             required=True,
@@ -50,4 +52,4 @@ def page_of(item: type[Schema], description: str) -> type[Closed]:
             },
         ),
     }
-    return type(f"{item.__name__}Page", (Closed,), members)
+    return type(f"{item.__name__}Page", (StrictSchema,), members)

@@ -6,9 +6,9 @@ from functools import partial
 
 from marshmallow import ValidationError, fields, validate
 
-from api import limits
-from api.schemas.base import Closed, Patch
-from api.schemas.fields import Integer, Link, Moment, Text
+from api import constraints
+from api.schemas.base import PatchSchema, StrictSchema
+from api.schemas.fields import DateTime, Integer, Link, Text
 from api.schemas.pages import PageQuery, page_of
 from api.schemas.users import Author, CreatedAt, UpdatedAt, Username
 
@@ -18,10 +18,14 @@ def _distinct(tags: Sequence[str]) -> None:
         raise ValidationError("Name each tag once.")
 
 
-Title = partial(Text, limits.TITLE, metadata={"description": "What it is called.", "examples": ["Notes on the engine"]})
+Title = partial(
+    Text,
+    constraints.TITLE_MAX_LENGTH,
+    metadata={"description": "What it is called.", "examples": ["Notes on the engine"]},
+)
 Body = partial(
     Text,
-    limits.BODY,
+    constraints.BODY_MAX_LENGTH,
     metadata={
         "description": "The text, most often Markdown; kept as it is sent.",
         "examples": ["It *weaves* patterns."],
@@ -29,15 +33,15 @@ Body = partial(
 )
 Tag = partial(
     Text,
-    limits.TAG_MAX,
-    pattern=limits.TAG,
-    error=f"Use 1 to {limits.TAG_MAX} of a-z, 0-9 and -, and begin with a letter or digit.",
+    constraints.TAG_MAX_LENGTH,
+    pattern=constraints.TAG_PATTERN,
+    error=f"Use 1 to {constraints.TAG_MAX_LENGTH} of a-z, 0-9 and -, and begin with a letter or digit.",
     metadata={"description": "One word.", "examples": ["engines"]},
 )
 Tags = partial(
     fields.List,
     Tag(),
-    validate=[validate.Length(max=limits.TAGS), _distinct],
+    validate=[validate.Length(max=constraints.TAGS_MAX_ITEMS), _distinct],
     metadata={
         "description": "In the order in which they are sent.",
         "uniqueItems": True,
@@ -45,7 +49,7 @@ Tags = partial(
     },
 )
 PublishedAt = partial(
-    Moment,
+    DateTime,
     allow_none=True,
     metadata={
         "description": "Public from this moment on, in the years 1000 to 8999 of UTC; null for a draft.",
@@ -54,10 +58,10 @@ PublishedAt = partial(
 )
 
 
-class PostCreate(Closed):
+class PostCreate(StrictSchema):
     """A post to publish, schedule or keep as a draft."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "A post to publish; without `published_at`, it is published now."
@@ -71,19 +75,19 @@ class PostCreate(Closed):
 class PostImport(PostCreate):
     """A post as `pressroom import` reads one: somebody's, certain of its moment, and perhaps of its URL."""
 
-    id = fields.Integer(strict=True, validate=validate.Range(1, limits.MAX_ID))
+    id = fields.Integer(strict=True, validate=validate.Range(1, constraints.ID_MAX))
     author = Username(required=True)
     published_at = PublishedAt(required=True)
 
 
-class PostPatch(Patch):
+class PostPatch(PatchSchema):
     """What an author may change of a post."""
 
-    class Meta(Patch.Meta):
+    class Meta(PatchSchema.Meta):
         """Goes into the document."""
 
         description = "What to change of a post; members left out stay as they are."
-        json_schema = {**Patch.Meta.json_schema, "examples": [{"title": "Notes on the Analytical Engine"}]}
+        json_schema = {**PatchSchema.Meta.json_schema, "examples": [{"title": "Notes on the Analytical Engine"}]}
 
     title = Title()
     body = Body()
@@ -91,15 +95,17 @@ class PostPatch(Patch):
     published_at = PublishedAt()
 
 
-class PostSummary(Closed):
+class PostSummary(StrictSchema):
     """A post in a list."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "A post, with its body if the list was asked to expand it."
 
-    id = Integer(1, limits.MAX_ID, required=True, metadata={"description": "The number in the URL.", "examples": [1]})
+    id = Integer(
+        1, constraints.ID_MAX, required=True, metadata={"description": "The number in the URL.", "examples": [1]}
+    )
     title = Title(required=True)
     body = Body()
     tags = Tags(required=True)
@@ -113,7 +119,7 @@ class PostSummary(Closed):
 class Post(PostSummary):
     """A post, whole."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "A post."

@@ -6,16 +6,16 @@ from typing import Any
 
 from marshmallow import fields
 
-from api.schemas.base import Closed
+from api.schemas.base import StrictSchema
 from api.schemas.fields import Integer, Text
 
 _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-class ProblemError(Closed):
+class ProblemError(StrictSchema):
     """One thing that is wrong with a request."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "One thing that is wrong with the request."
@@ -37,10 +37,10 @@ class ProblemError(Closed):
     parameter = Text(2048, minimum=0, metadata={"description": "Which query parameter.", "examples": ["limit"]})
 
 
-class Problem(Closed):
+class Problem(StrictSchema):
     """Why a request failed."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "Why the request failed (RFC 9457)."
@@ -71,13 +71,13 @@ class Problem(Closed):
     )
 
 
-def leaves(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+def flatten_messages(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
     """The texts in marshmallow's nested messages, each with the names that lead to it."""
     if isinstance(messages, Mapping):
         for name, inside in messages.items():
             # Names may be the client's: bounded, and safe to print.
             here = () if name == "_schema" else (_UNSPEAKABLE.sub("\ufffd", str(name))[:100],)
-            yield from leaves(inside, path + here)
+            yield from flatten_messages(inside, path + here)
     else:
         for text in messages:
             yield path, str(text)

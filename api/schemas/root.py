@@ -4,8 +4,8 @@ from functools import partial
 
 from marshmallow import fields
 
-from api import limits
-from api.schemas.base import Closed
+from api import constraints
+from api.schemas.base import StrictSchema
 from api.schemas.fields import Integer, Link, Text
 
 Name = partial(Text, 100, required=True, metadata={"description": "The service.", "examples": ["Pressroom"]})
@@ -13,13 +13,13 @@ Version = partial(Text, 100, required=True, metadata={"description": "Its versio
 
 
 def _limit(description: str, example: int) -> Integer:
-    return Integer(1, limits.MAX_ID, required=True, metadata={"description": description, "examples": [example]})
+    return Integer(1, constraints.ID_MAX, required=True, metadata={"description": description, "examples": [example]})
 
 
-class Root(Closed):
+class Root(StrictSchema):
     """The way in."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "The way in: every collection, the documentation and the document."
@@ -35,28 +35,28 @@ class Root(Closed):
     openapi_url = Link("The OpenAPI document.", "/openapi.json")
 
 
-class Limits(Closed):
+class Limits(StrictSchema):
     """How much of everything."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "How long things may be, and how many."
 
-    display_name = _limit("Characters.", limits.DISPLAY_NAME)
-    bio = _limit("Characters.", limits.BIO)
-    title = _limit("Characters.", limits.TITLE)
-    body = _limit("Characters.", limits.BODY)
-    tags = _limit("Tags of a post.", limits.TAGS)
-    page = _limit("Items on a page.", limits.PAGE_MAX)
-    request_body = _limit("Bytes.", limits.REQUEST_BODY)
+    display_name = _limit("Characters.", constraints.DISPLAY_NAME_MAX_LENGTH)
+    bio = _limit("Characters.", constraints.BIO_MAX_LENGTH)
+    title = _limit("Characters.", constraints.TITLE_MAX_LENGTH)
+    body = _limit("Characters.", constraints.BODY_MAX_LENGTH)
+    tags = _limit("Tags of a post.", constraints.TAGS_MAX_ITEMS)
+    page = _limit("Items on a page.", constraints.PAGE_SIZE_MAX)
+    request_body = _limit("Bytes.", constraints.REQUEST_BODY_MAX_BYTES)
     token_days = _limit("Days until a token ends.", 30)
 
 
-class About(Closed):
+class About(StrictSchema):
     """What this service is."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "What this service is, its version and its limits."

@@ -2,24 +2,24 @@
 
 from functools import partial
 
-from api import limits
-from api.schemas.base import Closed
-from api.schemas.fields import Integer, Link, Moment, Text
+from api import constraints
+from api.schemas.base import StrictSchema
+from api.schemas.fields import DateTime, Integer, Link, Text
 from api.schemas.pages import page_of
 from api.schemas.users import CreatedAt
 
 TokenName = partial(
     Text,
-    limits.TOKEN_NAME,
+    constraints.TOKEN_NAME_MAX_LENGTH,
     minimum=0,
     metadata={"description": "What the token is for, to know it by.", "examples": ["laptop"]},
 )
 
 
-class TokenCreate(Closed):
+class TokenCreate(StrictSchema):
     """What may be said of a token when asking for one."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "A token to sign in with."
@@ -27,22 +27,24 @@ class TokenCreate(Closed):
     name = TokenName(load_default="")
 
 
-class Token(Closed):
+class Token(StrictSchema):
     """A token, without its secret."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "A token of yours; its secret is not kept."
 
-    id = Integer(1, limits.MAX_ID, required=True, metadata={"description": "The number in the URL.", "examples": [1]})
+    id = Integer(
+        1, constraints.ID_MAX, required=True, metadata={"description": "The number in the URL.", "examples": [1]}
+    )
     name = TokenName(required=True)
     created_at = CreatedAt()
-    expires_at = Moment(
+    expires_at = DateTime(
         required=True,
         metadata={"description": "When it ends by itself.", "examples": ["2026-03-02T12:00:00Z"]},
     )
-    last_used_at = Moment(
+    last_used_at = DateTime(
         required=True,
         allow_none=True,
         metadata={
@@ -56,7 +58,7 @@ class Token(Closed):
 class NewToken(Token):
     """A token with its secret, this once."""
 
-    class Meta(Closed.Meta):
+    class Meta(StrictSchema.Meta):
         """Goes into the document."""
 
         description = "A token, shown this once."

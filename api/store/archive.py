@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from api.store.connections import Connection, Row
+from api.store.engine.connections import Connection, Row
 from api.store.posts import posts
 from api.store.users import users
 
@@ -30,12 +30,12 @@ _ADVANCE = (
 _TITLES = sa.select(posts.c.published_at, posts.c.title).where(posts.c.author_id == sa.bindparam("author_id"))
 
 
-def everyone(db: Connection) -> Sequence[Row]:
+def all_users(db: Connection) -> Sequence[Row]:
     """Every user, who came first first."""
     return db.all(_EVERYONE)
 
 
-def everything(db: Connection) -> Iterator[Row]:
+def all_posts(db: Connection) -> Iterator[Row]:
     """Every post, drafts too, in the order in which they were written."""
     last = 0
     while page := db.all(_EVERYTHING, last=last):
@@ -43,12 +43,12 @@ def everything(db: Connection) -> Iterator[Row]:
         last = page[-1].id
 
 
-def reserve(db: Connection, highest: int) -> None:
+def reserve_ids(db: Connection, highest: int) -> None:
     """Let this transaction alone give ids to posts, and those to come be above `highest`.
 
     On PostgreSQL; on SQLite, whoever writes is alone, and the next id is above all that there have been.
     """
-    db.run(_RESERVE)
+    db.execute_sql(_RESERVE)
     db.all(_ADVANCE, highest=highest)
 
 

@@ -3,9 +3,9 @@
 import sqlalchemy as sa
 
 from api.store import tokens
-from api.store.connections import Connection, Row
+from api.store.columns import one
+from api.store.engine.connections import Connection, Row
 from api.store.errors import WrongPassword
-from api.store.sql import one
 from api.store.users import users
 
 _CREDENTIALS = sa.select(users.c.id, users.c.username, users.c.password_hash).where(
@@ -25,7 +25,7 @@ def get(db: Connection, username: str) -> Row:
 
 def rehash(db: Connection, proven: Row, password_hash: str) -> Row:
     """The credentials with another hash of the same password; `WrongPassword` if it has been changed meanwhile."""
-    if not db.change(_REPLACE, user_id=proven.id, known_hash=proven.password_hash, password_hash=password_hash):
+    if not db.execute(_REPLACE, user_id=proven.id, known_hash=proven.password_hash, password_hash=password_hash):
         raise WrongPassword("The password has been changed meanwhile. Prove the new one.")
     return get(db, proven.username)
 

@@ -2,15 +2,15 @@
 
 StoreError
 ├── NotFound          there is no such row, or none that this viewer may know of
-├── NotYours          somebody else's row
-├── SignedOut         nobody asks, or somebody who has been removed meanwhile
+├── Forbidden          somebody else's row
+├── Unauthenticated         nobody asks, or somebody who has been removed meanwhile
 ├── WrongPassword     who asks has not proven who they are
-├── Stale             the row has been changed or removed since it was read
+├── PreconditionFailed             the row has been changed or removed since it was read
 ├── Conflict          the change contradicts what is kept
 │   ├── UsernameTaken
-│   ├── HasPosts
-│   └── InProgress    the same request has been sent before and is not answered yet
-├── KeyReused         another request has been sent with the same key
+│   ├── UserHasPosts
+│   └── RequestInProgress    the same request has been sent before and is not answered yet
+├── IdempotencyKeyReused         another request has been sent with the same key
 └── Unavailable       the database does not answer; the same request may succeed later
 
 The message of each is a sentence for the client, without anything of the driver's.
@@ -25,11 +25,11 @@ class NotFound(StoreError):
     """There is no such row, or none that this viewer may know of."""
 
 
-class NotYours(StoreError):
+class Forbidden(StoreError):
     """The row belongs to somebody else."""
 
 
-class SignedOut(StoreError):
+class Unauthenticated(StoreError):
     """Nobody asks, or somebody who has been removed since they proved who they are."""
 
 
@@ -37,7 +37,7 @@ class WrongPassword(StoreError):
     """Who asks has not proven who they are."""
 
 
-class Stale(StoreError):
+class PreconditionFailed(StoreError):
     """The row has been changed or removed since it was read."""
 
 
@@ -49,15 +49,15 @@ class UsernameTaken(Conflict):
     """A user of that name exists."""
 
 
-class HasPosts(Conflict):
+class UserHasPosts(Conflict):
     """The user has written posts that still exist."""
 
 
-class InProgress(Conflict):
+class RequestInProgress(Conflict):
     """The same request has been sent before and is not answered yet."""
 
 
-class KeyReused(StoreError):
+class IdempotencyKeyReused(StoreError):
     """Another request has been sent with the same key."""
 
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from api import limits
-from api.store.connections import Connection, Row
-from api.store.errors import InProgress, KeyReused, SignedOut
-from api.store.sql import FOREIGN_KEY, JSON, LOCK_TIMEOUT, Timestamp, metadata, now, refusing
+from api import constraints
+from api.store.columns import FOREIGN_KEY, JSON, LOCK_TIMEOUT, Timestamp, metadata, now, translating
+from api.store.engine.connections import Connection, Row
+from api.store.errors import IdempotencyKeyReused, RequestInProgress, Unauthenticated
 
 LIFE = timedelta(hours=24)
 """How long an answer is given again."""
@@ -18,7 +18,7 @@ keys = sa.Table(
     "idempotency_keys",
     metadata,
     sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("key", sa.String(limits.IDEMPOTENCY_KEY_MAX), primary_key=True),
+    sa.Column("key", sa.String(constraints.IDEMPOTENCY_KEY_MAX_LENGTH), primary_key=True),
     sa.Column("fingerprint", sa.LargeBinary(32), nullable=False),
     sa.Column("created_at", Timestamp, nullable=False),
     # The answer, which is not there yet while the request is in progress.
@@ -51,23 +51,25 @@ _SWEEP_OWN = sa.delete(keys).where(
 def claim(db: Connection, *, user_id: int, key: str, fingerprint: bytes) -> Row | None:
     """None, and the key is claimed until the transaction ends; or the answer that was given to the same request.
 
-    `KeyReused` if the key was sent with another request, `InProgress` if its first request takes too long. The user's
-    keys of more than a day ago are swept away.
+    `IdempotencyKeyReused` if the key was sent with another request, `RequestInProgress` if its first request takes
+    too long. The user's keys of more than a day ago are swept away.
     """
     moment = now()
     long_ago = moment - LIFE
     values = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "created_at": moment, "long_ago": long_ago}
     with (
-        refusing(FOREIGN_KEY, SignedOut("The user has been removed. Register anew.")),
-        refusing(LOCK_TIMEOUT, InProgress("The first request with this Idempotency-Key is in progress. Try again.")),
+        translating(FOREIGN_KEY, Unauthenticated("The user has been removed. Register anew.")),
+        translating(
+            LOCK_TIMEOUT, RequestInProgress("The first request with this Idempotency-Key is in progress. Try again.")
+        ),
     ):
         claimed = db.one_or_none(_CLAIM, **values)
     if claimed:
-        db.change(_SWEEP_OWN, claimer=user_id, long_ago=long_ago)
+        db.execute(_SWEEP_OWN, claimer=user_id, long_ago=long_ago)
         return None
     [kept] = db.all(_KEPT, claimer=user_id, claimed=key)
     if kept.fingerprint != fingerprint:
-        raise KeyReused("This Idempotency-Key was sent with another request. Choose a new one for each.")
+        raise IdempotencyKeyReused("This Idempotency-Key was sent with another request. Choose a new one for each.")
     return kept
 
 
@@ -75,9 +77,9 @@ def keep(
     db: Connection, *, user_id: int, key: str, status: int, headers: Sequence[tuple[str, str]], body: bytes
 ) -> None:
     """Remember what is answered to the request that has claimed the key."""
-    db.change(_KEEP, claimer=user_id, claimed=key, status=status, headers=headers, body=body)
+    db.execute(_KEEP, claimer=user_id, claimed=key, status=status, headers=headers, body=body)
 
 
 def sweep(db: Connection) -> int:
     """Forget the answers of more than a day ago, and tell how many."""
-    return db.change(_SWEEP, long_ago=now() - LIFE)
+    return db.execute(_SWEEP, long_ago=now() - LIFE)

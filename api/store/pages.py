@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from api import limits
-from api.store.connections import Connection, Row
-from api.store.sql import END, START
+from api import constraints
+from api.store.columns import END, START
+from api.store.engine.connections import Connection, Row
 
 _MICROSECOND = timedelta(microseconds=1)
 _LAST = (END - START) // _MICROSECOND
@@ -37,7 +37,7 @@ class NewestFirst:
         self, db: Connection, *, limit: int, cursor: str | None, until: datetime = END, **parameters: object
     ) -> Page:
         """At most `limit` rows behind `cursor` (None: from the start), none of them after `until`."""
-        start = until, limits.MAX_ID + 1
+        start = until, constraints.ID_MAX + 1
         moment, identity = min(start, _position(cursor)) if cursor else start
         rows = db.all(self._statement, moment=moment, identity=identity, rows=limit + 1, **parameters)
         if len(rows) <= limit:

@@ -11,11 +11,23 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from api import limits
-from api.store import tags as index
-from api.store.connections import Connection, Row
-from api.store.errors import NotFound, NotYours, SignedOut
-from api.store.sql import FOREIGN_KEY, JSON, Id, PublishedAt, Timestamp, as_read, change, metadata, now, one, refusing
+from api import constraints
+from api.store import posts_tags as index
+from api.store.columns import (
+    FOREIGN_KEY,
+    JSON,
+    Id,
+    PublishedAt,
+    Timestamp,
+    change,
+    metadata,
+    now,
+    one,
+    translating,
+    unchanged_since_read,
+)
+from api.store.engine.connections import Connection, Row
+from api.store.errors import Forbidden, NotFound, Unauthenticated
 from api.store.users import may_change, users
 
 posts = sa.Table(
@@ -23,15 +35,15 @@ posts = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("author_id", sa.ForeignKey("users.id"), nullable=False),
-    sa.Column("title", sa.String(limits.TITLE), nullable=False),
+    sa.Column("title", sa.String(constraints.TITLE_MAX_LENGTH), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("tags", JSON, nullable=False),
     sa.Column("published_at", PublishedAt, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("updated_at", Timestamp, nullable=False),
-    sa.CheckConstraint(sa.func.length(sa.column("title")).between(1, limits.TITLE), name="title"),
-    sa.CheckConstraint(sa.func.length(sa.column("body")).between(1, limits.BODY), name="body"),
+    sa.CheckConstraint(sa.func.length(sa.column("title")).between(1, constraints.TITLE_MAX_LENGTH), name="title"),
+    sa.CheckConstraint(sa.func.length(sa.column("body")).between(1, constraints.BODY_MAX_LENGTH), name="body"),
     sa.Index(None, "published_at", "id"),
     sa.Index(None, "author_id", "published_at", "id"),
     # An id must not come back with another meaning.
@@ -44,8 +56,8 @@ _EDITABLE = _BY_ID.with_for_update(of=posts, key_share=True)
 _PUBLISH = sa.insert(posts).returning(posts.c.id)
 # SQLite says it in the same words.
 _PUBLISH_AS = insert(posts).on_conflict_do_nothing(index_elements=[posts.c.id]).returning(posts.c.id)
-_REVISE = sa.update(posts).where(as_read(posts)).values(version=posts.c.version + 1)
-_REMOVE = sa.delete(posts).where(as_read(posts))
+_REVISE = sa.update(posts).where(unchanged_since_read(posts)).values(version=posts.c.version + 1)
+_REMOVE = sa.delete(posts).where(unchanged_since_read(posts))
 
 
 def get(db: Connection, post_id: int, *, viewer: Row | None) -> Row:
@@ -53,11 +65,11 @@ def get(db: Connection, post_id: int, *, viewer: Row | None) -> Row:
     return _visible(db, _BY_ID, post_id, viewer)
 
 
-def editable(db: Connection, post_id: int, *, editor: Row) -> Row:
-    """The post, which nobody else changes until the transaction ends; `NotYours` if the editor must not either."""
+def get_for_update(db: Connection, post_id: int, *, editor: Row) -> Row:
+    """The post, which nobody else changes until the transaction ends; `Forbidden` if the editor must not either."""
     post = _visible(db, _EDITABLE, post_id, editor)
     if not may_change(editor, owner_id=post.author_id):
-        raise NotYours("You can change only your own posts.")
+        raise Forbidden("You can change only your own posts.")
     return post
 
 
@@ -76,7 +88,7 @@ def add(
     published_at: datetime | None,
     post_id: int | None = None,
 ) -> int:
-    """The id of a new post: public at `published_at`, or a draft if that is None; `SignedOut` if the author is gone.
+    """The id of a new post: public at `published_at`, or a draft if that is None; `Unauthenticated` without the author.
 
     The id is `post_id` if that is given and free, which `archive.reserve` has prepared, else the next.
     """
@@ -91,7 +103,7 @@ def add(
         "created_at": moment,
         "updated_at": moment,
     }
-    with refusing(FOREIGN_KEY, SignedOut("The author has been removed. Register anew.")):
+    with translating(FOREIGN_KEY, Unauthenticated("The author has been removed. Register anew.")):
         kept = post_id is not None and db.all(_PUBLISH_AS, id=post_id, **values)
         [added] = kept or db.all(_PUBLISH, **values)
     index.add(db, added.id, tags, published_at)
@@ -99,7 +111,7 @@ def add(
 
 
 def revise(db: Connection, post: Row, **changes: object) -> Row:
-    """The post with `changes`; `Stale` if it has been changed since `post` was read."""
+    """The post with `changes`; `PreconditionFailed` if it has been changed since `post` was read."""
     change(db, _REVISE, post, updated_at=now(), **changes)
     revised = one(db, _BY_ID, "The post is gone.", post_id=post.id)
     if changes.keys() & {"tags", "published_at"}:
@@ -108,7 +120,7 @@ def revise(db: Connection, post: Row, **changes: object) -> Row:
 
 
 def remove(db: Connection, post: Row) -> None:
-    """Remove the post for good; `Stale` if it has been changed since `post` was read."""
+    """Remove the post for good; `PreconditionFailed` if it has been changed since `post` was read."""
     change(db, _REMOVE, post)
 
 

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from api import limits
-from api.store.connections import Connection, Row
-from api.store.errors import SignedOut
+from api import constraints
+from api.store.columns import Id, Timestamp, metadata, now, one
+from api.store.engine.connections import Connection, Row
+from api.store.errors import Unauthenticated
 from api.store.pages import NewestFirst, Page
-from api.store.sql import Id, Timestamp, metadata, now, one
 from api.store.users import users
 
 tokens = sa.Table(
@@ -16,7 +16,7 @@ tokens = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("name", sa.String(limits.TOKEN_NAME), nullable=False),
+    sa.Column("name", sa.String(constraints.TOKEN_NAME_MAX_LENGTH), nullable=False),
     sa.Column("sha256", sa.LargeBinary(32), nullable=False, unique=True),
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("expires_at", Timestamp, nullable=False),
@@ -64,20 +64,20 @@ _UNNOTED = sa.select(tokens.c.id).where(
 _USE = sa.update(tokens).where(tokens.c.id.in_(_UNNOTED.with_for_update(skip_locked=True)))
 
 
-def bearer(db: Connection, sha256: bytes) -> Row | None:
+def find_user(db: Connection, sha256: bytes) -> Row | None:
     """The user whose live token has that hash, with `token_id` and `last_used_at`; None if there is none."""
     return db.one_or_none(_BEARER, sha256=sha256, moment_asked=now())
 
 
-def is_use_known(bearer: Row) -> bool:
+def is_recently_touched(bearer: Row) -> bool:
     """Whether what is kept of the last use of the bearer's token is exact enough."""
     return bearer.last_used_at is not None and now() - bearer.last_used_at < MINUTE
 
 
-def use(db: Connection, token_id: int) -> None:
+def touch(db: Connection, token_id: int) -> None:
     """Remember that the token is used now, if that is not known to the minute."""
     moment = now()
-    db.change(_USE, token_id=token_id, long_ago=moment - MINUTE, last_used_at=moment)
+    db.execute(_USE, token_id=token_id, long_ago=moment - MINUTE, last_used_at=moment)
 
 
 def page(db: Connection, *, user_id: int, limit: int, cursor: str | None = None) -> Page:
@@ -97,15 +97,15 @@ def get(db: Connection, token_id: int, *, user_id: int) -> Row:
     )
 
 
-def grant(db: Connection, *, proven: Row, name: str, sha256: bytes, expires_at: datetime) -> Row:
+def create(db: Connection, *, proven: Row, name: str, sha256: bytes, expires_at: datetime) -> Row:
     """A new token of the user with these credentials. Those of theirs that have expired are swept away.
 
-    `SignedOut` if the user is gone, or the password is not what was proven any more: who has lost it gets no token.
+    `Unauthenticated` if the user has been removed or the password changed since it was verified.
     """
     moment, user_id = now(), proven.id
     if not db.all(_UNCHANGED, user_id=user_id, known_hash=proven.password_hash):
-        raise SignedOut("The user or their password has been changed meanwhile. Sign in again.")
-    db.change(_SWEEP_OWN, user_id=user_id, moment_asked=moment)
+        raise Unauthenticated("The user or their password has been changed meanwhile. Sign in again.")
+    db.execute(_SWEEP_OWN, user_id=user_id, moment_asked=moment)
     values = {"user_id": user_id, "name": name, "sha256": sha256, "created_at": moment, "expires_at": expires_at}
     [granted] = db.all(_GRANT, **values)
     return get(db, granted.id, user_id=user_id)
@@ -113,15 +113,15 @@ def grant(db: Connection, *, proven: Row, name: str, sha256: bytes, expires_at: 
 
 def sweep(db: Connection) -> int:
     """Forget the tokens that have expired, and tell how many."""
-    return db.change(_SWEEP, moment_asked=now())
+    return db.execute(_SWEEP, moment_asked=now())
 
 
 def revoke(db: Connection, token_id: int, *, user_id: int) -> None:
     """End the user's token at once; `NotFound` if they have none of that id."""
     get(db, token_id, user_id=user_id)
-    db.change(_REVOKE, token_id=token_id)
+    db.execute(_REVOKE, token_id=token_id)
 
 
 def revoke_all(db: Connection, *, user_id: int, keep: int | None = None) -> None:
     """End all tokens of the user, but for the one of the id `keep`."""
-    db.change(_REVOKE_ALL, user_id=user_id, keep=keep)
+    db.execute(_REVOKE_ALL, user_id=user_id, keep=keep)

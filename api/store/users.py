@@ -3,26 +3,28 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from api import limits
-from api.store.connections import Connection, Row
-from api.store.errors import HasPosts, NotYours, UsernameTaken
+from api import constraints
+from api.store.columns import FOREIGN_KEY, Id, Timestamp, change, metadata, now, one, translating, unchanged_since_read
+from api.store.engine.connections import Connection, Row
+from api.store.errors import Forbidden, UserHasPosts, UsernameTaken
 from api.store.pages import NewestFirst, Page
-from api.store.sql import FOREIGN_KEY, Id, Timestamp, as_read, change, metadata, now, one, refusing
 
 users = sa.Table(
     "users",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    sa.Column("username", sa.String(limits.USERNAME_MAX), nullable=False, unique=True),
-    sa.Column("display_name", sa.String(limits.DISPLAY_NAME), nullable=False),
+    sa.Column("username", sa.String(constraints.USERNAME_MAX_LENGTH), nullable=False, unique=True),
+    sa.Column("display_name", sa.String(constraints.DISPLAY_NAME_MAX_LENGTH), nullable=False),
     sa.Column("bio", sa.Text, nullable=False),
     sa.Column("password_hash", sa.String(200)),
     sa.Column("role", sa.String(6), nullable=False, server_default="member"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("updated_at", Timestamp, nullable=False),
-    sa.CheckConstraint(sa.func.length(sa.column("display_name")).between(1, limits.DISPLAY_NAME), name="display_name"),
-    sa.CheckConstraint(sa.func.length(sa.column("bio")) <= limits.BIO, name="bio"),
+    sa.CheckConstraint(
+        sa.func.length(sa.column("display_name")).between(1, constraints.DISPLAY_NAME_MAX_LENGTH), name="display_name"
+    ),
+    sa.CheckConstraint(sa.func.length(sa.column("bio")) <= constraints.BIO_MAX_LENGTH, name="bio"),
     sa.CheckConstraint(sa.column("role").in_(["member", "admin"]), name="role"),
     sa.Index(None, "created_at", "id"),
     # An id must not come back with another meaning.
@@ -38,9 +40,9 @@ _HELD = _BY_NAME.with_for_update(key_share=True, read=True)
 _ALL = NewestFirst(_USER, users.c.created_at, users.c.id)
 # SQLite says it in the same words.
 _REGISTER = insert(users).on_conflict_do_nothing(index_elements=[users.c.username])
-_REVISE = sa.update(users).where(as_read(users)).values(version=users.c.version + 1)
+_REVISE = sa.update(users).where(unchanged_since_read(users)).values(version=users.c.version + 1)
 _ASSIGN = sa.update(users).where(users.c.username == sa.bindparam("named"))
-_REMOVE = sa.delete(users).where(as_read(users))
+_REMOVE = sa.delete(users).where(unchanged_since_read(users))
 
 
 def page(db: Connection, *, limit: int, cursor: str | None = None) -> Page:
@@ -53,7 +55,7 @@ def get(db: Connection, username: str) -> Row:
     return one(db, _BY_NAME, f"There is no user {username!r}.", username=username)
 
 
-def hold(db: Connection, username: str) -> Row:
+def lock(db: Connection, username: str) -> Row:
     """The user of that name, who cannot be removed until the transaction ends; `NotFound` if there is none."""
     return one(db, _HELD, f"There is no user {username!r}.", username=username)
 
@@ -77,7 +79,7 @@ def register(
         "created_at": moment,
         "updated_at": moment,
     }
-    if not db.change(_REGISTER, **values):
+    if not db.execute(_REGISTER, **values):
         raise UsernameTaken(f"The username {username!r} is taken. Choose another one.")
     return get(db, username)
 
@@ -89,25 +91,27 @@ def may_change(editor: Row, *, owner_id: int) -> bool:
 
 def assign(db: Connection, username: str, role: str) -> Row:
     """The user, a `member` or an `admin` from now on; `NotFound` if there is none."""
-    db.change(_ASSIGN, named=username, role=role)
+    db.execute(_ASSIGN, named=username, role=role)
     return get(db, username)
 
 
-def editable(db: Connection, username: str, *, editor: Row) -> Row:
-    """The user, whom nobody else changes until the transaction ends; `NotYours` if the editor must not either."""
+def get_for_update(db: Connection, username: str, *, editor: Row) -> Row:
+    """The user, whom nobody else changes until the transaction ends; `Forbidden` if the editor must not either."""
     user = one(db, _EDITABLE, f"There is no user {username!r}.", username=username)
     if not may_change(editor, owner_id=user.id):
-        raise NotYours("You can change only your own account.")
+        raise Forbidden("You can change only your own account.")
     return user
 
 
 def revise(db: Connection, user: Row, **changes: object) -> Row:
-    """The user with `changes`; `Stale` if they have been changed since `user` was read."""
+    """The user with `changes`; `PreconditionFailed` if they have been changed since `user` was read."""
     change(db, _REVISE, user, updated_at=now(), **changes)
     return one(db, _BY_ID, "The user is gone.", user_id=user.id)
 
 
 def remove(db: Connection, user: Row) -> None:
-    """Remove the user and their tokens; `HasPosts` while posts remain, `Stale` if `user` was read too long ago."""
-    with refusing(FOREIGN_KEY, HasPosts(f"{user.username!r} still has posts, drafts included. Delete them first.")):
+    """Remove the user and their tokens; `UserHasPosts` while posts remain, `PreconditionFailed` if out of date."""
+    with translating(
+        FOREIGN_KEY, UserHasPosts(f"{user.username!r} still has posts, drafts included. Delete them first.")
+    ):
         change(db, _REMOVE, user)

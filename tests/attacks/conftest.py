@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PASSWORD, basic
-from tests.journeys.conftest import Server
-from tests.journeys.nginx import ABSENT, EXECUTABLE, Nginx, in_front
+from tests.support.clients import PASSWORD, basic
+from tests.support.nginx import ABSENT, EXECUTABLE, Nginx, in_front
+from tests.support.servers import Server
 
 COLUMNS = "{:<33} {:>8} {:>8}  {:<36}  {}"
 ROWS: list[tuple[object, ...]] = []

@@ -7,8 +7,8 @@ from contextlib import closing, suppress
 import pytest
 
 from tests.attacks.conftest import ATTACKER, BYSTANDER, ROWS, Site, watching
-from tests.conftest import basic
-from tests.journeys.nginx import answer_of
+from tests.support.clients import basic
+from tests.support.nginx import answer_of
 
 pytestmark = pytest.mark.heavy
 

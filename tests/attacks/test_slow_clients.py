@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.conftest import ATTACKER, ROWS, Site, watching
-from tests.conftest import HOUSE
-from tests.journeys.conftest import Server
+from tests.support.paths import PROJECT_ROOT
+from tests.support.servers import Server
 
 pytestmark = [
     pytest.mark.heavy,
@@ -49,7 +49,7 @@ def test_slow_clients_hold_nobody_up_behind_nginx(site: Site, name: str) -> None
 
 def test_gunicorn_alone_is_held_up(tmp_path: Path) -> None:
     """Were it not, the others would prove nothing."""
-    server = Server(["gunicorn"], tmp_path, HOUSE, WEB_CONCURRENCY="2").wait()
+    server = Server(["gunicorn"], tmp_path, PROJECT_ROOT, WEB_CONCURRENCY="2").wait()
     with attack(f"http://127.0.0.1:{server.port}/users", *ATTACKS["slow bodies"]) as slow:
         time.sleep(4)
         with closing(HTTPConnection("127.0.0.1", server.port, timeout=2)) as connection:

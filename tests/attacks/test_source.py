@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import HOUSE
+from tests.support.paths import PROJECT_ROOT
 
 pytestmark = pytest.mark.heavy
 
@@ -21,7 +21,7 @@ EXCEPTIONS = {
 EXAMPLES = "^(0a4d55a8d778e5022fab701977c5d840bbc486d0|prt_uNEZn0yH2pUPVzDwSvVrwAfF5dGcTfJ0x9sKqQn4b3E)$"
 
 
-def told(tool: str, *arguments: str, directory: Path = HOUSE) -> Any:
+def told(tool: str, *arguments: str, directory: Path = PROJECT_ROOT) -> Any:
     """What the tool prints, as JSON; it may exit with 1 for what it finds."""
     command = [str(Path(sys.executable).with_name(tool)), *arguments]
     return json.loads(subprocess.run(command, cwd=directory, check=False, capture_output=True, text=True).stdout)

@@ -21,13 +21,13 @@ import schemathesis
 from schemathesis import Case
 from schemathesis.generation.meta import TestPhase
 
-from api import limits
+from api import constraints
 from api.http.authentication import sha256
 from api.http.passwords import hash_password
 from api.settings import Settings
 from api.store import credentials, posts, tokens, users
-from api.store.database import Database
-from api.store.sql import now
+from api.store.columns import now
+from api.store.engine.database import Database
 
 if "SCENE" in os.environ:  # the command line plays where a test has laid it out
     DIRECTORY = Path(os.environ["SCENE"])
@@ -38,7 +38,7 @@ SEED, KEPT = DIRECTORY / "seed.sqlite", DIRECTORY / "kept.sqlite"
 TOKENS = {"ada": "prt_" + "a" * 43, "root": "prt_" + "r" * 43}
 PASSWORDS = {"ada": "correct horse battery staple", "root": "which no example names"}
 # In workflows: what ends root or root's token, and what is asked instead.
-SPARED = {("username", "root"): "nobody", ("token_id", "2"): limits.MAX_ID}
+SPARED = {("username", "root"): "nobody", ("token_id", "2"): constraints.ID_MAX}
 numbers = count()
 
 
@@ -55,7 +55,7 @@ def lay_out() -> None:
         for name, token in TOKENS.items():
             users.register(db, username=name, password_hash=hash_password(PASSWORDS[name]))
             proven = credentials.get(db, name)
-            tokens.grant(db, proven=proven, name="", sha256=sha256(token), expires_at=now() + timedelta(days=1))
+            tokens.create(db, proven=proven, name="", sha256=sha256(token), expires_at=now() + timedelta(days=1))
         users.assign(db, "root", "admin")
         posts.publish(db, author_id=1, title="First", body="A body.", tags=["engines"], published_at=now())
     database.close()
@@ -102,5 +102,5 @@ def before_call(_context: object, case: Case[Any], _kwargs: object) -> None:
             with closing(sqlite3.connect(KEPT)) as kept, kept:
                 kept.executescript("DELETE FROM post_tags; DELETE FROM posts")
     key = str(case.headers.get("Idempotency-Key", ""))
-    if re.fullmatch(limits.IDEMPOTENCY_KEY, key) and len(key) < 200:
+    if re.fullmatch(constraints.IDEMPOTENCY_KEY_PATTERN, key) and len(key) < 200:
         case.headers["Idempotency-Key"] = f"{key}-{next(numbers)}"

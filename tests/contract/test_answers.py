@@ -9,15 +9,16 @@ from flask import Flask
 from schemathesis.specs.openapi import checks
 from werkzeug.test import TestResponse
 
-from api import limits
+from api import constraints
 from api.settings import Settings
-from api.store.database import Database
-from api.store.errors import InProgress
-from tests.conftest import HOUSE, Client, basic, member
+from api.store.engine.database import Database
+from api.store.errors import RequestInProgress
 from tests.contract.lint import findings
 from tests.contract.test_owasp import CONTENT, OPERATIONS, POST
+from tests.support.clients import Client, basic, member
+from tests.support.paths import PROJECT_ROOT
 
-schema = schemathesis.openapi.from_path(HOUSE / "openapi" / "openapi.json")
+schema = schemathesis.openapi.from_path(PROJECT_ROOT / "openapi" / "openapi.json")
 schema.config.update(base_url="http://localhost")
 CONFORMANCE = [
     checks.status_code_conformance,
@@ -44,7 +45,7 @@ CHANGES: dict[int, dict[str, Any]] = {
     403: {"signed_by": "bob"},
     404: {"ids": {"username": "nobody", "post_id": 9, "token_id": 9}},
     412: {"headers": {"If-Match": '"x"'}},
-    413: {"json": None, "data": b" " * (limits.REQUEST_BODY + 1), **JSON},
+    413: {"json": None, "data": b" " * (constraints.REQUEST_BODY_MAX_BYTES + 1), **JSON},
     415: {"json": None, "data": b"x", "content_type": "text/plain"},
     422: {"query": "?x=1"},
     428: {"headers": {"If-Match": None}},
@@ -85,7 +86,9 @@ def test_every_documented_answer_is_given(
     match status:
         case 409 if name == "publishPost":
             # PostgreSQL's alone, after a wait: tests/store/test_idempotency.py has the real one.
-            monkeypatch.setattr("api.store.idempotency.claim", raising(InProgress("Another request is in progress.")))
+            monkeypatch.setattr(
+                "api.store.idempotency.claim", raising(RequestInProgress("Another request is in progress."))
+            )
         case 429:
             for _ in range(300):  # the most that a limit allows
                 ask(client, name, **changes)

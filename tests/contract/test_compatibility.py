@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import HOUSE
 from tests.contract.compatibility import breaks
+from tests.support.paths import PROJECT_ROOT
 
 Mutation = Callable[[Any], None]
 
 
 @pytest.fixture
 def document() -> Any:
-    return json.loads((HOUSE / "openapi" / "openapi.json").read_text())
+    return json.loads((PROJECT_ROOT / "openapi" / "openapi.json").read_text())
 
 
 def major_and_minor(version: str) -> tuple[int, ...]:
@@ -47,14 +47,14 @@ def complaint(released: Any, document: Any) -> str:
 
 def test_what_was_released_stays_as_it_was() -> None:
     """The changelog names the digest of the last release's document."""
-    released = (HOUSE / "openapi" / "released.json").read_bytes()
+    released = (PROJECT_ROOT / "openapi" / "released.json").read_bytes()
     version, digest = json.loads(released)["info"]["version"], hashlib.sha256(released).hexdigest()
     heading = rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d\n\nIts document has the SHA-256 `{digest}`\.$"
-    assert re.search(heading, (HOUSE / "CHANGELOG.md").read_text(), flags=re.MULTILINE), digest
+    assert re.search(heading, (PROJECT_ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE), digest
 
 
 def test_nothing_breaks_unless_the_version_says_so(document: Any) -> None:
-    released = json.loads((HOUSE / "openapi" / "released.json").read_text())
+    released = json.loads((PROJECT_ROOT / "openapi" / "released.json").read_text())
     if told := complaint(released, document):
         pytest.fail(told, pytrace=False)
 
@@ -217,7 +217,7 @@ BREAKING = {
     # What is answered
     "a success has another status": rename(f"{PUBLISH} responses 201", "200"),
     "a success has one more status": put(f"{PUBLISH} responses 202", {"description": "Later."}),
-    "a redirection is new": put(f"{LIST} responses 301", {"description": "Elsewhere."}),
+    "a redirection is new": put(f"{LIST} responses 301", {"description": "RetryOnPrimary."}),
     "an error's status is gone": drop(f"{PUBLISH} responses 409"),
     "an answer's media type is another": rename(f"{CREATED} content application/json", "application/hal+json"),
     "an error's media type is another": rename(

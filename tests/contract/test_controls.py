@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import HOUSE
+from tests.support.paths import PROJECT_ROOT
 
 
 class Control(NamedTuple):
@@ -142,10 +142,10 @@ IN_CI = {"another status", "no 412", "doubled names"}
 )
 def test_a_planted_bug_is_found(tmp_path: Path, control: Control) -> None:
     for name in ("api", "tests"):
-        shutil.copytree(HOUSE / name, tmp_path / name)
+        shutil.copytree(PROJECT_ROOT / name, tmp_path / name)
     (tmp_path / "openapi").mkdir()
     for name in ("openapi/openapi.json", "pyproject.toml", "schemathesis.toml", "gunicorn.conf.py"):
-        shutil.copy(HOUSE / name, tmp_path / name)
+        shutil.copy(PROJECT_ROOT / name, tmp_path / name)
     module = tmp_path / "api" / f"{control.module}.py"
     assert module.read_text().count(control.sound) == 1
     module.write_text(module.read_text().replace(control.sound, control.planted))

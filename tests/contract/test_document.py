@@ -10,8 +10,8 @@ from flask import Flask
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api.http.documentation import Operations
-from tests.conftest import Client
+from api.http.openapi.operations import Operations
+from tests.support.clients import Client
 
 COMMITTED = Path(__file__).parents[2] / "openapi" / "openapi.json"
 UNCACHED = {"/health/live", "/health/ready", "/metrics"}

@@ -16,10 +16,11 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from api.app import create_app
 from api.settings import Settings
-from tests.conftest import HOUSE, Client, member
 from tests.contract.hostile import ETAG, JSON, REQUESTS, Hostile
 from tests.contract.malformed import MESSAGES, TOKEN, Message
-from tests.journeys.conftest import Server
+from tests.support.clients import Client, member
+from tests.support.paths import PROJECT_ROOT
+from tests.support.servers import Server
 
 
 class Answer(NamedTuple):
@@ -65,7 +66,7 @@ def scene(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def server(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     given = {"PRESSROOM_DATABASE_URL": scene.settings.database_url, "PRESSROOM_RATE_LIMITS": "off"}
-    started = Server(["gunicorn"], tmp_path_factory.mktemp("gunicorn"), HOUSE, **given).wait()
+    started = Server(["gunicorn"], tmp_path_factory.mktemp("gunicorn"), PROJECT_ROOT, **given).wait()
     yield started
     started.stop()
 

@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from api import limits
-from tests.conftest import ANY_VERSION, PASSWORD, Client, basic, member
-from tests.http.test_problems import assert_problem
+from api import constraints
+from tests.support.clients import ANY_VERSION, PASSWORD, Client, basic, member
+from tests.support.problems import assert_problem
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text())
 OPERATIONS: dict[str, tuple[str, str, Any]] = {
@@ -186,7 +186,7 @@ def test_3_no_secret_is_in_any_answer(app: Flask) -> None:
 def test_4_unrestricted_resource_consumption(app: Flask) -> None:
     """Bodies, pages, nesting and numbers are bounded; so is how often one writes (tests/http/test_rate_limits.py)."""
     there = world(app)
-    too_much = {"data": b" " * (limits.REQUEST_BODY + 1), "content_type": "application/json"}
+    too_much = {"data": b" " * (constraints.REQUEST_BODY_MAX_BYTES + 1), "content_type": "application/json"}
     assert_problem(there.owner.send("POST", "/posts", **too_much), 413)
     assert_problem(there.anyone.get("/posts?limit=101"), 422)
     for body in (b"[" * 100_000, b'{"title": ' + b"1" * 5_000 + b"}"):

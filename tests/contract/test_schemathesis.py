@@ -11,10 +11,10 @@ from schemathesis import Case
 from tracecov.schemathesis import from_response
 
 from api.app import create_app
-from tests.conftest import HOUSE
 from tests.contract.scene import KEPT, begin_anew, settings_of
+from tests.support.paths import PROJECT_ROOT
 
-DOCUMENT = HOUSE / "openapi" / "openapi.json"
+DOCUMENT = PROJECT_ROOT / "openapi" / "openapi.json"
 
 begin_anew()
 # Not from the URL that serves it, which would then be left out.

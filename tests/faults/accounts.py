@@ -11,12 +11,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Protocol
 
-from tests.conftest import HOUSE
 from tests.faults.load import PAUSE, Load
+from tests.support.paths import PROJECT_ROOT
 
 SECONDS = float(os.environ.get("FAULT_SECONDS", "1"))
 """How long there is load before a fault, and again after it."""
-KEPT = HOUSE / "build" / "faults.json"
+KEPT = PROJECT_ROOT / "build" / "faults.json"
 UNFORESEEN = ("Exception on ", "Error handling request", "Exception in ")
 """What Flask, gunicorn and its workers say of an exception that nobody has foreseen."""
 HEAD = ("fault", "requests sent", "failed", "acknowledged writes lost", "recovery time", "slowest answer")

@@ -1,18 +1,17 @@
 """The server, as it is shipped, for a fault to befall it."""
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import HOUSE
 from tests.faults import accounts
-from tests.journeys.activation import Activation
-from tests.journeys.conftest import Server
 from tests.journeys.conftest import serve as serve  # noqa: PLC0414 (a fixture is found by its name)
+from tests.support.paths import PROJECT_ROOT
+from tests.support.servers import Server
+from tests.support.socket_activation import Activation
 
 SETTINGS = {"WEB_CONCURRENCY": "2", "PRESSROOM_RATE_LIMITS": "off"}
 
@@ -52,22 +51,14 @@ def activate(tmp_path: Path, run: Path) -> Iterator[Callable[..., Activation]]:
 @pytest.fixture
 def deployed(tmp_path: Path) -> Path:
     """A directory with the code in it, to be changed."""
-    shutil.copytree(HOUSE / "api", tmp_path / "api")
-    shutil.copy(HOUSE / "gunicorn.conf.py", tmp_path)
+    shutil.copytree(PROJECT_ROOT / "api", tmp_path / "api")
+    shutil.copy(PROJECT_ROOT / "gunicorn.conf.py", tmp_path)
     return tmp_path
 
 
 def deploy(directory: Path, line: str) -> None:
     """Change the code there: a line instead of the one that bounds titles."""
-    module = directory / "api" / "limits.py"
+    module = directory / "api" / "constraints.py"
     code = module.read_text()
-    assert "\nTITLE = 200\n" in code
-    module.write_text(code.replace("\nTITLE = 200\n", f"\n{line}\n"))
-
-
-def until(happened: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until it has."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    assert "\nTITLE_MAX_LENGTH = 200\n" in code
+    module.write_text(code.replace("\nTITLE_MAX_LENGTH = 200\n", f"\n{line}\n"))

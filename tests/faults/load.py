@@ -11,7 +11,7 @@ from itertools import count, pairwise
 from ssl import SSLEOFError
 from typing import Any, NamedTuple
 
-from tests.conftest import PASSWORD, basic
+from tests.support.clients import PASSWORD, basic
 
 GOOD = frozenset({200, 201})
 CLIENTS = 8

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.accounts import settle
 from tests.faults.load import Load, Post
-from tests.journeys.conftest import Server
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.heavy
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.accounts import under_load
 from tests.faults.load import CLIENTS
-from tests.journeys.activation import Activation
+from tests.support.socket_activation import Activation
 
 pytestmark = pytest.mark.heavy
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.accounts import under_load
-from tests.faults.conftest import deploy, until
+from tests.faults.conftest import deploy
 from tests.faults.load import CLIENTS
-from tests.journeys.conftest import Server, roll, workers
+from tests.support.servers import Server, roll, workers
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.heavy
 
@@ -25,7 +26,7 @@ def title(server: Server) -> int:
 def test_no_request_fails_while_a_deployment_rolls(start: Callable[..., Server], deployed: Path, run: Path) -> None:
     rolling = start(directory=deployed)
     with under_load("rolling deployment", rolling) as load:
-        deploy(deployed, "TITLE = 199")
+        deploy(deployed, "TITLE_MAX_LENGTH = 199")
         assert roll(run, deployed).stdout == "2 workers have been replaced.\n"
     assert not load.failed()
     assert {title(rolling) for _ in range(20)} == {199}
@@ -91,7 +92,7 @@ def test_code_that_does_not_start_ends_the_service_unless_it_is_seen_before(
 ) -> None:
     """A worker that fails to boot halts gunicorn's master, and with it all workers that were well."""
     server = serve(directory=deployed, PRESSROOM_RUN_DIR=str(run), WEB_CONCURRENCY="2")
-    deploy(deployed, "TITLE = two hundred")
+    deploy(deployed, "TITLE_MAX_LENGTH = two hundred")
     assert roll(run, deployed).returncode == 1
     assert server.get("/posts") == 200
     server.process.send_signal(signal.SIGHUP)

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.faults.accounts import under_load
-from tests.faults.conftest import deploy, until
+from tests.faults.conftest import deploy
 from tests.faults.load import CLIENTS
-from tests.journeys.activation import Activation
-from tests.journeys.conftest import roll, workers
-from tests.journeys.nginx import ABSENT, EXECUTABLE, Nginx
+from tests.support.nginx import ABSENT, EXECUTABLE, Nginx
+from tests.support.servers import roll, workers
+from tests.support.socket_activation import Activation
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(EXECUTABLE is None, reason=ABSENT)]
 
@@ -38,7 +39,7 @@ def stack(activate: Callable[..., Activation], deployed: Path) -> Iterator[Stack
 
 def test_no_request_fails_while_a_deployment_rolls(stack: Stack, deployed: Path, run: Path) -> None:
     with under_load("rolling deployment behind nginx", stack) as load:
-        deploy(deployed, "TITLE = 199")
+        deploy(deployed, "TITLE_MAX_LENGTH = 199")
         assert roll(run, deployed).stdout == "2 workers have been replaced.\n"
     assert not load.failed()
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.faults.accounts import under_load
 from tests.faults.load import CLIENTS, LIVE
-from tests.journeys.conftest import Server
-from tests.postgresql import Cluster
+from tests.support.postgresql import Cluster
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.heavy
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import Redis
 from tests.faults.accounts import SECONDS, under_load
-from tests.faults.conftest import until
-from tests.journeys.conftest import Server
+from tests.support.redis_server import Redis
+from tests.support.servers import Server
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.heavy
 

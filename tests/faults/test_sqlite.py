@@ -14,13 +14,14 @@ import pytest
 
 from api.settings import Settings
 from api.store import archive
-from api.store.database import Database
-from tests.conftest import HOUSE
+from api.store.engine.database import Database
 from tests.faults.accounts import is_whole, note, under_load
-from tests.faults.conftest import SETTINGS, until
+from tests.faults.conftest import SETTINGS
 from tests.faults.load import Load
 from tests.faults.power import STRACE, cuts
-from tests.journeys.conftest import Server
+from tests.support.paths import PROJECT_ROOT
+from tests.support.servers import Server
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.heavy
 
@@ -84,7 +85,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recordin
     def run(synchronous: str) -> Recording:
         directory = tmp_path_factory.mktemp(synchronous)
         settings = {**SETTINGS, "PRESSROOM_SQLITE_SYNCHRONOUS": synchronous}
-        server = Traced(["gunicorn"], directory, HOUSE, **settings)
+        server = Traced(["gunicorn"], directory, PROJECT_ROOT, **settings)
         server.wait()
         with Load(lambda: server.connect(30)) as load:
             time.sleep(3)
@@ -109,7 +110,7 @@ def found(recording: Recording, directory: Path, *, honest: bool = True) -> Iter
         database = Database(Settings(database_url=f"sqlite:///{path}"))
         # Without NORMAL's syncs, even the tables may not be there yet.
         with database.read() as db:
-            kept = {post.title for post in archive.everything(db)} if database.revision() else set()
+            kept = {post.title for post in archive.all_posts(db)} if database.revision() else set()
         database.close()
         yield len(cut.acknowledged - kept)
 

@@ -6,7 +6,7 @@ from typing import Any
 import flask
 from flask import Flask, Response
 
-from tests.conftest import Client
+from tests.support.clients import Client
 
 
 def test_what_is_registered_with_the_application_or_a_blueprint_is_called(build: Callable[..., Flask]) -> None:

@@ -4,8 +4,8 @@ from io import BytesIO
 
 import pytest
 
-from tests.conftest import Client
-from tests.http.test_problems import assert_problem
+from tests.support.clients import Client
+from tests.support.problems import assert_problem
 
 POST = b'{"title": "t", "body": "b"}'
 

@@ -13,11 +13,11 @@ from api.http import passwords
 from api.http.passwords import hash_password
 from api.settings import Settings
 from api.store import credentials, tokens, users
-from api.store.connections import Row
-from api.store.database import Database
-from api.store.sql import now
-from tests.conftest import PASSWORD, Client, basic, member
-from tests.http.test_problems import assert_problem
+from api.store.columns import now
+from api.store.engine.connections import Row
+from api.store.engine.database import Database
+from tests.support.clients import PASSWORD, Client, basic, member
+from tests.support.problems import assert_problem
 
 
 def test_a_token_signs_in(ada: Client) -> None:
@@ -72,7 +72,7 @@ def test_a_token_is_no_password(ada: Client, anyone: Client) -> None:
 def test_an_expired_token_is_none(app: Flask, ada: Client) -> None:
     database: Database = app.extensions["database"]
     with database.write() as db:
-        db.change(tokens.tokens.update().values(expires_at=now() - timedelta(seconds=1)))
+        db.execute(tokens.tokens.update().values(expires_at=now() - timedelta(seconds=1)))
     assert_problem(ada.get("/me"), 401)
 
 
@@ -150,8 +150,8 @@ def test_who_proves_a_password_that_is_changed_meanwhile_gets_no_token(
             credentials.change(db, proven, "another")
         return proven
 
-    prove = passwords.prove
-    monkeypatch.setattr(passwords, "prove", changed_meanwhile)
+    prove = passwords.verify
+    monkeypatch.setattr(passwords, "verify", changed_meanwhile)
     refused = anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD))
     assert_problem(refused, 401, detail="The username or password is wrong, or not sent as HTTP Basic.")
     assert refused.headers["WWW-Authenticate"].startswith("Basic ")
@@ -176,7 +176,7 @@ def test_it_is_known_when_a_token_was_last_used(app: Flask, ada: Client) -> None
     assert abs(datetime.fromisoformat(first) - now()) < timedelta(seconds=10)
     assert last_use(ada) == first
     with app.extensions["database"].write() as db:
-        db.change(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
+        db.execute(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
     assert last_use(ada) < first
     assert last_use(ada) > first
 

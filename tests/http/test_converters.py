@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.conftest import Client
-from tests.http.test_problems import assert_problem
+from tests.support.clients import Client
+from tests.support.problems import assert_problem
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from tests.conftest import Client
+from tests.support.clients import Client
 
 ORIGIN = "https://blog.example"
 PREFLIGHT = {

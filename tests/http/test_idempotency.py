@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from api.store import idempotency, tags
-from api.store.errors import InProgress
-from tests.conftest import Client
-from tests.http.test_problems import assert_problem
+from api.store import idempotency, posts_tags
+from api.store.errors import RequestInProgress
+from tests.support.clients import Client
+from tests.support.problems import assert_problem
 
 POST = {"title": "t", "body": "b"}
 
@@ -75,7 +75,7 @@ def test_what_failed_leaves_its_key_free(app: Flask, ada: Client, monkeypatch: p
 
     app.config["PROPAGATE_EXCEPTIONS"] = False
     with monkeypatch.context() as failing:
-        failing.setattr(tags, "add", fail)
+        failing.setattr(posts_tags, "add", fail)
         assert_problem(publish(ada), 500)
     assert kept(ada) == 0
     assert publish(ada).status_code == 201
@@ -88,7 +88,7 @@ def test_who_asks_is_judged_first(ada: Client, anyone: Client) -> None:
 
 def test_one_in_progress_says_when_to_try_again(ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def in_progress(*_: object, **__: object) -> None:
-        raise InProgress("The first request is in progress.")
+        raise RequestInProgress("The first request is in progress.")
 
     monkeypatch.setattr(idempotency, "claim", in_progress)
     response = publish(ada)

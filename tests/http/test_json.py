@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.http.json import BadJSON, dumps, loads
+from api.http.json import InvalidJSON, dumps, loads
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -44,7 +44,7 @@ def test_what_json_can_say_is_read_as_it_was_meant(value: Any, ascii_only: bool)
     ],
 )
 def test_what_is_not_json_or_means_two_things_is_refused(raw: bytes, reason: str) -> None:
-    with pytest.raises(BadJSON, match=reason):
+    with pytest.raises(InvalidJSON, match=reason):
         loads(raw)
 
 
@@ -60,7 +60,7 @@ def test_a_member_is_named_once(pairs: list[tuple[str, Any]], space: str, ascii_
     written = (f"{json.dumps(name)}{space}:{json.dumps(value, ensure_ascii=ascii_only)}" for name, value in pairs)
     raw = f"[{{{','.join(written)}}}]".encode()
     if len(dict(pairs)) < len(pairs):
-        with pytest.raises(BadJSON, match="names a member twice"):
+        with pytest.raises(InvalidJSON, match="names a member twice"):
             loads(raw)
     else:
         assert loads(raw) == [dict(pairs)]

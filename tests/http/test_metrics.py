@@ -10,9 +10,9 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.settings import Settings
-from api.store.database import Database
+from api.store.engine.database import Database
 from api.store.errors import Unavailable
-from tests.conftest import Client, member
+from tests.support.clients import Client, member
 
 REQUESTS = "pressroom_http_request_duration_seconds"
 
@@ -94,7 +94,7 @@ def test_connections_are_counted_while_they_are_open(app: Flask, anyone: Client)
         pass
     assert counted(anyone)[name] == before + 2
     with suppress(Unavailable), database.read() as db:
-        db.run("no SQL")
+        db.execute_sql("no SQL")
     assert counted(anyone)[name] == before + 1
     database.close()
     assert counted(anyone)[name] == before

@@ -14,8 +14,8 @@ import pytest
 from flask import Flask
 
 from api.http.observability import BACKLOG, Log
-from api.settings import BadSetting
-from tests.conftest import PASSWORD, Client, basic, member
+from api.settings import InvalidSetting
+from tests.support.clients import PASSWORD, Client, basic, member
 
 
 @pytest.fixture
@@ -152,5 +152,5 @@ def test_lines_of_many_processes_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_stops_the_start(build: Callable[..., Flask], tmp_path: Path) -> None:
-    with pytest.raises(BadSetting, match="PRESSROOM_ACCESS_LOG cannot be opened: No such file or directory"):
+    with pytest.raises(InvalidSetting, match="PRESSROOM_ACCESS_LOG cannot be opened: No such file or directory"):
         build(access_log=str(tmp_path / "nowhere" / "log"))

@@ -9,9 +9,9 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from api.store import posts
-from api.store.connections import Connection, Row
-from tests.conftest import Client
-from tests.http.test_problems import assert_problem
+from api.store.engine.connections import Connection, Row
+from tests.support.clients import Client
+from tests.support.problems import assert_problem
 
 READS = [
     "/",
@@ -168,6 +168,6 @@ def test_what_changes_while_it_is_judged_is_not_overwritten(
         posts.revise(db, read, title="meanwhile")
         return read
 
-    editable = posts.editable
-    monkeypatch.setattr(posts, "editable", changed_meanwhile)
+    editable = posts.get_for_update
+    monkeypatch.setattr(posts, "get_for_update", changed_meanwhile)
     assert_problem(change(ada, "PATCH", "/posts/1", {"title": "new"}, etag(ada, "/posts/1")), 412)

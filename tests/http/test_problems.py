@@ -8,8 +8,6 @@ Cache-Control: no-store
  "errors": [{"detail": "…", "pointer": "#/title"}, {"detail": "…", "parameter": "limit"}]}
 """
 
-from typing import Any
-
 import pytest
 from flask import Flask
 from gunicorn.http.errors import InvalidChunkSize, NoMoreData
@@ -18,18 +16,8 @@ from werkzeug.test import TestResponse
 
 from api.http.problems import REFUSALS
 from api.store import errors
-from tests.conftest import Client
-
-
-def assert_problem(response: TestResponse, status: int, **members: Any) -> dict[str, Any]:
-    assert response.status_code == status
-    assert response.content_type == "application/problem+json"
-    assert response.headers["Cache-Control"] == "no-store"
-    problem: dict[str, Any] = response.json or {}
-    assert problem.keys() - {"errors"} == {"type", "title", "status", "detail"}
-    assert (problem["type"], problem["status"]) == ("about:blank", status)
-    assert problem == {**problem, **members}
-    return problem
+from tests.support.clients import Client
+from tests.support.problems import assert_problem
 
 
 def failing(app: Flask, error: Exception) -> TestResponse:
@@ -61,7 +49,7 @@ def test_a_database_that_is_gone_may_come_back(app: Flask, caplog: pytest.LogCap
 
 
 def test_who_is_gone_may_sign_in_anew(app: Flask) -> None:
-    response = failing(app, errors.SignedOut("The author has been removed."))
+    response = failing(app, errors.Unauthenticated("The author has been removed."))
     assert_problem(response, 401, detail="The author has been removed.")
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
 

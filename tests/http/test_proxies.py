@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask, request
 
-from tests.conftest import Client, member
+from tests.support.clients import Client, member
 
 FORWARDED = {
     "X-Forwarded-For": "203.0.113.7",

@@ -19,11 +19,12 @@ from flask import Flask
 from limits import parse
 from werkzeug.test import TestResponse
 
-from api.http import counters
-from api.http.counters import Counters
-from api.settings import BadSetting
-from tests.conftest import PASSWORD, Client, Redis, basic, member
-from tests.http.test_problems import assert_problem
+from api.http import rate_limit_store
+from api.http.rate_limit_store import RateLimitStore
+from api.settings import InvalidSetting
+from tests.support.clients import PASSWORD, Client, basic, member
+from tests.support.problems import assert_problem
+from tests.support.redis_server import Redis
 
 FIVE = parse("5 per minute")
 
@@ -127,7 +128,7 @@ def test_who_may_not_write_is_not_counted(anyone: Client, ada: Client) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/posts", "/posts/1", "/users/ada", "/me", "/tokens"])
 def test_reads_are_not_even_looked_at(ada: Client, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Counters, "hit", None)
+    monkeypatch.setattr(RateLimitStore, "hit", None)
     ada.get(path)
     assert "RateLimit" not in ada.get(path).headers
 
@@ -147,15 +148,15 @@ def test_processes_count_together_in_redis(build: Callable[..., Flask], redis_se
     assert_problem(register(another, 20), 429)
 
 
-def hits(counted: Counters, number: int) -> list[bool]:
+def hits(counted: RateLimitStore, number: int) -> list[bool]:
     return [counted.hit(FIVE, "x")[0] for _ in range(number)]
 
 
 def test_without_redis_each_process_counts_for_itself(
     redis_server: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(counters, "PAUSE", 0.2)
-    counted = Counters(redis_server.url)
+    monkeypatch.setattr(rate_limit_store, "PAUSE", 0.2)
+    counted = RateLimitStore(redis_server.url)
     assert hits(counted, 4) == [True] * 4
     redis_server.kill()
     assert hits(counted, 6) == [True] * 5 + [False]
@@ -166,7 +167,7 @@ def test_without_redis_each_process_counts_for_itself(
 
 
 def test_a_redis_that_hangs_holds_one_request_up_and_not_for_long(redis_server: Redis) -> None:
-    counted = Counters(redis_server.url)
+    counted = RateLimitStore(redis_server.url)
     assert hits(counted, 1) == [True]
     redis_server.process.send_signal(signal.SIGSTOP)
     started = time.monotonic()
@@ -177,8 +178,8 @@ def test_a_redis_that_hangs_holds_one_request_up_and_not_for_long(redis_server: 
 def test_only_one_request_at_a_time_tries_a_redis_that_is_gone(
     redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters, "PAUSE", 0.3)
-    counted = Counters(redis_server.url)
+    monkeypatch.setattr(rate_limit_store, "PAUSE", 0.3)
+    counted = RateLimitStore(redis_server.url)
     redis_server.process.send_signal(signal.SIGSTOP)
     hits(counted, 1)
     time.sleep(0.3)
@@ -202,19 +203,19 @@ def test_nothing_connects_before_it_counts(build: Callable[..., Flask]) -> None:
 
 
 def test_a_redis_that_cannot_be_meant_is_refused() -> None:
-    with pytest.raises(BadSetting, match="PRESSROOM_REDIS_URL cannot be read"):
-        Counters("redis://:secret@localhost:abc")
+    with pytest.raises(InvalidSetting, match="PRESSROOM_REDIS_URL cannot be read"):
+        RateLimitStore("redis://:secret@localhost:abc")
 
 
 def test_a_client_of_redis_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(BadSetting, match=r"needs a client: pip install -e '.\[redis\]'"):
-        Counters("redis://127.0.0.1")
+    with pytest.raises(InvalidSetting, match=r"needs a client: pip install -e '.\[redis\]'"):
+        RateLimitStore("redis://127.0.0.1")
 
 
 def test_no_hit_is_lost_when_many_begin_a_window_at_once() -> None:
     for _ in range(20):
-        counted, allowed = Counters(""), list[Any]()
+        counted, allowed = RateLimitStore(""), list[Any]()
         threads = [threading.Thread(target=lambda: allowed.extend(hits(counted, 2))) for _ in range(8)]  # noqa: B023 (joined below)
         for thread in threads:
             thread.start()

@@ -12,12 +12,13 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from api.settings import BadSetting
-from api.store import postgresql as driver
-from tests.conftest import Client, basic, member, numbers
+from api.settings import InvalidSetting
+from api.store.engine import postgresql as driver
+from tests.conftest import numbers
 from tests.http.test_metrics import counted
-from tests.http.test_problems import assert_problem
-from tests.postgresql import Cluster
+from tests.support.clients import Client, basic, member
+from tests.support.postgresql import Cluster
+from tests.support.problems import assert_problem
 from tests.test_cost import instructions
 
 _logger = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def post(ada: Client, primary: Cluster, standby: Cluster) -> str:
 @pytest.fixture
 def _behind(post: str, standby: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The replica receives what is written, shows none of it, and is asked for a minute nevertheless."""
-    monkeypatch.setattr("api.store.replica.LAG", 60)
+    monkeypatch.setattr("api.store.engine.replica.LAG", 60)
     standby.query("SELECT pg_wal_replay_pause()")
     yield
     standby.query("SELECT pg_wal_replay_resume()")
@@ -72,8 +73,8 @@ def _behind(post: str, standby: Cluster, monkeypatch: pytest.MonkeyPatch) -> Ite
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judgements last for a moment."""
-    monkeypatch.setattr("api.store.replica.INTERVAL", 0.05)
-    monkeypatch.setattr("api.store.replica.PAUSE", 0.05)
+    monkeypatch.setattr("api.store.engine.replica.INTERVAL", 0.05)
+    monkeypatch.setattr("api.store.engine.replica.PAUSE", 0.05)
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_a_token_lives_and_dies_at_once(ada: Client) -> None:
 def test_a_read_is_one_round_trip_with_a_replica_too(
     anyone: Client, ada: Client, post: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.store.replica.INTERVAL", 60)
+    monkeypatch.setattr("api.store.engine.replica.INTERVAL", 60)
     for client in (anyone, ada):
         client.get(post)
     asked: list[bool] = []
@@ -163,7 +164,7 @@ def test_a_replica_that_is_too_far_behind_is_not_asked(
 ) -> None:
     ada.patch(post, {"title": "Second"})
     assert title(anyone, post) == "First"
-    monkeypatch.setattr("api.store.replica.LAG", 0.3)
+    monkeypatch.setattr("api.store.engine.replica.LAG", 0.3)
     eventually(lambda: title(anyone, post) == "Second")
     assert difference()["['lag', 'primary']"] == 1
 
@@ -269,7 +270,7 @@ def test_a_read_costs_as_much_as_without_a_replica(
     build: Callable[..., Flask], app: Flask, post: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With `--log-cli-level=INFO`, this tells how long a read takes, too."""
-    monkeypatch.setattr("api.store.replica.INTERVAL", 60)
+    monkeypatch.setattr("api.store.engine.replica.INTERVAL", 60)
     url = app.config["SETTINGS"].database_url
     apps = {"primary": build(database_url=url), "replica": app, "pgbouncer": build(database_url=url, pgbouncer="on")}
     counted = {}
@@ -284,7 +285,7 @@ def test_a_read_costs_as_much_as_without_a_replica(
 def test_few_strangers_wait_for_a_primary_that_has_vanished(
     build: Callable[..., Flask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.store.database.PATIENCE", 2)
+    monkeypatch.setattr("api.store.engine.database.PATIENCE", 2)
     with Cluster.made(tmp_path / "primary") as primary, primary.replica(tmp_path / "replica") as standby:
         app = build(database_url=primary.url(), replica_url=standby.url())
         member(app, "ada")
@@ -317,5 +318,5 @@ def test_a_replica_that_hangs_delays_a_stranger_and_fails_none(anyone: Client, p
 
 
 def test_a_replica_is_postgresqls(build: Callable[..., Flask]) -> None:
-    with pytest.raises(BadSetting, match="PRESSROOM_REPLICA_URL is for PostgreSQL"):
+    with pytest.raises(InvalidSetting, match="PRESSROOM_REPLICA_URL is for PostgreSQL"):
         build(replica_url="postgresql+psycopg://app@replica/pressroom")

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from flask import Flask
 
 from api.resources import users
-from api.store import tags
-from tests.conftest import Client, kept_password
-from tests.http.test_problems import assert_problem
+from api.store import posts_tags
+from tests.support.clients import Client, password_hash
+from tests.support.problems import assert_problem
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_password_is_hashed_before_the_transaction_begins(
 
     def spy(_password: str) -> str:
         before_hashing.extend(statements)
-        return kept_password()
+        return password_hash()
 
     monkeypatch.setattr(users, "hash_password", spy)
     assert anyone.post("/users", {"username": "ada", "password": "12345678"}).status_code == 201
@@ -72,7 +72,7 @@ def test_what_fails_on_the_way_leaves_nothing(app: Flask, ada: Client, monkeypat
         raise ZeroDivisionError
 
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    monkeypatch.setattr(tags, "add", fail)
+    monkeypatch.setattr(posts_tags, "add", fail)
     assert_problem(ada.post("/posts", {"title": "t", "body": "b"}), 500)
     monkeypatch.undo()
     assert ada.get("/posts").json == {"items": [], "next_cursor": None}

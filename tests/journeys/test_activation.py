@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.activation import Activation
+from tests.support.socket_activation import Activation
 
 pytestmark = pytest.mark.heavy
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import HOUSE
-from tests.journeys.conftest import Server, sign_up
+from tests.support.paths import PROJECT_ROOT
+from tests.support.servers import Server, sign_up
 
 pytestmark = pytest.mark.heavy
 
@@ -81,7 +81,7 @@ def server(serve: Callable[..., Server]) -> Server:
 
 def pressroom(server: Server, *arguments: str | Path) -> None:
     command = [Path(sys.executable).with_name("pressroom"), *arguments]
-    subprocess.run(command, cwd=HOUSE, env={"PRESSROOM_DATABASE_URL": server.database_url}, check=True)
+    subprocess.run(command, cwd=PROJECT_ROOT, env={"PRESSROOM_DATABASE_URL": server.database_url}, check=True)
 
 
 def titles(path: Path) -> list[str]:

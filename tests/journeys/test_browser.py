@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect, sync_playwright
 
-from tests.conftest import HOUSE, PASSWORD, basic
-from tests.journeys.conftest import Server
+from tests.support.clients import PASSWORD, basic
+from tests.support.paths import PROJECT_ROOT
+from tests.support.servers import Server
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", HOUSE / "build"))
-DOCUMENT = json.loads((HOUSE / "openapi" / "openapi.json").read_text())
+SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", PROJECT_ROOT / "build"))
+DOCUMENT = json.loads((PROJECT_ROOT / "openapi" / "openapi.json").read_text())
 TAGS = {
     operation["operationId"]: operation["tags"][0]
     for item in DOCUMENT["paths"].values()

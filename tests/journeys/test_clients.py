@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HOUSE
-from tests.journeys.conftest import Server
+from tests.support.paths import PROJECT_ROOT
+from tests.support.servers import Server
 
-DOCUMENT = HOUSE / "openapi" / "openapi.json"
-NODE_MODULES = HOUSE / "openapi" / "node_modules"
+DOCUMENT = PROJECT_ROOT / "openapi" / "openapi.json"
+NODE_MODULES = PROJECT_ROOT / "openapi" / "node_modules"
 STORIES = Path(__file__).parent / "clients"
 
 pytestmark = pytest.mark.heavy

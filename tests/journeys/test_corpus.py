@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import HOUSE
-from tests.journeys.conftest import Server
+from tests.support.paths import PROJECT_ROOT
+from tests.support.servers import Server
 
-CORPUS = HOUSE.parent / "shared" / "data" / "rust-blog.ndjson"
+CORPUS = PROJECT_ROOT.parent / "shared" / "data" / "rust-blog.ndjson"
 
 pytestmark = [
     pytest.mark.heavy,
@@ -29,7 +29,7 @@ pytestmark = [
 def pressroom(database_url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [Path(sys.executable).with_name("pressroom"), *arguments],
-        cwd=HOUSE,
+        cwd=PROJECT_ROOT,
         env={**os.environ, "PRESSROOM_DATABASE_URL": database_url},
         capture_output=True,
         text=True,

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import HOUSE
-from tests.journeys.conftest import Server, roll, workers
+from tests.support.paths import PROJECT_ROOT
+from tests.support.servers import Server, roll, workers
 
 
 def gunicorn(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gunicorn", *arguments]
     return subprocess.run(
-        command, cwd=HOUSE, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        command, cwd=PROJECT_ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
 
 
@@ -112,10 +112,13 @@ def test_connections_are_kept(serve: Callable[..., Server]) -> None:
 
 def test_new_workers_load_what_was_deployed(serve: Callable[..., Server], tmp_path: Path) -> None:
     """A master that had imported the application would hand its old code down to new workers."""
-    shutil.copytree(HOUSE / "api", tmp_path / "api")
-    shutil.copy(HOUSE / "gunicorn.conf.py", tmp_path)
+    shutil.copytree(PROJECT_ROOT / "api", tmp_path / "api")
+    shutil.copy(PROJECT_ROOT / "gunicorn.conf.py", tmp_path)
     server = serve(directory=tmp_path)
-    for name, old, new in (("limits", "TITLE = 200", "TITLE = 199"), ("settings", "setting(30,", "setting(29,")):
+    for name, old, new in (
+        ("constraints", "TITLE_MAX_LENGTH = 200", "TITLE_MAX_LENGTH = 199"),
+        ("settings", "setting(30,", "setting(29,"),
+    ):
         module = tmp_path / "api" / f"{name}.py"
         assert old in module.read_text()
         module.write_text(module.read_text().replace(old, new))
@@ -194,8 +197,8 @@ def test_what_all_workers_count_is_added_up_and_outlives_them(serve: Callable[..
 def house(tmp_path: Path) -> Path:
     """A version, in a directory of its own."""
     house = tmp_path / "house"
-    shutil.copytree(HOUSE / "api", house / "api")
-    shutil.copy(HOUSE / "gunicorn.conf.py", house)
+    shutil.copytree(PROJECT_ROOT / "api", house / "api")
+    shutil.copy(PROJECT_ROOT / "gunicorn.conf.py", house)
     return house
 
 
@@ -204,8 +207,8 @@ def test_a_roll_replaces_every_worker_and_drops_nothing(
 ) -> None:
     (run := tmp_path / "run").mkdir()
     server = serve(directory=house, WEB_CONCURRENCY="2", PRESSROOM_RUN_DIR=str(run))
-    old, module = set(workers(server)), house / "api" / "limits.py"
-    module.write_text(module.read_text().replace("TITLE = 200", "TITLE = 199"))
+    old, module = set(workers(server)), house / "api" / "constraints.py"
+    module.write_text(module.read_text().replace("TITLE_MAX_LENGTH = 200", "TITLE_MAX_LENGTH = 199"))
     rolled = threading.Event()
 
     def ask() -> list[int]:
@@ -236,8 +239,8 @@ def test_a_link_that_leads_to_another_version_is_taken_up_by_a_restart_alone(
     # As a shell that has gone there tells gunicorn.
     server = serve(directory=link, PWD=str(link), PRESSROOM_RUN_DIR=str(run))
     other = Path(shutil.copytree(house, tmp_path / "other"))
-    module = other / "api" / "limits.py"
-    module.write_text(module.read_text().replace("TITLE = 200", "TITLE = 199"))
+    module = other / "api" / "constraints.py"
+    module.write_text(module.read_text().replace("TITLE_MAX_LENGTH = 200", "TITLE_MAX_LENGTH = 199"))
     link.unlink()
     link.symlink_to(other)
     refused = roll(run, other)

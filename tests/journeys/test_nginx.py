@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from api import limits
+from api import constraints
 from api.http.statuses import STATUSES
 from api.settings import Settings
-from tests.conftest import PASSWORD, basic
-from tests.journeys.activation import UnixConnection
-from tests.journeys.nginx import ABSENT, EXECUTABLE, SHIPPED, Answer, Nginx, answer_of, in_front
 from tests.journeys.test_readme import matches, session
+from tests.support.clients import PASSWORD, basic
+from tests.support.nginx import ABSENT, EXECUTABLE, SHIPPED, Answer, Nginx, answer_of, in_front
+from tests.support.socket_activation import UnixConnection
 from tests.test_documentation import section
 
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(EXECUTABLE is None, reason=ABSENT)]
@@ -79,7 +79,10 @@ PROBLEMS = {
     "not for the outside": (b"GET /health/ready HTTP/1.1\r\n" + HEAD + b"\r\n", 404),
     "the same, encoded": (b"GET //%6detrics HTTP/1.1\r\n" + HEAD + b"\r\n", 404),
     "another version": (b'GET /docs/assets/index.css HTTP/1.1\r\nIf-Match: "other"\r\n' + HEAD + b"\r\n", 412),
-    "large": (b"POST /posts HTTP/1.1\r\n" + HEAD + b"Content-Length: %d\r\n\r\n" % (limits.REQUEST_BODY + 1), 413),
+    "large": (
+        b"POST /posts HTTP/1.1\r\n" + HEAD + b"Content-Length: %d\r\n\r\n" % (constraints.REQUEST_BODY_MAX_BYTES + 1),
+        413,
+    ),
     "long": (b"GET /" + b"x" * 4_000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 414),
     "another site": (b"GET / HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n", 421),
     "a long field": (b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 4_000 + b"\r\n\r\n", 431),
@@ -118,12 +121,12 @@ def assert_is_problem(answer: Answer, status: int) -> None:
     assert_is_guarded(answer)
 
 
-GUARDS = ("Strict-Transport-Security", "X-Request-ID", "Content-Security-Policy", "X-Content-Type-Options")
+DEFAULT_HEADERS = ("Strict-Transport-Security", "X-Request-ID", "Content-Security-Policy", "X-Content-Type-Options")
 
 
 def assert_is_guarded(answer: Answer, *names: str) -> None:
     """Each of these once, be it nginx's or the application's."""
-    for name in names or GUARDS:
+    for name in names or DEFAULT_HEADERS:
         assert len(answer.headers.get_all(name, [])) == 1, name
     assert answer.headers["Server"] == "nginx"
 
@@ -131,7 +134,10 @@ def assert_is_guarded(answer: Answer, *names: str) -> None:
 def test_a_body_of_the_limit_reaches_the_application_and_one_more_byte_does_not(
     nginx: Nginx, ada: Mapping[str, str]
 ) -> None:
-    for size, status, seen in ((limits.REQUEST_BODY, 400, 1), (limits.REQUEST_BODY + 1, 413, 0)):
+    for size, status, seen in (
+        (constraints.REQUEST_BODY_MAX_BYTES, 400, 1),
+        (constraints.REQUEST_BODY_MAX_BYTES + 1, 413, 0),
+    ):
         before = requests(nginx)
         with closing(nginx.connect()) as connection:
             connection.request("POST", "/posts", b" " * size, {**ada, "Content-Type": "application/json"})

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PASSWORD, basic
-from tests.journeys.activation import UnixConnection
-from tests.journeys.nginx import ABSENT, EXECUTABLE, Answer, Nginx, answer_of, in_front
+from tests.support.clients import PASSWORD, basic
+from tests.support.nginx import ABSENT, EXECUTABLE, Answer, Nginx, answer_of, in_front
+from tests.support.socket_activation import UnixConnection
 
 logger = logging.getLogger(__name__)
 pytestmark = [pytest.mark.heavy, pytest.mark.skipif(EXECUTABLE is None, reason=ABSENT)]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.journeys.conftest import Server, sign_up
+from tests.support.servers import Server, sign_up
 
 pytestmark = pytest.mark.heavy
 

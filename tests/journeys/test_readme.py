@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.conftest import Server
+from tests.support.servers import Server
 from tests.test_documentation import section
 
 

@@ -7,8 +7,8 @@ from http.client import HTTPConnection
 
 import pytest
 
-from tests.conftest import Redis
-from tests.journeys.conftest import Server, sign_up
+from tests.support.redis_server import Redis
+from tests.support.servers import Server, sign_up
 
 KEY = "LIMITS:LIMITER/writes/1/300/1/minute"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import HOUSE
 from tests.contract import scene
-from tests.journeys.conftest import Server
+from tests.support.paths import PROJECT_ROOT
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.heavy
 SETTINGS = {"PRESSROOM_DATABASE_URL": f"sqlite:///{scene.KEPT}", "PRESSROOM_RATE_LIMITS": "off"}
@@ -33,7 +33,7 @@ def test_any_request_over_the_wire(
     command = [sys.executable, "-m", "schemathesis.cli", "run", "openapi/openapi.json", option]
     ran = subprocess.run(
         [*command, f"--url=http://127.0.0.1:{server.port}", "--report=json", f"--report-json-path={report}"],
-        cwd=HOUSE,
+        cwd=PROJECT_ROOT,
         env={**os.environ, "SCHEMATHESIS_HOOKS": scene.__name__, "SCENE": str(scene.DIRECTORY), "PYTHONPATH": "."},
         capture_output=True,
         text=True,
@@ -51,11 +51,11 @@ def test_any_request_over_the_wire(
     for operation, phases in told["valid_rates"].items():
         assert sum(counted["accepted"] for counted in phases.values()), operation
     # Else the workflows, which come last, would have been turned away; where they are repeated, the last may be.
-    assert "--max-time" in option or signed_in(server, scene.TOKENS["root"])
+    assert "--max-time" in option or sign_in(server, scene.TOKENS["root"])
     assert "Traceback" not in server.log.read_text()
 
 
-def signed_in(server: Server, token: str) -> bool:
+def sign_in(server: Server, token: str) -> bool:
     connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
     connection.request("GET", "/me", headers={"Authorization": f"Bearer {token}"})
     status = connection.getresponse().status

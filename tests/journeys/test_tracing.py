@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.instrumentation import auto_instrumentation
 
-from tests.journeys.conftest import Server
+from tests.support.servers import Server
 
 
 @pytest.mark.heavy

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from api import limits
-from tests.conftest import Client
-from tests.http.test_problems import assert_problem
+from api import constraints
+from tests.support.clients import Client
+from tests.support.problems import assert_problem
 
 POST = {"title": "t", "body": "b"}
 
@@ -57,8 +57,8 @@ def test_a_body_comes_back_as_it_was_sent(ada: Client, body: str) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        {"title": "😀" * limits.TITLE, "body": "b" * limits.BODY},
-        {**POST, "tags": [str(number) for number in range(limits.TAGS)]},
+        {"title": "😀" * constraints.TITLE_MAX_LENGTH, "body": "b" * constraints.BODY_MAX_LENGTH},
+        {**POST, "tags": [str(number) for number in range(constraints.TAGS_MAX_ITEMS)]},
         {**POST, "tags": ["0" + "-" * 48]},
     ],
 )

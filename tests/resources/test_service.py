@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api import limits
-from tests.conftest import Client
-from tests.http.test_problems import assert_problem
+from api import constraints
+from tests.support.clients import Client
+from tests.support.problems import assert_problem
 
 
 def test_the_root_leads_everywhere(ada: Client) -> None:
@@ -23,13 +23,13 @@ def test_the_root_leads_everywhere(ada: Client) -> None:
 def test_the_limits_are_told(anyone: Client) -> None:
     about = anyone.get("/about").json or {}
     assert about["limits"] == {
-        "display_name": limits.DISPLAY_NAME,
-        "bio": limits.BIO,
-        "title": limits.TITLE,
-        "body": limits.BODY,
-        "tags": limits.TAGS,
-        "page": limits.PAGE_MAX,
-        "request_body": limits.REQUEST_BODY,
+        "display_name": constraints.DISPLAY_NAME_MAX_LENGTH,
+        "bio": constraints.BIO_MAX_LENGTH,
+        "title": constraints.TITLE_MAX_LENGTH,
+        "body": constraints.BODY_MAX_LENGTH,
+        "tags": constraints.TAGS_MAX_ITEMS,
+        "page": constraints.PAGE_SIZE_MAX,
+        "request_body": constraints.REQUEST_BODY_MAX_BYTES,
         "token_days": 30,
     }
 
@@ -42,13 +42,13 @@ def test_health_is_not_cached(anyone: Client) -> None:
 
 def test_a_server_whose_tables_are_already_those_of_the_next_version_is_ready(anyone: Client, app: Flask) -> None:
     with app.extensions["database"].write() as db:
-        db.run("UPDATE alembic_version SET version_num = '9999'")
+        db.execute_sql("UPDATE alembic_version SET version_num = '9999'")
     assert anyone.get("/health/ready").status_code == 200
 
 
 def test_tables_of_an_older_version_are_not_ready(anyone: Client, app: Flask) -> None:
     with app.extensions["database"].write() as db:
-        db.run("UPDATE alembic_version SET version_num = '0000'")
+        db.execute_sql("UPDATE alembic_version SET version_num = '0000'")
     response = anyone.get("/health/ready")
     assert_problem(response, 503, detail="The tables are not those of this version. Run `pressroom db upgrade`.")
     assert anyone.get("/health/live").status_code == 200

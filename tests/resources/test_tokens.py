@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.conftest import Client, basic, member
-from tests.http.test_problems import assert_problem
+from tests.support.clients import Client, basic, member
+from tests.support.problems import assert_problem
 
 
 def sign_in(client: Client, content: object = None) -> TestResponse:

@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from api import limits
-from tests.conftest import PASSWORD, Client, basic, member, signed_in
-from tests.http.test_problems import assert_problem
+from api import constraints
+from tests.support.clients import PASSWORD, Client, basic, member, sign_in
+from tests.support.problems import assert_problem
 
 ACCOUNT = {"username": "ada", "password": PASSWORD}
 
@@ -42,9 +42,13 @@ def test_anyone_registers(anyone: Client) -> None:
 @pytest.mark.parametrize(
     "account",
     [
-        {"username": "a0", "password": "x" * limits.PASSWORD_MIN},
-        {"username": "0" + "_-" * 19, "password": "😀" * limits.PASSWORD_MAX},
-        {**ACCOUNT, "display_name": "😀" * limits.DISPLAY_NAME, "bio": "😀" * limits.BIO},
+        {"username": "a0", "password": "x" * constraints.PASSWORD_MIN_LENGTH},
+        {"username": "0" + "_-" * 19, "password": "😀" * constraints.PASSWORD_MAX_LENGTH},
+        {
+            **ACCOUNT,
+            "display_name": "😀" * constraints.DISPLAY_NAME_MAX_LENGTH,
+            "bio": "😀" * constraints.BIO_MAX_LENGTH,
+        },
     ],
 )
 def test_the_limits_themselves_are_allowed(anyone: Client, account: dict[str, str]) -> None:
@@ -124,7 +128,7 @@ def change_password(client: Client, current: str = PASSWORD, new: str = NEW, **o
 
 
 def test_a_changed_password_ends_all_tokens_but_the_one_that_was_sent(ada: Client, anyone: Client) -> None:
-    stolen = ada.with_token(signed_in(ada))
+    stolen = ada.with_token(sign_in(ada))
     changed = change_password(ada)
     assert (changed.status_code, changed.data) == (204, b"")
     assert ada.get("/me").status_code == 200
@@ -135,14 +139,14 @@ def test_a_changed_password_ends_all_tokens_but_the_one_that_was_sent(ada: Clien
 
 def test_a_change_of_the_password_may_be_repeated(ada: Client) -> None:
     assert change_password(ada).status_code == 204
-    other = ada.with_token(signed_in(ada, NEW))
+    other = ada.with_token(sign_in(ada, NEW))
     assert change_password(ada).status_code == 204
     assert other.get("/me").status_code == 200  # there was nothing left to do
 
 
 def test_who_does_not_know_the_password_does_not_change_it(ada: Client) -> None:
     assert_problem(change_password(ada, current="wrong"), 403, detail="The password is wrong.")
-    assert signed_in(ada)
+    assert sign_in(ada)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +154,7 @@ def test_who_does_not_know_the_password_does_not_change_it(ada: Client) -> None:
 )
 def test_a_new_password_keeps_the_rules(ada: Client, current: str, new: str) -> None:
     assert_problem(change_password(ada, current, new), 422)
-    assert signed_in(ada)
+    assert sign_in(ada)
 
 
 def test_admins_change_and_remove_everybody(ada: Client, admin: Client, anyone: Client) -> None:

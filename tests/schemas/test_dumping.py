@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields, post_dump
 
-from api import limits
-from api.schemas.base import Closed
-from api.schemas.fields import Moment, Text
+from api import constraints
+from api.schemas.base import StrictSchema
+from api.schemas.fields import DateTime, Text
 from api.schemas.health import Ready
 from api.schemas.pages import page_of
 from api.schemas.posts import Post, PostImport, PostPage, PostSummary
@@ -33,7 +33,7 @@ def values(field: fields.Field[Any]) -> st.SearchStrategy[Any]:
         return st.none() | rows(field.schema)
     if isinstance(field, fields.List):
         return st.none() | st.lists(values(field.inner), max_size=3)
-    kinds = {Moment: MOMENTS, fields.Integer: st.integers(1, limits.MAX_ID), fields.String: st.text()}
+    kinds = {DateTime: MOMENTS, fields.Integer: st.integers(1, constraints.ID_MAX), fields.String: st.text()}
     return st.none() | next(kept for kind, kept in kinds.items() if isinstance(field, kind))
 
 
@@ -69,7 +69,9 @@ def by_marshmallow(schema: type[Schema], monkeypatch: pytest.MonkeyPatch) -> Sch
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=NAMES)
-def test_what_is_compiled_dumps_what_marshmallow_dumps(schema: type[Closed], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_compiled_dumps_what_marshmallow_dumps(
+    schema: type[StrictSchema], monkeypatch: pytest.MonkeyPatch
+) -> None:
     compiled, plain = schema(), by_marshmallow(schema, monkeypatch)
     assert compiled._compiled is not None
 
@@ -82,23 +84,23 @@ def test_what_is_compiled_dumps_what_marshmallow_dumps(schema: type[Closed], mon
     same()
 
 
-class Renamed(Closed):
+class Renamed(StrictSchema):
     name = Text(10, data_key="called")
 
 
-class Elsewhere(Closed):
+class RetryOnPrimary(StrictSchema):
     name = Text(10, attribute="called")
 
 
-class Defaulted(Closed):
+class Defaulted(StrictSchema):
     name = Text(10, dump_default="nobody")
 
 
-class Computed(Closed):
+class Computed(StrictSchema):
     name = fields.Function(lambda row: row["called"].upper())
 
 
-class Hooked(Closed):
+class Hooked(StrictSchema):
     called = Text(10)
 
     @post_dump
@@ -110,13 +112,13 @@ class Hooked(Closed):
     ("schema", "dumped"),
     [
         (Renamed, {}),
-        (Elsewhere, {"name": "ada"}),
+        (RetryOnPrimary, {"name": "ada"}),
         (Defaulted, {"name": "nobody"}),
         (Computed, {"name": "ADA"}),
         (Hooked, {"called": "ADA"}),
     ],
 )
-def test_what_is_not_flat_is_left_to_marshmallow(schema: type[Closed], dumped: dict[str, str]) -> None:
+def test_what_is_not_flat_is_left_to_marshmallow(schema: type[StrictSchema], dumped: dict[str, str]) -> None:
     assert schema()._compiled is None
     assert schema().dump({"called": "ada"}) == dumped
     page = page_of(schema, "")()

@@ -8,8 +8,8 @@ import pytest
 
 from api.settings import Settings
 from api.store import users
-from api.store.connections import Connection, Row
-from api.store.database import Database
+from api.store.engine.connections import Connection, Row
+from api.store.engine.database import Database
 from tests.conftest import numbers
 
 
@@ -37,7 +37,7 @@ def unmade(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 @pytest.fixture
 def impatient(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """An empty PostgreSQL database on which nobody waits for long."""
-    monkeypatch.setattr("api.store.database.PATIENCE", 0.2)
+    monkeypatch.setattr("api.store.engine.database.PATIENCE", 0.2)
     database = Database(Settings(database_url=postgresql_url))
     yield database
     database.close()
@@ -63,8 +63,8 @@ def bob(db: Connection) -> Row:
 @contextmanager
 def savepoint(db: Connection) -> Iterator[None]:
     """Undoes what a refused statement has done, without which PostgreSQL would refuse all others."""
-    db.run("SAVEPOINT here")
+    db.execute_sql("SAVEPOINT here")
     try:
         yield
     finally:
-        db.run("ROLLBACK TO here")
+        db.execute_sql("ROLLBACK TO here")

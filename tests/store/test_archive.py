@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from api.store import archive, posts, users
-from api.store.connections import Connection, Row
-from api.store.database import Database
-from api.store.sql import now
+from api.store.columns import now
+from api.store.engine.connections import Connection, Row
+from api.store.engine.database import Database
 
 
 def add(db: Connection, author: Row, post_id: int | None = None) -> int:
@@ -19,8 +19,8 @@ def add(db: Connection, author: Row, post_id: int | None = None) -> int:
 @pytest.fixture
 def reserved(database: Database, db: Connection) -> Connection:
     """A transaction that may give ids up to 17."""
-    if not database.embedded:
-        archive.reserve(db, 17)
+    if not database.is_sqlite:
+        archive.reserve_ids(db, 17)
     return db
 
 
@@ -34,8 +34,8 @@ def test_an_id_that_is_taken_is_not_given_again(reserved: Connection, ada: Row) 
 
 def test_ids_never_fall(database: Database, reserved: Connection, ada: Row) -> None:
     assert add(reserved, ada, 17) == 17
-    if not database.embedded:
-        archive.reserve(reserved, 3)
+    if not database.is_sqlite:
+        archive.reserve_ids(reserved, 3)
     assert [add(reserved, ada, wanted) for wanted in (3, None)] == [3, 18]
 
 
@@ -50,8 +50,8 @@ def test_who_publishes_meanwhile_gets_an_id_of_their_own(database: Database) -> 
 
     publisher = threading.Thread(target=publish)
     with database.write() as db:
-        if not database.embedded:
-            archive.reserve(db, 1)
+        if not database.is_sqlite:
+            archive.reserve_ids(db, 1)
         publisher.start()
         publisher.join(0.3)
         assert publisher.is_alive()

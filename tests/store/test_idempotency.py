@@ -9,10 +9,10 @@ import pytest
 
 from api.settings import Settings
 from api.store import idempotency, users
-from api.store.connections import Connection, Row
-from api.store.database import Database
-from api.store.errors import InProgress, KeyReused, SignedOut
-from api.store.sql import now
+from api.store.columns import now
+from api.store.engine.connections import Connection, Row
+from api.store.engine.database import Database
+from api.store.errors import IdempotencyKeyReused, RequestInProgress, Unauthenticated
 from tests.store.conftest import savepoint
 
 ONE, ANOTHER = bytes(32), b"x" * 32
@@ -28,7 +28,7 @@ def keep(db: Connection, user: Row, key: str = "k") -> None:
 
 
 def age(db: Connection, hours: int) -> None:
-    db.change(idempotency.keys.update().values(created_at=now() - timedelta(hours=hours)))
+    db.execute(idempotency.keys.update().values(created_at=now() - timedelta(hours=hours)))
 
 
 def test_the_first_request_claims_and_the_next_is_answered_alike(db: Connection, ada: Row) -> None:
@@ -41,7 +41,7 @@ def test_the_first_request_claims_and_the_next_is_answered_alike(db: Connection,
 
 def test_a_key_is_for_one_request(db: Connection, ada: Row) -> None:
     claim(db, ada)
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         claim(db, ada, fingerprint=ANOTHER)
     assert claim(db, ada, key="K") is None
 
@@ -83,7 +83,7 @@ def test_keys_go_with_their_user(db: Connection, ada: Row) -> None:
     claim(db, ada)
     users.remove(db, ada)
     assert db.all(idempotency.keys.select()) == []
-    with pytest.raises(SignedOut), savepoint(db):
+    with pytest.raises(Unauthenticated), savepoint(db):
         claim(db, ada)
 
 
@@ -133,5 +133,5 @@ def test_who_has_waited_too_long_is_told_so(impatient: Database) -> None:
         ada = users.register(db, username="ada")
     with impatient.write() as db:
         claim(db, ada)
-        with pytest.raises(InProgress), impatient.write() as other:
+        with pytest.raises(RequestInProgress), impatient.write() as other:
             claim(other, ada)

@@ -6,31 +6,31 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import limits
-from api.store import listings, posts, users
-from api.store.connections import Connection, Row
+from api import constraints
+from api.store import posts, posts_lists, users
+from api.store.columns import END, START
+from api.store.engine.connections import Connection, Row
 from api.store.pages import _cursor, _position
-from api.store.sql import END, START
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 
 
 def all_pages(**query: Any) -> list[Row]:
-    page = listings.page(**query)
+    page = posts_lists.page(**query)
     rows = [*page.rows]
     while page.next_cursor:
-        page = listings.page(**query, cursor=page.next_cursor)
+        page = posts_lists.page(**query, cursor=page.next_cursor)
         assert page.rows
         rows += page.rows
     return rows
 
 
-@given(moment=MOMENTS, identity=st.integers(1, limits.MAX_ID))
+@given(moment=MOMENTS, identity=st.integers(1, constraints.ID_MAX))
 def test_a_cursor_is_a_position(moment: datetime, identity: int) -> None:
     assert _position(_cursor(moment, identity)) == (moment, identity)
 
 
-@given(cursor=st.from_regex(limits.CURSOR, fullmatch=True))
+@given(cursor=st.from_regex(constraints.CURSOR_PATTERN, fullmatch=True))
 def test_every_text_of_the_form_is_a_cursor(cursor: str) -> None:
     moment, identity = _position(cursor)
     assert START <= moment <= END
@@ -39,7 +39,7 @@ def test_every_text_of_the_form_is_a_cursor(cursor: str) -> None:
 
 def test_any_cursor_can_be_asked_for(db: Connection, ada: Row) -> None:
     for cursor in ("0" * 32, "7fffffffffffffff" * 2):
-        assert listings.page(db, limit=1, cursor=cursor).rows == []
+        assert posts_lists.page(db, limit=1, cursor=cursor).rows == []
 
 
 def test_pages_show_each_post_once_the_latest_first(db: Connection, ada: Row) -> None:

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from api.settings import Settings
 from api.store import posts, users
-from api.store.database import Database
+from api.store.engine.database import Database
+from api.store.engine.migrate import HEAD
 from api.store.errors import Unavailable
-from api.store.upgrades import HEAD
-from tests.postgresql import Cluster, free_port
+from tests.support.postgresql import Cluster, free_port
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
 SERVERS, CLIENTS = 2, 8

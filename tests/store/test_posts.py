@@ -9,12 +9,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from api import limits
-from api.store import listings, posts, users
-from api.store.connections import Connection, Row
-from api.store.errors import NotFound, NotYours, SignedOut, Stale
-from api.store.sql import now
-from api.store.tags import post_tags
+from api import constraints
+from api.store import posts, posts_lists, users
+from api.store.columns import now
+from api.store.engine.connections import Connection, Row
+from api.store.errors import Forbidden, NotFound, PreconditionFailed, Unauthenticated
+from api.store.posts_tags import post_tags
 from tests.store.conftest import savepoint
 
 YESTERDAY, TOMORROW = now() - timedelta(days=1), now() + timedelta(days=1)
@@ -29,8 +29,8 @@ def publish(db: Connection, author: Row, **content: Any) -> Row:
 def test_a_post_is_kept_as_it_was_sent(db: Connection, ada: Row) -> None:
     body = "\r\n  «Ünïcode» 😀 \t\u2028" + "x" * 100_000
     moment = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
-    kept = publish(db, ada, title="😀" * limits.TITLE, body=body, tags=["b", "a"], published_at=moment)
-    assert (kept.title, kept.body, kept.tags) == ("😀" * limits.TITLE, body, ["b", "a"])
+    kept = publish(db, ada, title="😀" * constraints.TITLE_MAX_LENGTH, body=body, tags=["b", "a"], published_at=moment)
+    assert (kept.title, kept.body, kept.tags) == ("😀" * constraints.TITLE_MAX_LENGTH, body, ["b", "a"])
     assert kept.published_at == moment
     assert kept.published_at.tzinfo is UTC
 
@@ -54,14 +54,14 @@ def test_what_is_not_published_yet_is_there_for_its_author_only(
     for viewer in (bob, None):
         with pytest.raises(NotFound, match=f"no post {post.id}"):
             posts.get(db, post.id, viewer=viewer)
-        assert listings.page(db, limit=1, author="ada", viewer=viewer).rows == []
-    assert listings.page(db, limit=1, viewer=ada).rows == []
+        assert posts_lists.page(db, limit=1, author="ada", viewer=viewer).rows == []
+    assert posts_lists.page(db, limit=1, viewer=ada).rows == []
 
 
 def test_a_post_appears_when_its_moment_comes(db: Connection, ada: Row) -> None:
     post = publish(db, ada, published_at=now())
     assert posts.get(db, post.id, viewer=None) == post
-    assert [row.id for row in listings.page(db, limit=1).rows] == [post.id]
+    assert [row.id for row in posts_lists.page(db, limit=1).rows] == [post.id]
 
 
 def test_revising_changes_what_is_named_and_the_version(db: Connection, ada: Row) -> None:
@@ -74,15 +74,15 @@ def test_revising_changes_what_is_named_and_the_version(db: Connection, ada: Row
 
 def test_only_the_author_may_change_it(db: Connection, ada: Row, bob: Row) -> None:
     post = publish(db, ada)
-    assert posts.editable(db, post.id, editor=ada) == post
-    with pytest.raises(NotYours):
-        posts.editable(db, post.id, editor=bob)
+    assert posts.get_for_update(db, post.id, editor=ada) == post
+    with pytest.raises(Forbidden):
+        posts.get_for_update(db, post.id, editor=bob)
 
 
 def test_somebody_elses_draft_cannot_be_told_from_nothing(db: Connection, ada: Row, bob: Row) -> None:
     draft = publish(db, ada, published_at=None)
     with pytest.raises(NotFound):
-        posts.editable(db, draft.id, editor=bob)
+        posts.get_for_update(db, draft.id, editor=bob)
 
 
 def test_a_removed_post_is_gone(db: Connection, ada: Row) -> None:
@@ -90,15 +90,15 @@ def test_a_removed_post_is_gone(db: Connection, ada: Row) -> None:
     posts.remove(db, post)
     with pytest.raises(NotFound):
         posts.get(db, post.id, viewer=ada)
-    assert listings.page(db, limit=1, tag="x").rows == []
+    assert posts_lists.page(db, limit=1, tag="x").rows == []
 
 
 def test_who_read_it_before_a_change_cannot_undo_that_change(db: Connection, ada: Row) -> None:
     read = publish(db, ada)
     revised = posts.revise(db, read, title="new")
-    with pytest.raises(Stale):
+    with pytest.raises(PreconditionFailed):
         posts.revise(db, read, body="old")
-    with pytest.raises(Stale):
+    with pytest.raises(PreconditionFailed):
         posts.remove(db, read)
     assert posts.get(db, read.id, viewer=None) == revised
 
@@ -121,7 +121,7 @@ def test_lists_can_be_narrowed(db: Connection, ada: Row, bob: Row) -> None:
         publish(db, author, title=f"{author.username} {tags}", tags=tags)
 
     def titles(**query: str) -> set[str]:
-        return {row.title for row in listings.page(db, limit=10, **query).rows}  # type: ignore[arg-type] # all are text
+        return {row.title for row in posts_lists.page(db, limit=10, **query).rows}  # type: ignore[arg-type] # all are text
 
     assert titles(author="ada") == {"ada ['x']", "ada ['y']"}
     assert titles(tag="x") == {"ada ['x']", "bob ['x', 'y']"}
@@ -131,11 +131,11 @@ def test_lists_can_be_narrowed(db: Connection, ada: Row, bob: Row) -> None:
 
 def test_bodies_come_when_asked_for(db: Connection, ada: Row) -> None:
     publish(db, ada)
-    assert "body" not in listings.page(db, limit=1).rows[0]._asdict()
-    assert listings.page(db, limit=1, expanded=True).rows[0].body == "b"
+    assert "body" not in posts_lists.page(db, limit=1).rows[0]._asdict()
+    assert posts_lists.page(db, limit=1, expanded=True).rows[0].body == "b"
 
 
 def test_a_removed_author_publishes_nothing(db: Connection, ada: Row) -> None:
     users.remove(db, ada)
-    with pytest.raises(SignedOut), savepoint(db):
+    with pytest.raises(Unauthenticated), savepoint(db):
         publish(db, ada)

@@ -6,16 +6,16 @@ import pytest
 
 from api.settings import Settings
 from api.store import credentials, tokens, users
-from api.store.connections import Connection, Row
-from api.store.database import Database
-from api.store.errors import NotFound, SignedOut
-from api.store.sql import now
+from api.store.columns import now
+from api.store.engine.connections import Connection, Row
+from api.store.engine.database import Database
+from api.store.errors import NotFound, Unauthenticated
 
 HASH = bytes(range(32))
 
 
 def grant(db: Connection, user: Row, sha256: bytes = HASH, days: int = 1) -> Row:
-    return tokens.grant(
+    return tokens.create(
         db,
         proven=credentials.get(db, user.username),
         name="laptop",
@@ -26,17 +26,17 @@ def grant(db: Connection, user: Row, sha256: bytes = HASH, days: int = 1) -> Row
 
 def test_a_live_token_tells_whose_it_is(db: Connection, ada: Row) -> None:
     grant(db, ada)
-    bearer = tokens.bearer(db, HASH)
+    bearer = tokens.find_user(db, HASH)
     assert bearer
     assert (bearer.username, bearer.role) == ("ada", "member")
     assert "password_hash" not in bearer._asdict()
-    assert tokens.bearer(db, bytes(32)) is None
+    assert tokens.find_user(db, bytes(32)) is None
 
 
 def test_an_expired_token_is_nobodys(db: Connection, ada: Row) -> None:
     with pytest.raises(NotFound):
         grant(db, ada, days=-1)
-    assert tokens.bearer(db, HASH) is None
+    assert tokens.find_user(db, HASH) is None
     assert tokens.page(db, user_id=ada.id, limit=1).rows == []
 
 
@@ -44,12 +44,12 @@ def test_expired_tokens_are_swept_when_another_is_granted(db: Connection, ada: R
     with pytest.raises(NotFound):
         grant(db, ada, days=-1)
     grant(db, ada)  # the same hash again would break its uniqueness, were the expired one still there
-    assert tokens.bearer(db, HASH)
+    assert tokens.find_user(db, HASH)
 
 
 def test_a_revoked_token_is_nobodys(db: Connection, ada: Row) -> None:
     tokens.revoke(db, grant(db, ada).id, user_id=ada.id)
-    assert tokens.bearer(db, HASH) is None
+    assert tokens.find_user(db, HASH) is None
 
 
 def test_nobody_sees_or_revokes_the_tokens_of_others(db: Connection, ada: Row, bob: Row) -> None:
@@ -63,37 +63,37 @@ def test_nobody_sees_or_revokes_the_tokens_of_others(db: Connection, ada: Row, b
 def test_tokens_go_with_their_user(db: Connection, ada: Row) -> None:
     grant(db, ada)
     users.remove(db, ada)
-    assert tokens.bearer(db, HASH) is None
+    assert tokens.find_user(db, HASH) is None
 
 
 def test_who_is_gone_or_has_another_password_gets_no_token(db: Connection, ada: Row) -> None:
     proven = credentials.get(db, "ada")
     credentials.change(db, proven, "another")
-    with pytest.raises(SignedOut):
-        tokens.grant(db, proven=proven, name="", sha256=HASH, expires_at=now() + timedelta(days=1))
+    with pytest.raises(Unauthenticated):
+        tokens.create(db, proven=proven, name="", sha256=HASH, expires_at=now() + timedelta(days=1))
     changed = credentials.get(db, "ada")
     users.remove(db, ada)
-    with pytest.raises(SignedOut):
-        tokens.grant(db, proven=changed, name="", sha256=HASH, expires_at=now() + timedelta(days=1))
+    with pytest.raises(Unauthenticated):
+        tokens.create(db, proven=changed, name="", sha256=HASH, expires_at=now() + timedelta(days=1))
 
 
 def test_the_last_use_is_known_to_the_minute(db: Connection, ada: Row) -> None:
     def read() -> Row:
-        bearer = tokens.bearer(db, HASH)
+        bearer = tokens.find_user(db, HASH)
         assert bearer
         return bearer
 
     token = grant(db, ada)
     assert token.last_used_at is None
-    assert not tokens.is_use_known(read())
-    tokens.use(db, token.id)
+    assert not tokens.is_recently_touched(read())
+    tokens.touch(db, token.id)
     first = read()
-    assert tokens.is_use_known(first)
-    tokens.use(db, token.id)
+    assert tokens.is_recently_touched(first)
+    tokens.touch(db, token.id)
     assert read().last_used_at == first.last_used_at
-    db.change(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
-    assert not tokens.is_use_known(read())
-    tokens.use(db, token.id)
+    db.execute(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
+    assert not tokens.is_recently_touched(read())
+    tokens.touch(db, token.id)
     assert read().last_used_at >= first.last_used_at
 
 
@@ -104,7 +104,7 @@ def test_who_finds_a_token_held_does_not_wait(postgresql_url: str) -> None:
         token = grant(db, users.register(db, username="ada", password_hash="hash"))
     with database.write() as first, database.write() as second:
         tokens.revoke_all(first, user_id=1)
-        tokens.use(second, token.id)
+        tokens.touch(second, token.id)
     database.close()
 
 

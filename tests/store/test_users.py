@@ -6,9 +6,17 @@ import psycopg
 import pytest
 
 from api.store import credentials, posts, users
-from api.store.connections import Connection, Row
-from api.store.database import Database
-from api.store.errors import HasPosts, NotFound, NotYours, Stale, Unavailable, UsernameTaken, WrongPassword
+from api.store.engine.connections import Connection, Row
+from api.store.engine.database import Database
+from api.store.errors import (
+    Forbidden,
+    NotFound,
+    PreconditionFailed,
+    Unavailable,
+    UserHasPosts,
+    UsernameTaken,
+    WrongPassword,
+)
 from tests.store.conftest import savepoint
 
 
@@ -47,23 +55,23 @@ def test_users_revise_themselves(db: Connection, ada: Row) -> None:
 
 
 def test_users_do_not_change_each_other(db: Connection, ada: Row, bob: Row) -> None:
-    assert users.editable(db, "ada", editor=ada) == ada
-    with pytest.raises(NotYours):
-        users.editable(db, "ada", editor=bob)
+    assert users.get_for_update(db, "ada", editor=ada) == ada
+    with pytest.raises(Forbidden):
+        users.get_for_update(db, "ada", editor=bob)
 
 
 def test_who_read_them_before_a_change_cannot_undo_that_change(db: Connection, ada: Row) -> None:
     revised = users.revise(db, ada, bio="new")
-    with pytest.raises(Stale):
+    with pytest.raises(PreconditionFailed):
         users.revise(db, ada, display_name="old")
-    with pytest.raises(Stale):
+    with pytest.raises(PreconditionFailed):
         users.remove(db, ada)
     assert users.get(db, "ada") == revised
 
 
 def test_a_user_with_posts_stays(db: Connection, ada: Row) -> None:
     post = posts.publish(db, author_id=ada.id, title="t", body="b", tags=[], published_at=None)
-    with pytest.raises(HasPosts, match="still has posts"), savepoint(db):
+    with pytest.raises(UserHasPosts, match="still has posts"), savepoint(db):
         users.remove(db, ada)
     posts.remove(db, post)
     users.remove(db, ada)
@@ -74,11 +82,11 @@ def test_a_user_with_posts_stays(db: Connection, ada: Row) -> None:
 def test_admins_may_change_everybody_and_everything(db: Connection, ada: Row, bob: Row) -> None:
     draft = posts.publish(db, author_id=bob.id, title="t", body="b", tags=[], published_at=None)
     admin = users.assign(db, "ada", "admin")
-    assert users.editable(db, "bob", editor=admin) == bob
-    assert posts.editable(db, draft.id, editor=admin) == posts.get(db, draft.id, viewer=admin) == draft
+    assert users.get_for_update(db, "bob", editor=admin) == bob
+    assert posts.get_for_update(db, draft.id, editor=admin) == posts.get(db, draft.id, viewer=admin) == draft
     member = users.assign(db, "ada", "member")
-    with pytest.raises(NotYours):
-        users.editable(db, "bob", editor=member)
+    with pytest.raises(Forbidden):
+        users.get_for_update(db, "bob", editor=member)
     with pytest.raises(NotFound):
         users.assign(db, "nobody", "admin")
 
@@ -110,7 +118,7 @@ def test_who_is_held_stays(impatient: Database) -> None:
     with impatient.write() as db:
         ada = users.register(db, username="ada")
     with impatient.write() as db:
-        assert users.hold(db, "ada").id == ada.id
+        assert users.lock(db, "ada").id == ada.id
         with pytest.raises(Unavailable), impatient.write() as other:
             users.remove(other, ada)
         with impatient.write() as other:

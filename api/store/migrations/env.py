@@ -1,4 +1,4 @@
-"""Alembic's entry: migrate on the connection that `upgrades.run` hands over."""
+"""Alembic's entry: migrate on the connection that `migrate.upgrade` hands over."""
 
 from alembic import context
 

@@ -1,0 +1,1 @@
+"""The `pressroom` command: a module per command group."""

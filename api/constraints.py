@@ -1,0 +1,33 @@
+"""The numbers and patterns that JSON, URLs and SQL must agree on."""
+
+ID_MAX = 2**53 - 1
+"""The largest integer that every JSON client reads exactly (RFC 8259, section 6)."""
+
+USERNAME_PATTERN = r"[a-z0-9][a-z0-9_-]{1,38}"
+USERNAME_MIN_LENGTH, USERNAME_MAX_LENGTH = 2, 39
+PASSWORD_MIN_LENGTH, PASSWORD_MAX_LENGTH = 8, 128
+DISPLAY_NAME_MAX_LENGTH = 100
+BIO_MAX_LENGTH = 1_000
+
+IMPORTED_ID_MAX = 2**52
+"""The largest id of a post that an import keeps: as many remain for those to come."""
+
+TITLE_MAX_LENGTH = 200
+BODY_MAX_LENGTH = 262_144
+TAG_PATTERN = r"[a-z0-9][a-z0-9-]{0,48}"
+TAG_MAX_LENGTH = 49
+TAGS_MAX_ITEMS = 10
+
+TOKEN_NAME_MAX_LENGTH = 100
+
+IDEMPOTENCY_KEY_PATTERN = r"[!-+\--~]+"
+"""Visible ASCII without the comma, which would join two header fields into one."""
+IDEMPOTENCY_KEY_MAX_LENGTH = 255
+
+PAGE_SIZE_DEFAULT = 20
+PAGE_SIZE_MAX = 100
+CURSOR_PATTERN = r"([0-7][0-9a-f]{15}){2}"
+CURSOR_LENGTH = 32
+
+REQUEST_BODY_MAX_BYTES = 4 * 1024 * 1024
+"""Bytes. The longest post takes 3 MiB when every character is sent as an escaped surrogate pair."""

@@ -1,0 +1,1 @@
+"""Database engines: connections, pooling, transactions, migrations and backups on SQLite and PostgreSQL."""

