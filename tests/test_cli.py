@@ -89,7 +89,7 @@ def test_somebody_imported_is_given_a_password(pressroom: Callable[..., Result],
     assert ada.with_token(token).get("/me").status_code == 200
     pressroom("users", "set-password", "ada", "--password", "another one")
     assert ada.with_token(token).get("/me").status_code == 401
-    ada.app.extensions["database"].close()
+    ada.app.database.close()
 
 
 def test_users_are_promoted_and_demoted(pressroom: Callable[..., Result]) -> None:

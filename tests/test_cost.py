@@ -11,23 +11,23 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask
 
+from api.http.application import Application
 from api.http.authentication import new_token, sha256
 from api.store import credentials, posts, tokens, users
 from api.store.columns import now
 from tests.support.paths import PROJECT_ROOT
 
 POST = {"title": "Notes on the engine", "body": "It *weaves* patterns. " * 23, "tags": ["engines"]}
-Ask = Callable[[Flask], Any]
+Ask = Callable[[Application], Any]
 
 
 @pytest.fixture
-def kept(build: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, dict[str, str]]:
+def kept(build: Callable[..., Application], tmp_path: Path) -> tuple[Application, dict[str, str]]:
     """Pressroom as it is shipped, with thirty posts, and the header field of who may publish more."""
     app = build(access_log=str(tmp_path / "access.log"))
     token, moment = new_token(), now()
-    with app.extensions["database"].write() as db:
+    with app.database.write() as db:
         for name in ("ada", "bob"):
             users.register(db, username=name, password_hash="hash")
         for number in range(30):
@@ -39,7 +39,7 @@ def kept(build: Callable[..., Flask], tmp_path: Path) -> tuple[Flask, dict[str, 
 
 
 @pytest.fixture
-def bare(kept: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def bare(kept: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
     """The bare Flask application of the benchmarks, on the same database."""
     peers = ("bare_flask", "raw", "common")
     monkeypatch.setenv("BENCH_DATABASE", str(tmp_path / "pressroom.sqlite"))
@@ -51,11 +51,11 @@ def bare(kept: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture
-def works(kept: tuple[Flask, dict[str, str]]) -> dict[str, Ask]:
+def works(kept: tuple[Application, dict[str, str]]) -> dict[str, Ask]:
     """The works of the benchmarks."""
     _, signed_in = kept
 
-    def unchanged(app: Flask) -> Any:
+    def unchanged(app: Application) -> Any:
         tag = app.test_client().get("/posts/7").headers["ETag"]
         return lambda: app.test_client().get("/posts/7", headers={"If-None-Match": tag})
 
@@ -67,7 +67,7 @@ def works(kept: tuple[Flask, dict[str, str]]) -> dict[str, Ask]:
     }
 
 
-def instructions(app: Flask, request: Callable[[], Any]) -> int:
+def instructions(app: Application, request: Callable[[], Any]) -> int:
     """How many instructions of Python the application runs for a request, if nothing else happens to be due."""
     for _ in range(10):  # every connection is made, every statement compiled
         request()
@@ -100,7 +100,7 @@ def instructions(app: Flask, request: Callable[[], Any]) -> int:
 
 @pytest.mark.parametrize(("work", "limit"), [("W1", 1.1), ("W2", 1.45), ("W3", 1.65), ("W4", 1.15)])
 def test_a_request_costs_little_more_than_a_bare_route(
-    kept: tuple[Flask, object], bare: Flask, works: dict[str, Ask], work: str, limit: float
+    kept: tuple[Application, object], bare: Application, works: dict[str, Ask], work: str, limit: float
 ) -> None:
     ours, theirs = (works[work](app) for app in (kept[0], bare))
     assert instructions(kept[0], ours) / instructions(bare, theirs) < limit
@@ -120,7 +120,7 @@ def test_a_request_costs_little_more_than_a_bare_route(
     ],
 )
 def test_a_request_takes_few_statements(
-    kept: tuple[Flask, object], works: dict[str, Ask], work: str, verbs: list[str]
+    kept: tuple[Application, object], works: dict[str, Ask], work: str, verbs: list[str]
 ) -> None:
     app = kept[0]
     request = works[work](app)
@@ -129,7 +129,7 @@ def test_a_request_takes_few_statements(
     def trace(driver: sqlite3.Connection, _: object) -> None:
         driver.set_trace_callback(lambda statement: seen.append(statement.split()[0]))
 
-    database = app.extensions["database"]
+    database = app.database
     sa.event.listen(database.engine, "connect", trace)
     database.close()
     request()

@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 
 from api import archive
 from api.atomic import atomic_write
-from api.http.transactions import database
+from api.http.application import current_application
 from api.store.engine.connections import Connection
 
 
@@ -26,7 +26,7 @@ def import_(files: tuple[str, ...]) -> None:
     post by author, title and published_at, and it keeps its id if that is free. Bad lines are told by number, and all
     others kept.
     """
-    kept, totals, problems = database().migrate_if_embedded(), Counter[str](), list[str]()
+    kept, totals, problems = current_application().database.migrate_if_embedded(), Counter[str](), list[str]()
     try:
         for name in files:
             size = 0 if name == "-" else Path(name).stat().st_size
@@ -55,7 +55,7 @@ def export(file: str) -> None:
 
     Accounts travel without their passwords. FILE is replaced when all is written.
     """
-    with database().require_current_schema().snapshot() as db:
+    with current_application().database.require_current_schema().snapshot() as db:
         # A device or pipe is written to, not replaced.
         if file == "-" or (Path(file).exists() and not Path(file).is_file()):
             with click.open_file(file, "wb") as stream:

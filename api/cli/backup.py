@@ -8,7 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from api.atomic import atomic_write
-from api.http.transactions import database
+from api.http.application import current_application
 from api.store.engine import backup as stored
 from api.store.engine.database import Database
 
@@ -47,9 +47,9 @@ def restore(file: str) -> None:
 
 
 def _embedded() -> Database:
-    if not database().is_sqlite:
+    if not current_application().database.is_sqlite:
         raise click.UsageError("This database is PostgreSQL's: use pg_dump and pg_restore.")
-    return database()
+    return current_application().database
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 from gunicorn.errors import AppImportError
 
+from api.http.application import current_application
 from api.wsgi import application
 
 CODE = Path(__file__).resolve().parents[2]
@@ -29,7 +29,7 @@ def roll() -> None:
     the same PRESSROOM_RUN_DIR, and to be of the same directory. What a worker loads is loaded here first: a worker
     that cannot would end gunicorn.
     """
-    settings = current_app.config["SETTINGS"]
+    settings = current_application().settings
     if not settings.run_dir:
         raise click.ClickException("PRESSROOM_RUN_DIR is not set. Set it for the server and for this command.")
     run = Path(settings.run_dir)
@@ -44,7 +44,7 @@ def roll() -> None:
         if code.read_text() != str(CODE):
             raise click.ClickException(f"The server runs the code in {code.read_text()}, not {CODE}. Restart it.")
     try:
-        application().extensions["database"].close()
+        application().database.close()
     except AppImportError as error:
         raise click.ClickException(f"The code cannot be loaded, and nothing has been done: {error}") from error
     while left := old & _ready(run, master):

@@ -9,7 +9,7 @@ from flask_smorest.spec import openapi_cli
 
 from api.app import create_app
 from api.cli import archive, backup, db, deploy, users
-from api.http.transactions import database
+from api.http.application import current_application
 from api.settings import InvalidSetting
 from api.store.errors import StoreError, Unavailable
 
@@ -33,8 +33,8 @@ class Group(AppGroup):
 
 
 def _application() -> Flask:
-    app = create_app(prepare=False)
-    click.get_current_context().call_on_close(app.extensions["database"].close)
+    app = create_app()
+    click.get_current_context().call_on_close(app.database.close)
     return app
 
 
@@ -61,5 +61,5 @@ for command in (
 @cli.command()
 def check() -> None:
     """Read the settings, and ask the database: before a server is started with them. Nothing is made or migrated."""
-    database().require_current_schema()
+    current_application().database.require_current_schema()
     click.echo("The settings can be read, and the database is ready.")

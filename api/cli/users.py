@@ -4,8 +4,8 @@ import click
 from flask.cli import AppGroup
 from marshmallow import ValidationError
 
+from api.http.application import current_application
 from api.http.passwords import hash_password
-from api.http.transactions import database
 from api.schemas.problems import flatten_messages
 from api.schemas.users import NewPassword, UserCreate
 from api.store import credentials
@@ -27,7 +27,7 @@ def create(username: str, display_name: str | None, bio: str, password: str) -> 
     except ValidationError as error:
         raise click.UsageError(_told(error)) from error
     account["password_hash"] = hash_password(account.pop("password"))
-    with database().migrate_if_embedded().write() as db:
+    with current_application().database.migrate_if_embedded().write() as db:
         click.echo(f"{stored.register(db, **account).username} is registered.")
 
 
@@ -41,7 +41,7 @@ def set_password(username: str, password: str) -> None:
     except ValidationError as error:
         raise click.UsageError(_told(error)) from error
     password_hash = hash_password(wanted["password"])
-    with database().require_current_schema().write() as db:
+    with current_application().database.require_current_schema().write() as db:
         credentials.change(db, credentials.get(db, username), password_hash)
     click.echo(f"{username} has a new password, and no tokens.")
 
@@ -61,7 +61,7 @@ def demote(username: str) -> None:
 
 
 def _assign(username: str, role: str) -> None:
-    with database().require_current_schema().write() as db:
+    with current_application().database.require_current_schema().write() as db:
         click.echo(f"{stored.assign(db, username, role).username} is {'an' if role == 'admin' else 'a'} {role}.")
 
 

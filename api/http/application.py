@@ -5,14 +5,20 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import flask
-from flask import Flask, Response, appcontext_tearing_down, request_tearing_down
+from flask import Flask, Response, appcontext_tearing_down, current_app, request_tearing_down
 from flask.globals import _cv_request  # private, and the same in all of Flask 3.1
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.routing import MapAdapter
 from werkzeug.wsgi import ClosingIterator
+
+from api.http.access_log import AccessLog
+from api.http.rate_limit_store import RateLimitStore
+from api.settings import Settings
+from api.store.engine.database import Database
+from api.store.engine.replica import Replica
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
@@ -56,6 +62,14 @@ class Application(Flask):
     """Flask, whose views are no coroutines, and which serves the same at every host."""
 
     request_class = Request
+
+    def __init__(self, import_name: str, settings: Settings) -> None:
+        super().__init__(import_name, static_folder=None)
+        self.settings = settings
+        self.database = Database(settings)
+        self.replica = Replica(settings, self.database) if settings.replica_url else None
+        self.rate_limits = RateLimitStore(settings.redis_url) if settings.rate_limits == "on" else None
+        self.access_log = AccessLog(settings.access_log) if settings.access_log else None
 
     def wsgi_app(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
@@ -121,6 +135,11 @@ class Application(Flask):
         return MapAdapter(
             self.url_map, request.host, f"{request.root_path}/", "", request.scheme, request.path, request.method
         )
+
+
+def current_application() -> Application:
+    """The application that serves the current request, or runs the current command."""
+    return cast("Application", current_app)
 
 
 def _new_id() -> str:

@@ -12,9 +12,8 @@ from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
 from flask_smorest import abort
 
 from api.http import passwords
-from api.http.application import asked
+from api.http.application import asked, current_application
 from api.http.openapi.operations import documented
-from api.http.transactions import database
 from api.store import tokens
 from api.store.engine.connections import Row
 from api.store.engine.database import Database
@@ -41,10 +40,10 @@ def sha256(token: str) -> bytes:
 def _by_token(token: str) -> Row | None:
     if not token.startswith(PREFIX):
         return None
-    with database().read() as db:
+    with current_application().database.read() as db:
         user = tokens.find_user(db, sha256(token))
     if user and not tokens.is_recently_touched(user):
-        _note_use(database(), user.token_id)
+        _note_use(current_application().database, user.token_id)
     asked().user = user
     return user
 

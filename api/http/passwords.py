@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from api import constraints
-from api.http.transactions import database
+from api.http.application import current_application
 from api.store import credentials
 from api.store.engine.connections import Row
 from api.store.errors import NotFound, WrongPassword
@@ -38,7 +38,7 @@ def verify(username: str, password: str) -> Row:
         raise WrongPassword("The password is wrong.")
     if _hasher.check_needs_rehash(proven.password_hash):
         password_hash = hash_password(password)
-        with suppress(WrongPassword), database().write() as db:
+        with suppress(WrongPassword), current_application().database.write() as db:
             return credentials.rehash(db, proven, password_hash)
         return verify(username, password)  # somebody else was faster
     return proven
@@ -49,7 +49,7 @@ def _credentials(username: str) -> Row | None:
     # Other names are nobody's, and the database might not take them.
     if not re.fullmatch(constraints.USERNAME_PATTERN, username):
         return None
-    with suppress(NotFound), database().read() as db:
+    with suppress(NotFound), current_application().database.read() as db:
         kept = credentials.get(db, username)
         return kept if kept.password_hash else None
     return None

@@ -9,19 +9,19 @@ from collections.abc import Callable
 from functools import wraps
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from math import ceil
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from flask import Flask, Response, after_this_request, current_app, request
+from flask import Response, after_this_request, request
 from flask_smorest import abort
 from limits import RateLimitItem, WindowStats, parse
 
 from api import constraints, metrics
+from api.http.application import current_application
 from api.http.authentication import basic, viewer
 from api.http.openapi.components import COUNTED
 from api.http.openapi.operations import documented
 from api.http.rate_limit_store import RateLimitStore
 from api.http.statuses import STATUSES
-from api.settings import Settings
 
 
 class Policy(NamedTuple):
@@ -74,11 +74,6 @@ REGISTRATION = Policy("registration", parse("20 per hour"), _registrars_address)
 WRITES = Policy("writes", parse("300 per minute"), _user)
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Count the requests to `app`, if `settings` say so."""
-    app.extensions["rate_limits"] = RateLimitStore(settings.redis_url) if settings.rate_limits == "on" else None
-
-
 class RateLimitsMixin:
     """Adds to a blueprint operations that are done only so often. Others are not even looked at."""
 
@@ -92,7 +87,7 @@ class RateLimitsMixin:
         def decorator(func: Callable[..., Response]) -> Callable[..., Response]:
             @wraps(func)
             def wrapper(*args: object, **kwargs: object) -> Response:
-                counters = cast("RateLimitStore | None", current_app.extensions["rate_limits"])
+                counters = current_application().rate_limits
                 if counters:
                     _count(counters, policies)
                 return func(*args, **kwargs)

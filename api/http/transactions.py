@@ -9,37 +9,23 @@ from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any
 
-from flask import Flask, current_app
 from flask.typing import ResponseReturnValue
 
-from api.http.application import asked
+from api.http.application import asked, current_application
 from api.store.engine.connections import Connection
-from api.store.engine.database import Database
-from api.store.engine.replica import Read, Replica, RetryOnPrimary
+from api.store.engine.replica import Read, RetryOnPrimary
 
 READ_METHODS = frozenset({"GET", "HEAD"})
-
-
-def init_app(app: Flask, database: Database, replica: Replica | None) -> None:
-    """Let the requests of `app` reach `database`, and those of strangers its `replica`, if there is one."""
-    app.extensions["database"] = database
-    app.extensions["replica"] = replica
-
-
-def database() -> Database:
-    """The database of the current application."""
-    kept: Database = current_app.extensions["database"]
-    return kept
 
 
 def _opener() -> Read:
     """What opens the connection of the request."""
     request = asked()
     if request.method not in READ_METHODS:
-        return database().write
+        return current_application().database.write
     if "HTTP_AUTHORIZATION" in request.environ:
-        return database().read
-    return (current_app.extensions["replica"] or database()).read
+        return current_application().database.read
+    return (current_application().replica or current_application().database).read
 
 
 class UnitOfWork:

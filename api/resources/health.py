@@ -1,7 +1,7 @@
 """`/health`: whether to restart the process, and whether to send it requests."""
 
+from api.http.application import current_application
 from api.http.blueprint import Blueprint, Resource
-from api.http.transactions import database
 from api.schemas.health import Live, Ready
 
 blueprint = Blueprint("health", "For operators and their load balancers.", url_prefix="/health", database=False)
@@ -28,5 +28,5 @@ class Readiness(Resource):
 
         They are if the database answers and its tables are those of this version, or already of the next one.
         """
-        database().require_current_schema()
+        current_application().database.require_current_schema()
         return {"status": "ready"}

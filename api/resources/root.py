@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from flask import current_app, url_for
+from flask import url_for
 
 from api import constraints
+from api.http.application import current_application
 from api.http.blueprint import Blueprint, Resource
 from api.http.openapi.document import TITLE, VERSION
 from api.schemas.root import About, Root
@@ -57,6 +58,6 @@ class AboutPage(Resource):
                 "tags": constraints.TAGS_MAX_ITEMS,
                 "page": constraints.PAGE_SIZE_MAX,
                 "request_body": constraints.REQUEST_BODY_MAX_BYTES,
-                "token_days": current_app.config["SETTINGS"].token_days,
+                "token_days": current_application().settings.token_days,
             },
         }

@@ -3,9 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import current_app
-
 from api.http import pagination
+from api.http.application import current_application
 from api.http.authentication import basic, bearer, new_token, refuse_password, sha256, user
 from api.http.blueprint import Blueprint, Resource
 from api.http.rate_limits import SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME, WRITES
@@ -60,7 +59,7 @@ class Tokens(Resource):
         With your username and password by HTTP Basic. The answer shows the token this once: keep it.
         """
         secret = new_token()
-        expires_at = now() + timedelta(days=current_app.config["SETTINGS"].token_days)
+        expires_at = now() + timedelta(days=current_application().settings.token_days)
         proven = user()
         try:
             row = tokens.create(connection(), proven=proven, sha256=sha256(secret), expires_at=expires_at, **wanted)

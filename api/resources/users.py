@@ -4,9 +4,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import current_app
-
 from api.http import pagination
+from api.http.application import current_application
 from api.http.authentication import bearer, user, viewer
 from api.http.blueprint import Blueprint, Resource
 from api.http.passwords import hash_password
@@ -59,7 +58,7 @@ def _by_registrars(func: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(func)
     def wrapper(*args: object, **kwargs: object) -> Any:
-        if current_app.config["SETTINGS"].registration == "closed":
+        if current_application().settings.registration == "closed":
             if not (registrar := viewer()):
                 raise Unauthenticated("Registration is closed. Sign in as an admin.")
             if registrar.role != "admin":

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import schemathesis
-from flask import Flask
 from schemathesis.specs.openapi import checks
 from werkzeug.test import TestResponse
 
 from api import constraints
+from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
 from api.store.errors import RequestInProgress
@@ -75,7 +75,7 @@ def ask(
 
 @pytest.mark.parametrize(("name", "status"), DOCUMENTED)
 def test_every_documented_answer_is_given(
-    build: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, name: str, status: int
+    build: Callable[..., Application], monkeypatch: pytest.MonkeyPatch, name: str, status: int
 ) -> None:
     app = build(registration="closed" if (name, status) == ("registerUser", 403) else "open")
     clients = {username: member(app, username) for username in ("ada", "bob")}
@@ -95,7 +95,7 @@ def test_every_documented_answer_is_given(
         case 500:
             monkeypatch.setattr("api.http.blueprint.refuse_query", raising(ZeroDivisionError()))
         case 503:
-            app.extensions["database"] = Database(Settings(database_url="sqlite:////nowhere/pressroom.sqlite"))
+            app.database = Database(Settings(database_url="sqlite:////nowhere/pressroom.sqlite"))
 
     answer = ask(client, name, **changes)
 

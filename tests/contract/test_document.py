@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from api.http.application import Application
 from api.http.openapi.operations import Operations
 from tests.support.clients import Client
 
@@ -51,7 +51,7 @@ def test_it_is_valid(document: Any) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
-def test_routes_and_operations_are_the_same(app: Flask, document: Any) -> None:
+def test_routes_and_operations_are_the_same(app: Application, document: Any) -> None:
     routes = {
         (rule.rule.replace("<int:", "{").replace("<string:", "{").replace(">", "}"), method.lower())
         for rule in app.url_map.iter_rules()

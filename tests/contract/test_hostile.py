@@ -60,7 +60,7 @@ def scene(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     ada = member(app, "ada")
     etag = ada.post("/posts", {"title": "t", "body": "b"}).headers["ETag"]
     yield Scene(settings, ada, etag, everything_in(settings))
-    app.extensions["database"].close()
+    app.database.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from flask import Flask
 from werkzeug.test import TestResponse
 
 from api import constraints
+from api.http.application import Application
 from tests.support.clients import ANY_VERSION, PASSWORD, Client, basic, member
 from tests.support.problems import assert_problem
 
@@ -92,7 +92,7 @@ MATRIX = [
 ]
 
 
-def world(app: Flask, *, posts: bool = True) -> World:
+def world(app: Application, *, posts: bool = True) -> World:
     owner = member(app, "ada")
     if posts:
         for published_at in ("2026-01-31T12:00:00Z", None):
@@ -117,7 +117,7 @@ def test_the_matrix_covers_every_operation() -> None:
 
 @pytest.mark.parametrize("who", World._fields)
 @pytest.mark.parametrize("case", MATRIX, ids=lambda case: f"{case.operation}-{case.post_id}-{case.registration}")
-def test_who_may_do_what(build: Callable[..., Flask], case: Case, who: str) -> None:
+def test_who_may_do_what(build: Callable[..., Application], case: Case, who: str) -> None:
     there = world(build(registration=case.registration), posts=case.posts)
     there.owner.get("/me")  # so that the use of the token is known, and stays as it is
     before = kept(there)
@@ -128,7 +128,7 @@ def test_who_may_do_what(build: Callable[..., Flask], case: Case, who: str) -> N
         assert kept(there) == before
 
 
-def test_1_broken_object_level_authorization(app: Flask) -> None:
+def test_1_broken_object_level_authorization(app: Application) -> None:
     """Beside the matrix: who counts through all numbers learns nothing of drafts, not even that they are there."""
     there = world(app)
     draft, nothing = there.another.get("/posts/2"), there.another.get("/posts/3")
@@ -136,7 +136,7 @@ def test_1_broken_object_level_authorization(app: Flask) -> None:
     assert [post["id"] for post in (there.another.get("/posts?author=ada").json or {})["items"]] == [1]
 
 
-def test_2_broken_authentication(app: Flask) -> None:
+def test_2_broken_authentication(app: Application) -> None:
     """An unknown user and a wrong password are the same; guessing is limited (tests/http/test_rate_limits.py)."""
     there = world(app)
     wrong, unknown = (there.anyone.post("/tokens", headers=basic(name, "wrong")) for name in ("ada", "nobody"))
@@ -150,7 +150,7 @@ UNASSIGNABLE = ("id", "role", "author", "author_id", "created_at", "updated_at",
 
 
 @pytest.mark.parametrize("operation", CONTENT)
-def test_3_broken_object_property_level_authorization(app: Flask, operation: str) -> None:
+def test_3_broken_object_property_level_authorization(app: Application, operation: str) -> None:
     """Mass assignment: what is not the client's to say is refused, even if an admin says it."""
     there = world(app)
     method, path, _ = OPERATIONS[operation]
@@ -172,7 +172,7 @@ def answers(there: World) -> Iterator[TestResponse]:
             yield send(client, case.operation, case.post_id)
 
 
-def test_3_no_secret_is_in_any_answer(app: Flask) -> None:
+def test_3_no_secret_is_in_any_answer(app: Application) -> None:
     there = world(app)
     tokens = [client.token for client in there if client.token]
     for answer in answers(there):
@@ -183,7 +183,7 @@ def test_3_no_secret_is_in_any_answer(app: Flask) -> None:
         assert not re.search(r'"(password|password_hash|sha256|role)":', told) or answer.json == DOCUMENT
 
 
-def test_4_unrestricted_resource_consumption(app: Flask) -> None:
+def test_4_unrestricted_resource_consumption(app: Application) -> None:
     """Bodies, pages, nesting and numbers are bounded; so is how often one writes (tests/http/test_rate_limits.py)."""
     there = world(app)
     too_much = {"data": b" " * (constraints.REQUEST_BODY_MAX_BYTES + 1), "content_type": "application/json"}
@@ -193,7 +193,7 @@ def test_4_unrestricted_resource_consumption(app: Flask) -> None:
         assert_problem(there.owner.send("POST", "/posts", data=body, content_type="application/json"), 400)
 
 
-def test_5_broken_function_level_authorization(app: Flask) -> None:
+def test_5_broken_function_level_authorization(app: Application) -> None:
     """Beside the matrix: nobody makes themselves an admin, and no method is there that the document does not name."""
     there = world(app)
     account = {"username": "eve", "password": PASSWORD, "role": "admin"}
@@ -224,7 +224,7 @@ def test_7_server_side_request_forgery_does_not_apply() -> None:
         assert not re.search(r'"format": "ur[il]', json.dumps(DOCUMENT["components"]["schemas"][name]))
 
 
-def test_8_security_misconfiguration(app: Flask) -> None:
+def test_8_security_misconfiguration(app: Application) -> None:
     """No other origin, no guessed type, no frame, no cache of what is one's own, no trace of the inside."""
     assert not app.debug
     there = world(app)
@@ -237,13 +237,13 @@ def test_8_security_misconfiguration(app: Flask) -> None:
         assert re.search("no-store|private", there.another.get(path).headers["Cache-Control"])
 
 
-def test_9_improper_inventory_management(app: Flask) -> None:
+def test_9_improper_inventory_management(app: Application) -> None:
     """There is one version. What is served and what is documented are equal sets (test_document.py)."""
     assert not any(re.match(r"/(v[0-9]|api|internal|debug)", path) for path in DOCUMENT["paths"])
     assert len(DOCUMENT["servers"]) == 1
 
 
-def test_10_unsafe_consumption_of_apis(build: Callable[..., Flask]) -> None:
+def test_10_unsafe_consumption_of_apis(build: Callable[..., Application]) -> None:
     """A Redis that is not there changes no answer (tests/journeys/test_redis.py kills one)."""
     there = world(build(redis_url="redis://127.0.0.1:1"))
     assert send(there.owner, "publishPost").status_code == 201

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import flask
-from flask import Flask, Response
+from flask import Response
 
+from api.http.application import Application
 from tests.support.clients import Client
 
 
-def test_what_is_registered_with_the_application_or_a_blueprint_is_called(build: Callable[..., Flask]) -> None:
+def test_what_is_registered_with_the_application_or_a_blueprint_is_called(build: Callable[..., Application]) -> None:
     app, called = build(), list[str]()
     blueprint = flask.Blueprint("extra", __name__)
 
@@ -40,7 +41,7 @@ def test_what_is_registered_with_the_application_or_a_blueprint_is_called(build:
     ]
 
 
-def test_signals_that_are_listened_to_are_sent(app: Flask) -> None:
+def test_signals_that_are_listened_to_are_sent(app: Application) -> None:
     sent: list[str] = []
     listeners: list[Any] = []
     for name in ("request_started", "request_finished", "request_tearing_down", "appcontext_tearing_down"):

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
-from flask import Flask
 
 from api.http import passwords
+from api.http.application import Application
 from api.http.passwords import hash_password
 from api.settings import Settings
 from api.store import credentials, tokens, users
@@ -69,8 +69,8 @@ def test_a_token_is_no_password(ada: Client, anyone: Client) -> None:
     assert_problem(refused, 401, detail="Send the username and password of a user by HTTP Basic.")
 
 
-def test_an_expired_token_is_none(app: Flask, ada: Client) -> None:
-    database: Database = app.extensions["database"]
+def test_an_expired_token_is_none(app: Application, ada: Client) -> None:
+    database: Database = app.database
     with database.write() as db:
         db.execute(tokens.tokens.update().values(expires_at=now() - timedelta(seconds=1)))
     assert_problem(ada.get("/me"), 401)
@@ -100,8 +100,8 @@ def test_nobody_else_gets_one(ada: Client, anyone: Client, username: str) -> Non
     assert_problem(anyone.send("POST", "/tokens", headers=basic(username, PASSWORD)), 401)
 
 
-def test_a_user_without_a_password_cannot_sign_in(app: Flask, anyone: Client) -> None:
-    with app.extensions["database"].write() as db:
+def test_a_user_without_a_password_cannot_sign_in(app: Application, anyone: Client) -> None:
+    with app.database.write() as db:
         users.register(db, username="imported")
     assert_problem(anyone.send("POST", "/tokens", headers=basic("imported", "")), 401)
 
@@ -127,26 +127,26 @@ def test_passwords_are_kept_as_owasp_asks() -> None:
     assert (parameters.type.name, parameters.memory_cost, parameters.time_cost) == ("ID", 19 * 1024, 2)
 
 
-def test_a_hash_made_with_other_parameters_is_made_anew(app: Flask, anyone: Client) -> None:
+def test_a_hash_made_with_other_parameters_is_made_anew(app: Application, anyone: Client) -> None:
     weaker = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-    with app.extensions["database"].write() as db:
+    with app.database.write() as db:
         users.register(db, username="ada", password_hash=weaker)
     assert_problem(anyone.send("POST", "/tokens", headers=basic("ada", "wrong")), 401)
     kept = []
     for _ in range(2):
         assert anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD)).status_code == 201
-        with app.extensions["database"].read() as db:
+        with app.database.read() as db:
             kept.append(credentials.get(db, "ada").password_hash)
     assert kept[0] == kept[1] != weaker
     assert extract_parameters(kept[0]).memory_cost == 19 * 1024
 
 
 def test_who_proves_a_password_that_is_changed_meanwhile_gets_no_token(
-    app: Flask, ada: Client, anyone: Client, monkeypatch: pytest.MonkeyPatch
+    app: Application, ada: Client, anyone: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def changed_meanwhile(username: str, password: str) -> Row:
         proven = prove(username, password)
-        with app.extensions["database"].write() as db:
+        with app.database.write() as db:
             credentials.change(db, proven, "another")
         return proven
 
@@ -157,9 +157,9 @@ def test_who_proves_a_password_that_is_changed_meanwhile_gets_no_token(
     assert refused.headers["WWW-Authenticate"].startswith("Basic ")
 
 
-def test_all_who_sign_in_while_a_hash_is_made_anew_are_let_in(app: Flask, anyone: Client) -> None:
+def test_all_who_sign_in_while_a_hash_is_made_anew_are_let_in(app: Application, anyone: Client) -> None:
     weaker = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-    with app.extensions["database"].write() as db:
+    with app.database.write() as db:
         users.register(db, username="ada", password_hash=weaker)
     with ThreadPoolExecutor(5) as threads:
         signed_in = threads.map(lambda _: anyone.send("POST", "/tokens", headers=basic("ada")).status_code, range(5))
@@ -170,12 +170,12 @@ def last_use(client: Client) -> str:
     return str((client.get("/tokens/1").json or {})["last_used_at"])
 
 
-def test_it_is_known_when_a_token_was_last_used(app: Flask, ada: Client) -> None:
+def test_it_is_known_when_a_token_was_last_used(app: Application, ada: Client) -> None:
     assert last_use(ada) == "None"
     first = last_use(ada)
     assert abs(datetime.fromisoformat(first) - now()) < timedelta(seconds=10)
     assert last_use(ada) == first
-    with app.extensions["database"].write() as db:
+    with app.database.write() as db:
         db.execute(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
     assert last_use(ada) < first
     assert last_use(ada) > first
@@ -183,10 +183,10 @@ def test_it_is_known_when_a_token_was_last_used(app: Flask, ada: Client) -> None
 
 @pytest.mark.parametrize("here", [True, False])
 def test_nobody_waits_to_have_the_use_of_a_token_written_down(
-    app: Flask, house: Settings, ada: Client, here: bool
+    app: Application, house: Settings, ada: Client, here: bool
 ) -> None:
     elsewhere = Database(house)
-    with (app.extensions["database"] if here else elsewhere).write():
+    with (app.database if here else elsewhere).write():
         started = monotonic()
         assert last_use(ada) == last_use(ada) == "None"
         assert monotonic() - started < 1
@@ -195,15 +195,15 @@ def test_nobody_waits_to_have_the_use_of_a_token_written_down(
     assert last_use(ada) != "None"
 
 
-def test_neither_password_nor_token_is_kept(app: Flask, ada: Client) -> None:
-    with app.extensions["database"].read() as db:
+def test_neither_password_nor_token_is_kept(app: Application, ada: Client) -> None:
+    with app.database.read() as db:
         kept = str(db.all(users.users.select()) + db.all(tokens.tokens.select()))
     assert PASSWORD not in kept
     assert ada.token not in kept
     assert ada.token.removeprefix("prt_") not in kept
 
 
-def test_a_token_is_256_random_bits(app: Flask) -> None:
+def test_a_token_is_256_random_bits(app: Application) -> None:
     one, another = member(app, "one").token, member(app, "another").token
     assert one != another
     assert len(one) == len("prt_") + 43

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from flask import Flask
 
+from api.http.application import Application
 from tests.support.clients import Client
 
 ORIGIN = "https://blog.example"
@@ -16,7 +16,7 @@ PREFLIGHT = {
 
 
 @pytest.fixture
-def open_to(build: Callable[..., Flask]) -> Client:
+def open_to(build: Callable[..., Application]) -> Client:
     return Client(build(cors_origins=(ORIGIN,)))
 
 
@@ -44,7 +44,7 @@ def test_caches_keep_the_answers_to_origins_apart(open_to: Client) -> None:
         assert "Origin" in open_to.get("/posts", headers={"Origin": origin}).headers["Vary"]
 
 
-def test_where_all_origins_may_ask_caches_keep_one_answer_for_them(build: Callable[..., Flask]) -> None:
+def test_where_all_origins_may_ask_caches_keep_one_answer_for_them(build: Callable[..., Application]) -> None:
     client = Client(build(cors_origins=("*",)))
     for headers in ({}, {"Origin": ORIGIN}):
         answer = client.get("/posts", headers=headers)

@@ -5,9 +5,9 @@ Idempotency-Key: 8e03978e-40d5-43e8-bc93-6894a57f9324
 """
 
 import pytest
-from flask import Flask
 from werkzeug.test import TestResponse
 
+from api.http.application import Application
 from api.store import idempotency, posts_tags
 from api.store.errors import RequestInProgress
 from tests.support.clients import Client
@@ -69,7 +69,7 @@ def test_what_was_refused_leaves_its_key_free(ada: Client) -> None:
     assert publish(ada).status_code == 201
 
 
-def test_what_failed_leaves_its_key_free(app: Flask, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_failed_leaves_its_key_free(app: Application, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 

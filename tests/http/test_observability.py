@@ -11,9 +11,9 @@ from select import PIPE_BUF
 from typing import Any
 
 import pytest
-from flask import Flask
 
-from api.http.observability import BACKLOG, Log
+from api.http.access_log import BACKLOG, AccessLog
+from api.http.application import Application
 from api.settings import InvalidSetting
 from tests.support.clients import PASSWORD, Client, basic, member
 
@@ -24,13 +24,13 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def observed(build: Callable[..., Flask], log: Path) -> Flask:
+def observed(build: Callable[..., Application], log: Path) -> Application:
     """An application that logs there."""
     return build(access_log=str(log))
 
 
 @pytest.fixture
-def lines(observed: Flask, log: Path) -> Callable[[int], list[dict[str, Any]]]:
+def lines(observed: Application, log: Path) -> Callable[[int], list[dict[str, Any]]]:
     """That many lines, as soon as they are there."""
 
     def read(count: int) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def lines(observed: Flask, log: Path) -> Callable[[int], list[dict[str, Any]]]:
     return read
 
 
-def test_a_request_is_a_line(observed: Flask, lines: Callable[[int], list[dict[str, Any]]]) -> None:
+def test_a_request_is_a_line(observed: Application, lines: Callable[[int], list[dict[str, Any]]]) -> None:
     answered = Client(observed).get("/users/ada?x=1", headers={"User-Agent": "curl/8"})
     [line] = lines(1)
     moment, took, identity = line.pop("time"), line.pop("ms"), line.pop("id")
@@ -62,7 +62,7 @@ def test_a_request_is_a_line(observed: Flask, lines: Callable[[int], list[dict[s
     }
 
 
-def test_who_has_signed_in_is_named(observed: Flask, lines: Callable[[int], list[dict[str, Any]]]) -> None:
+def test_who_has_signed_in_is_named(observed: Application, lines: Callable[[int], list[dict[str, Any]]]) -> None:
     ada = member(observed, "ada")
     ada.get("/me")
     Client(observed).post("/tokens", headers=basic("ada"))
@@ -76,7 +76,7 @@ def test_who_has_signed_in_is_named(observed: Flask, lines: Callable[[int], list
     ]
 
 
-def test_secrets_are_not_told(observed: Flask, lines: Callable[[int], list[dict[str, Any]]], log: Path) -> None:
+def test_secrets_are_not_told(observed: Application, lines: Callable[[int], list[dict[str, Any]]], log: Path) -> None:
     ada = member(observed, "ada")
     Client(observed).post("/users", {"username": "bob", "password": PASSWORD})
     Client(observed).get(f"/posts?token={ada.token}")
@@ -104,7 +104,7 @@ def test_no_two_requests_have_one_id(anyone: Client) -> None:
     assert len({anyone.get("/posts").headers["X-Request-ID"] for _ in range(100)}) == 100
 
 
-def test_whatever_is_answered_is_told(observed: Flask, lines: Callable[[int], list[dict[str, Any]]]) -> None:
+def test_whatever_is_answered_is_told(observed: Application, lines: Callable[[int], list[dict[str, Any]]]) -> None:
     anyone = Client(observed)
     for method, path in (("GET", "/nothing"), ("GET", "/users%2F1"), ("PATCH", "/posts"), ("OPTIONS", "/posts")):
         anyone.send(method, path)
@@ -119,12 +119,12 @@ def test_whatever_is_answered_is_told(observed: Flask, lines: Callable[[int], li
     ]
 
 
-def test_a_log_that_is_full_keeps_nobody_from_the_answer(build: Callable[..., Flask]) -> None:
+def test_a_log_that_is_full_keeps_nobody_from_the_answer(build: Callable[..., Application]) -> None:
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)), Path("/dev/full").open("wb", 0) as full:
         full.write(b"x")
     anyone = Client(build(access_log="/dev/full"))
     assert [anyone.get("/users").status_code for _ in range(3)] == [200] * 3
-    log = Log("/dev/full")
+    log = AccessLog("/dev/full")
     log.note({"time": 0.0, "ms": 0.0})
     log.flush()
 
@@ -132,7 +132,7 @@ def test_a_log_that_is_full_keeps_nobody_from_the_answer(build: Callable[..., Fl
 def test_a_log_that_nobody_reads_drops_the_oldest_lines(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    log = Log(str(tmp_path / "pipe"))
+    log = AccessLog(str(tmp_path / "pipe"))
     for number in range(3 * BACKLOG):
         log.note({"time": 0.0, "ms": float(number)})
     assert len(log._noted) <= BACKLOG
@@ -140,7 +140,7 @@ def test_a_log_that_nobody_reads_drops_the_oldest_lines(tmp_path: Path) -> None:
 
 
 def test_lines_of_many_processes_do_not_mix(tmp_path: Path) -> None:
-    log = Log(str(tmp_path / "log"))
+    log = AccessLog(str(tmp_path / "log"))
     for number in range(1000):
         log.note({"time": 0.0, "ms": float(number), "path": "/" * (number % 100)})
     batches = list(log._gathered())
@@ -151,6 +151,6 @@ def test_lines_of_many_processes_do_not_mix(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_that_cannot_be_written_stops_the_start(build: Callable[..., Flask], tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match="PRESSROOM_ACCESS_LOG cannot be opened: No such file or directory"):
-        build(access_log=str(tmp_path / "nowhere" / "log"))
+        AccessLog(str(tmp_path / "nowhere" / "log")).open()

@@ -5,9 +5,9 @@ If-Match: "5e0d…"          the ETag of what was read; without it 428, no longe
 """
 
 import pytest
-from flask import Flask
 from werkzeug.test import TestResponse
 
+from api.http.application import Application
 from api.store import posts
 from api.store.engine.connections import Connection, Row
 from tests.support.clients import Client
@@ -159,7 +159,7 @@ def test_a_change_tells_the_tag_for_the_next(ada: Client) -> None:
 
 
 def test_what_changes_while_it_is_judged_is_not_overwritten(
-    app: Flask, ada: Client, monkeypatch: pytest.MonkeyPatch
+    app: Application, ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On PostgreSQL the row is locked; should it change all the same, the UPDATE itself notices."""
 

@@ -9,18 +9,18 @@ Cache-Control: no-store
 """
 
 import pytest
-from flask import Flask
 from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 from werkzeug.exceptions import ImATeapot
 from werkzeug.test import TestResponse
 
+from api.http.application import Application
 from api.http.problems import REFUSALS
 from api.store import errors
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
 
 
-def failing(app: Flask, error: Exception) -> TestResponse:
+def failing(app: Application, error: Exception) -> TestResponse:
     def fail() -> str:
         raise error
 
@@ -34,11 +34,11 @@ def test_every_refusal_of_the_store_has_a_status() -> None:
     assert set(REFUSALS) == refusals
 
 
-def test_a_refusal_of_the_store_speaks_for_itself(app: Flask) -> None:
+def test_a_refusal_of_the_store_speaks_for_itself(app: Application) -> None:
     assert_problem(failing(app, errors.NotFound("There is no post 1.")), 404, detail="There is no post 1.")
 
 
-def test_a_database_that_is_gone_may_come_back(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_database_that_is_gone_may_come_back(app: Application, caplog: pytest.LogCaptureFixture) -> None:
     gone = errors.Unavailable("The database does not answer.")
     gone.__cause__ = OSError("no route to db.internal")
     response = failing(app, gone)
@@ -48,25 +48,25 @@ def test_a_database_that_is_gone_may_come_back(app: Flask, caplog: pytest.LogCap
     assert response.headers["Retry-After"] == "1"
 
 
-def test_who_is_gone_may_sign_in_anew(app: Flask) -> None:
+def test_who_is_gone_may_sign_in_anew(app: Application) -> None:
     response = failing(app, errors.Unauthenticated("The author has been removed."))
     assert_problem(response, 401, detail="The author has been removed.")
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
 
 
-def test_a_failure_of_ours_says_nothing_of_its_reason(app: Flask) -> None:
+def test_a_failure_of_ours_says_nothing_of_its_reason(app: Application) -> None:
     problem = assert_problem(failing(app, ZeroDivisionError("secret")), 500, title="Internal Server Error")
     assert "secret" not in str(problem)
 
 
 @pytest.mark.parametrize("error", [InvalidChunkSize(b"zz"), NoMoreData(b"")])
-def test_a_body_that_is_badly_chunked_is_the_clients_fault(app: Flask, error: Exception) -> None:
+def test_a_body_that_is_badly_chunked_is_the_clients_fault(app: Application, error: Exception) -> None:
     response = failing(app, error)
     assert_problem(response, 400)
     assert response.headers["Connection"] == "close"
 
 
-def test_a_status_without_words_of_ours_has_those_of_http(app: Flask) -> None:
+def test_a_status_without_words_of_ours_has_those_of_http(app: Application) -> None:
     assert_problem(failing(app, ImATeapot()), 418, title="I'm a teapot", detail="I'm a teapot.")
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from flask import Flask, request
+from flask import request
 
+from api.http.application import Application
 from tests.support.clients import Client, member
 
 FORWARDED = {
@@ -16,7 +17,9 @@ FORWARDED = {
 
 
 @pytest.mark.parametrize(("proxies", "prefix"), [(0, ""), (1, "/api")])
-def test_every_url_has_the_prefix_of_a_trusted_proxy(build: Callable[..., Flask], proxies: int, prefix: str) -> None:
+def test_every_url_has_the_prefix_of_a_trusted_proxy(
+    build: Callable[..., Application], proxies: int, prefix: str
+) -> None:
     app = build(trusted_proxies=proxies)
     ada = member(app, "ada")
     created = ada.post("/posts", {"title": "t", "body": "b"}, headers=FORWARDED)
@@ -37,7 +40,7 @@ def test_every_url_has_the_prefix_of_a_trusted_proxy(build: Callable[..., Flask]
     ("proxies", "told"), [(0, ("127.0.0.1", "http", "localhost")), (1, ("203.0.113.7", "https", "blog.example"))]
 )
 def test_a_trusted_proxy_tells_client_scheme_and_host(
-    build: Callable[..., Flask], proxies: int, told: tuple[str, ...]
+    build: Callable[..., Application], proxies: int, told: tuple[str, ...]
 ) -> None:
     app = build(trusted_proxies=proxies)
     app.add_url_rule("/told", view_func=lambda: [request.remote_addr, request.scheme, request.host])

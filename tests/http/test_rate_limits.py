@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask
 from limits import parse
 from werkzeug.test import TestResponse
 
 from api.http import rate_limit_store
+from api.http.application import Application
 from api.http.rate_limit_store import RateLimitStore
 from api.settings import InvalidSetting
 from tests.support.clients import PASSWORD, Client, basic, member
@@ -133,14 +133,14 @@ def test_reads_are_not_even_looked_at(ada: Client, path: str, monkeypatch: pytes
     assert "RateLimit" not in ada.get(path).headers
 
 
-def test_limits_can_be_put_off(build: Callable[..., Flask]) -> None:
+def test_limits_can_be_put_off(build: Callable[..., Application]) -> None:
     ada = member(build(rate_limits="off"), "ada")
     answers = [ada.delete("/tokens/999") for _ in range(301)]
     assert {answer.status_code for answer in answers} == {404}
     assert "RateLimit" not in answers[0].headers
 
 
-def test_processes_count_together_in_redis(build: Callable[..., Flask], redis_server: Redis) -> None:
+def test_processes_count_together_in_redis(build: Callable[..., Application], redis_server: Redis) -> None:
     one, another = Client(build(redis_url=redis_server.url)), Client(build(redis_url=redis_server.url))
     for number in range(20):
         assert_problem(register(one if number % 2 else another, number), 422)
@@ -198,7 +198,7 @@ def test_only_one_request_at_a_time_tries_a_redis_that_is_gone(
     assert sum(seconds >= 0.2 for seconds in took) == 1
 
 
-def test_nothing_connects_before_it_counts(build: Callable[..., Flask]) -> None:
+def test_nothing_connects_before_it_counts(build: Callable[..., Application]) -> None:
     assert Client(build(redis_url="redis://127.0.0.1:1")).get("/").status_code == 200
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from werkzeug.test import TestResponse
 
+from api.http.application import Application
 from api.settings import InvalidSetting
 from api.store.engine import postgresql as driver
 from tests.conftest import numbers
@@ -42,7 +42,7 @@ def standby(primary: Cluster) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def app(build: Callable[..., Flask], primary: Cluster, standby: Cluster) -> Iterator[Flask]:
+def app(build: Callable[..., Application], primary: Cluster, standby: Cluster) -> Iterator[Application]:
     """Pressroom with a database of the test's own on both, one connection to each, and without rate limits."""
     name = f"test_{next(numbers)}"
     primary.query(f"CREATE DATABASE {name} TEMPLATE pressroom")
@@ -50,7 +50,8 @@ def app(build: Callable[..., Flask], primary: Cluster, standby: Cluster) -> Iter
     urls = {"database_url": primary.url(name, user="app"), "replica_url": standby.url(name, user="app")}
     app = build(**urls, threads=1, rate_limits="off")
     yield app
-    app.extensions["replica"].close()
+    assert app.replica
+    app.replica.close()
 
 
 @pytest.fixture
@@ -185,19 +186,20 @@ def test_a_replica_that_receives_nothing_is_not_asked(ada: Client, anyone: Clien
 
 
 @pytest.mark.usefixtures("impatient")
-def test_nothing_fails_when_the_replica_does(anyone: Client, app: Flask, post: str, standby: Cluster) -> None:
+def test_nothing_fails_when_the_replica_does(anyone: Client, app: Application, post: str, standby: Cluster) -> None:
     assert title(anyone, post) == "First"
     standby.kill()
     for _ in range(20):
         assert title(anyone, post) == "First"
     standby.start()
-    eventually(lambda: anyone.get(post).status_code == 200 and not app.extensions["replica"]._doubt)
+    eventually(lambda: anyone.get(post).status_code == 200 and not (app.replica and app.replica._doubt))
 
 
 def test_each_read_that_a_replica_may_answer_is_counted_once(
     anyone: Client, ada: Client, post: str, standby: Cluster, difference: Callable[[], dict[str, int]]
 ) -> None:
-    with anyone.app.extensions["replica"]._judging:
+    assert anyone.app.replica
+    with anyone.app.replica._judging:
         anyone.get(post)
     assert difference() == {"['checking', 'primary']": 1}
     for path in (post, post, "/posts"):
@@ -267,11 +269,11 @@ def test_without_both_it_is_503(anyone: Client, post: str, primary: Cluster, sta
 
 @pytest.mark.heavy
 def test_a_read_costs_as_much_as_without_a_replica(
-    build: Callable[..., Flask], app: Flask, post: str, monkeypatch: pytest.MonkeyPatch
+    build: Callable[..., Application], app: Application, post: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With `--log-cli-level=INFO`, this tells how long a read takes, too."""
     monkeypatch.setattr("api.store.engine.replica.INTERVAL", 60)
-    url = app.config["SETTINGS"].database_url
+    url = app.settings.database_url
     apps = {"primary": build(database_url=url), "replica": app, "pgbouncer": build(database_url=url, pgbouncer="on")}
     counted = {}
     for name, each in apps.items():
@@ -283,7 +285,7 @@ def test_a_read_costs_as_much_as_without_a_replica(
 
 @pytest.mark.heavy
 def test_few_strangers_wait_for_a_primary_that_has_vanished(
-    build: Callable[..., Flask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: Callable[..., Application], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.store.engine.database.PATIENCE", 2)
     with Cluster.made(tmp_path / "primary") as primary, primary.replica(tmp_path / "replica") as standby:
@@ -300,7 +302,8 @@ def test_few_strangers_wait_for_a_primary_that_has_vanished(
             waits.append(time.monotonic() - began)
             time.sleep(0.1)
         assert sum(wait > 1.5 for wait in waits) <= 5, waits
-        app.extensions["replica"].close()
+        assert app.replica
+        app.replica.close()
 
 
 @pytest.mark.heavy
@@ -317,6 +320,6 @@ def test_a_replica_that_hangs_delays_a_stranger_and_fails_none(anyone: Client, p
     assert sum(wait > 1.5 for wait in waits) <= 2  # who reads, and who judges
 
 
-def test_a_replica_is_postgresqls(build: Callable[..., Flask]) -> None:
+def test_a_replica_is_postgresqls(build: Callable[..., Application]) -> None:
     with pytest.raises(InvalidSetting, match="PRESSROOM_REPLICA_URL is for PostgreSQL"):
         build(replica_url="postgresql+psycopg://app@replica/pressroom")

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask
 
+from api.http.application import Application
 from api.resources import users
 from api.store import posts_tags
 from tests.support.clients import Client, password_hash
@@ -13,10 +13,10 @@ from tests.support.problems import assert_problem
 
 
 @pytest.fixture
-def statements(app: Flask) -> list[str]:
+def statements(app: Application) -> list[str]:
     """The SQL that the application runs."""
     seen: list[str] = []
-    database = app.extensions["database"]
+    database = app.database
     sa.event.listen(database.engine, "connect", lambda driver, _: driver.set_trace_callback(seen.append))
     database.close()
     return seen
@@ -67,7 +67,7 @@ def test_a_password_is_hashed_before_the_transaction_begins(
     assert statements[0] == "BEGIN IMMEDIATE"
 
 
-def test_what_fails_on_the_way_leaves_nothing(app: Flask, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_on_the_way_leaves_nothing(app: Application, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -78,7 +78,7 @@ def test_what_fails_on_the_way_leaves_nothing(app: Flask, ada: Client, monkeypat
     assert ada.get("/posts").json == {"items": [], "next_cursor": None}
 
 
-def test_what_is_answered_is_kept(ada: Client, app: Flask) -> None:
+def test_what_is_answered_is_kept(ada: Client, app: Application) -> None:
     titles = [f"{thread}.{number}" for thread in range(4) for number in range(5)]
 
     def publish(thread: int) -> None:

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from flask import Flask, url_for
+from flask import url_for
 
+from api.http.application import Application
 from api.http.urls import Path, prefix
 
 PATHS: list[tuple[str, dict[str, Any]]] = [
@@ -18,6 +19,6 @@ PATHS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("script_name", ["", "/blog", "/a/b"])
 @pytest.mark.parametrize(("endpoint", "values"), PATHS)
-def test_a_path_is_that_of_flask(app: Flask, endpoint: str, values: dict[str, Any], script_name: str) -> None:
+def test_a_path_is_that_of_flask(app: Application, endpoint: str, values: dict[str, Any], script_name: str) -> None:
     with app.test_request_context("/posts", environ_overrides={"SCRIPT_NAME": script_name}):
         assert Path(endpoint)(prefix(), *values.values()) == url_for(endpoint, **values)

@@ -97,7 +97,7 @@ def test_the_first_start_makes_the_database(serve: Callable[..., Server], worker
 
 
 def test_flask_serves_development(serve: Callable[..., Server]) -> None:
-    assert serve("flask", "--app", "api.app", "run").get("/posts") == 200
+    assert serve("flask", "--app", "api.wsgi:application", "run").get("/posts") == 200
 
 
 def test_connections_are_kept(serve: Callable[..., Server]) -> None:

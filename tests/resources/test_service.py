@@ -5,9 +5,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from flask import Flask
 
 from api import constraints
+from api.http.application import Application
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
 
@@ -40,22 +40,22 @@ def test_health_is_not_cached(anyone: Client) -> None:
         assert (response.json, response.headers["Cache-Control"]) == ({"status": status}, "no-store")
 
 
-def test_a_server_whose_tables_are_already_those_of_the_next_version_is_ready(anyone: Client, app: Flask) -> None:
-    with app.extensions["database"].write() as db:
+def test_a_server_whose_tables_are_already_those_of_the_next_version_is_ready(anyone: Client, app: Application) -> None:
+    with app.database.write() as db:
         db.execute_sql("UPDATE alembic_version SET version_num = '9999'")
     assert anyone.get("/health/ready").status_code == 200
 
 
-def test_tables_of_an_older_version_are_not_ready(anyone: Client, app: Flask) -> None:
-    with app.extensions["database"].write() as db:
+def test_tables_of_an_older_version_are_not_ready(anyone: Client, app: Application) -> None:
+    with app.database.write() as db:
         db.execute_sql("UPDATE alembic_version SET version_num = '0000'")
     response = anyone.get("/health/ready")
     assert_problem(response, 503, detail="The tables are not those of this version. Run `pressroom db upgrade`.")
     assert anyone.get("/health/live").status_code == 200
 
 
-def test_who_asks_is_not_told_where_a_database_was(anyone: Client, app: Flask) -> None:
-    Path(app.extensions["database"].engine.url.database).unlink()
+def test_who_asks_is_not_told_where_a_database_was(anyone: Client, app: Application) -> None:
+    Path(str(app.database.engine.url.database)).unlink()
     assert_problem(anyone.get("/health/ready"), 503, detail="There is no database.")
 
 

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 from werkzeug.test import TestResponse
 
+from api.http.application import Application
 from tests.support.clients import Client, basic, member
 from tests.support.problems import assert_problem
 
@@ -41,7 +41,7 @@ def test_what_breaks_the_rules_is_refused(ada: Client, content: Any) -> None:
     assert_problem(sign_in(ada, content), 422)
 
 
-def test_a_token_lives_as_long_as_the_settings_say(build: Callable[..., Flask]) -> None:
+def test_a_token_lives_as_long_as_the_settings_say(build: Callable[..., Application]) -> None:
     created = sign_in(member(build(token_days=7), "ada")).json
     assert created
     life = datetime.fromisoformat(created["expires_at"]) - datetime.fromisoformat(created["created_at"])

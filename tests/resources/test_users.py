@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask
 from werkzeug.test import TestResponse
 
 from api import constraints
+from api.http.application import Application
 from tests.support.clients import PASSWORD, Client, basic, member, sign_in
 from tests.support.problems import assert_problem
 
@@ -172,7 +172,7 @@ def test_an_admin_finds_all_that_keeps_a_user(ada: Client, admin: Client) -> Non
     assert admin.delete("/users/ada").status_code == 204
 
 
-def test_where_registration_is_closed_admins_register(build: Callable[..., Flask]) -> None:
+def test_where_registration_is_closed_admins_register(build: Callable[..., Application]) -> None:
     app = build(registration="closed")
     account = {"username": "eve", "password": PASSWORD}
     stranger = Client(app).post("/users", account)

@@ -6,9 +6,9 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from flask import Flask
 from werkzeug.test import TestResponse
 
+from api.http.application import Application
 from api.http.authentication import new_token, sha256
 from api.http.passwords import hash_password
 from api.store import credentials, tokens, users
@@ -29,7 +29,7 @@ def password_hash() -> str:
 class Client:
     """Somebody at the other end: what they send is JSON, signed with their token if they have one."""
 
-    app: Flask
+    app: Application
     username: str = ""
     token: str = ""
 
@@ -66,10 +66,10 @@ def sign_in(client: Client, password: str = PASSWORD) -> str:
     return str((client.post("/tokens", headers=basic(client.username, password)).json or {})["token"])
 
 
-def member(app: Flask, username: str, *, role: str = "member") -> Client:
+def member(app: Application, username: str, *, role: str = "member") -> Client:
     """A user of that name, signed in."""
     token = new_token()
-    database: Database = app.extensions["database"]
+    database: Database = app.database
     with database.write() as db:
         users.register(db, username=username, password_hash=password_hash())
         users.assign(db, username, role)

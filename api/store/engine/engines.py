@@ -12,7 +12,7 @@ from api.store.engine import sqlite
 def create(settings: Settings, *, patience: float) -> sa.Engine:
     """The engine of the database that `settings` name; it connects to nothing yet.
 
-    No connection waits longer than `patience`, in seconds, for a lock or to connect. `InvalidSetting` for an invalid URL.
+    No connection waits longer than `patience`, in seconds, for a lock or to connect. `InvalidSetting` if it is invalid.
     """
     # A replica's settings are the primary's, but for that one URL is where the other was.
     name = "PRESSROOM_REPLICA_URL" if settings.database_url == settings.replica_url else "PRESSROOM_DATABASE_URL"
