@@ -31,3 +31,6 @@ CURSOR_LENGTH = 32
 
 REQUEST_BODY_MAX_BYTES = 4 * 1024 * 1024
 """Bytes. The longest post takes 3 MiB when every character is sent as an escaped surrogate pair."""
+
+PATH_SEGMENT_MAX_LENGTH = 200
+"""The longest text in a `<string:…>` of a route."""

@@ -248,7 +248,7 @@ def test_what_an_import_did_is_told_even_if_it_fails(
         raise Unavailable("The database does not answer. Try again in a moment.")
 
     monkeypatch.setattr("api.archive.BATCH", 2)
-    monkeypatch.setattr(posts, "add", fail)
+    monkeypatch.setattr(posts, "publish", fail)
     imported = pressroom("import", write("in.ndjson", USER, "{", POST))
     assert (imported.exit_code, imported.stdout) == (1, "1 kept, 0 present already, 1 bad.\n")
     assert "in.ndjson:2: " in imported.stderr

@@ -22,8 +22,8 @@ from schemathesis import Case
 from schemathesis.generation.meta import TestPhase
 
 from api import constraints
-from api.http.authentication import sha256
-from api.http.passwords import hash_password
+from api.http.authentication import hash_token
+from api.passwords import hash_password
 from api.settings import Settings
 from api.store import credentials, posts, tokens, users
 from api.store.columns import now
@@ -55,8 +55,15 @@ def lay_out() -> None:
         for name, token in TOKENS.items():
             users.register(db, username=name, password_hash=hash_password(PASSWORDS[name]))
             proven = credentials.get(db, name)
-            tokens.create(db, proven=proven, name="", sha256=sha256(token), expires_at=now() + timedelta(days=1))
-        users.assign(db, "root", "admin")
+            tokens.create(
+                db,
+                user_id=proven.id,
+                password_hash=proven.password_hash,
+                name="",
+                sha256=hash_token(token),
+                expires_at=now() + timedelta(days=1),
+            )
+        users.set_role(db, "root", "admin")
         posts.publish(db, author_id=1, title="First", body="A body.", tags=["engines"], published_at=now())
     database.close()
 

@@ -93,7 +93,7 @@ def test_every_documented_answer_is_given(
             for _ in range(300):  # the most that a limit allows
                 ask(client, name, **changes)
         case 500:
-            monkeypatch.setattr("api.http.blueprint.refuse_query", raising(ZeroDivisionError()))
+            monkeypatch.setattr("api.http.operation.in_transaction", raising(ZeroDivisionError()))
         case 503:
             app.database = Database(Settings(database_url="sqlite:////nowhere/pressroom.sqlite"))
 

@@ -125,7 +125,7 @@ CONTROLS = {
         "401]",
     ),
     "doubled names": Control(
-        "http/json", 'if raw.count(b":") > members <', "if False and", HOSTILE, "names a member twice"
+        "http/json", 'if raw.count(b":") > members <', "if False and", HOSTILE, "has a duplicate name"
     ),
     "two URLs of a post": Control("http/converters", '"[1-9][0-9]{0,15}"', '"[0-9]{1,16}"', HOSTILE, "GET /posts/01"),
     "drafts for everybody": Control("store/posts", NOT_VISIBLE, "if False:", OWASP, "readPost-2-open-anyone"),

@@ -9,7 +9,8 @@ from werkzeug.test import TestResponse
 
 from api.http.application import Application
 from api.store import posts
-from api.store.engine.connections import Connection, Row
+from api.store.engine.connections import Connection
+from api.store.users import User
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
 
@@ -163,8 +164,8 @@ def test_what_changes_while_it_is_judged_is_not_overwritten(
 ) -> None:
     """On PostgreSQL the row is locked; should it change all the same, the UPDATE itself notices."""
 
-    def changed_meanwhile(db: Connection, post_id: int, *, editor: Row) -> Row:
-        read = editable(db, post_id, editor=editor)
+    def changed_meanwhile(db: Connection, post_id: int, *, principal: User) -> posts.Post:
+        read = editable(db, post_id, principal=principal)
         posts.revise(db, read, title="meanwhile")
         return read
 

@@ -140,5 +140,5 @@ def test_statements_are_compiled_once(database: Database) -> None:
             ada = users.register(db, username=f"ada{turn}")
             users.revise(db, ada, bio="b")
             users.page(db, limit=turn + 1)
-        known.append(len(database._statements._prepared))
+        known.append(len(database._statements._compiled))
     assert known[0] == known[1] == known[2]

@@ -4,12 +4,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from api.settings import Settings
 from api.store.engine import engines, migrate, sqlite
-from api.store.engine.connections import Connection, StatementCache
+from api.store.engine.connections import Connection, Query, StatementCache
 from api.store.engine.driver_errors import DriverErrors
 from api.store.engine.migrate import HEAD
 from api.store.engine.pool import Pool
@@ -19,7 +20,17 @@ PATIENCE = 5
 """Seconds to wait for a new connection, for one's turn to write, and then for the writers of other processes."""
 
 _POSTGRESQL_KNOWS = "WHERE to_regclass('alembic_version') IS NOT NULL"
-_VERSION = sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String)
+
+
+class _Version(NamedTuple):
+    version_num: str
+
+
+class _Found(NamedTuple):
+    found: int
+
+
+_VERSION = Query(_Version, sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String))
 
 
 class Database:
@@ -42,7 +53,7 @@ class Database:
         self._begin_write = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         self._begin_snapshot = "BEGIN DEFERRED" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ"
         known = "FROM sqlite_schema WHERE name = 'alembic_version'" if self.is_sqlite else _POSTGRESQL_KNOWS
-        self._is_versioned = sa.text(f"SELECT 1 AS found {known}").columns(found=sa.Integer)
+        self._is_versioned = Query(_Found, sa.text(f"SELECT 1 AS found {known}").columns(found=sa.Integer))
         # SQLite wakes waiting writers in no order: a queue within the process doubles what they get done.
         self._write_slots = threading.Lock() if self.is_sqlite else threading.BoundedSemaphore(settings.threads)
 
@@ -127,7 +138,7 @@ class Database:
         """The migration that the database is at; None before the first."""
         with self.read() as db:
             row = db.one_or_none(_VERSION) if db.one_or_none(self._is_versioned) else None
-            return str(row.version_num) if row else None
+            return row.version_num if row else None
 
     def upgrade(self) -> None:
         """Bring the tables to this version's migration. Safe to run from many processes at once."""

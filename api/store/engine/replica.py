@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import sqlalchemy as sa
 
 from api import metrics
 from api.settings import InvalidSetting, Settings
-from api.store.engine.connections import Connection
+from api.store.engine.connections import Connection, Query
 from api.store.engine.database import Database
 from api.store.errors import NotFound, Unavailable
 
@@ -26,12 +26,20 @@ PATIENCE = 2
 PAUSE = 5
 """Seconds for which a replica is not asked that does not answer or is behind."""
 
+
 # Near is who has replayed all that has come, or something young; one that receives nothing does not know how old it is.
-_IS_NEAR = sa.text(
-    "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver)"
-    " AND (pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()"
-    " OR pg_last_xact_replay_timestamp() > now() - make_interval(secs => :lag)) AS near"
-).columns(near=sa.Boolean)
+class _CaughtUp(NamedTuple):
+    near: bool
+
+
+_IS_NEAR = Query(
+    _CaughtUp,
+    sa.text(
+        "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver)"
+        " AND (pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()"
+        " OR pg_last_xact_replay_timestamp() > now() - make_interval(secs => :lag)) AS near"
+    ).columns(near=sa.Boolean),
+)
 
 _logger = logging.getLogger(__name__)
 
