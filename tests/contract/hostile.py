@@ -1,6 +1,6 @@
 """Requests that no generator draws: what is asked, with what status and words it is answered.
 
-They are signed by ada, who has post 1 and nothing else, and typed as JSON if they have a body, unless they say
+They are signed by ada, who has the resources of the catalogue, and typed as JSON if they have a body, unless they say
 otherwise.
 """
 
@@ -160,7 +160,7 @@ PATHS = [
         )
     ),
     Hostile("GET /posts/%31", 200),  # the same URL: RFC 3986, section 6.2.2.2
-    Hostile("GET /posts/2", 404, "There is no post 2."),
+    Hostile("GET /posts/9", 404, "There is no post 9."),
     Hostile("GET /posts/9007199254740991", 404, "There is no post 9007199254740991."),
     Hostile("GET /users/nobody", 404, "There is no user 'nobody'."),
 ]
@@ -214,7 +214,7 @@ METHODS = [
     for method in ("POST", "PUT", "TRACE", "CONNECT", "QUERY", "PROPFIND", "FOO")
 ] + [
     Hostile("HEAD /posts/1", 200),
-    Hostile("HEAD /posts/2", 404),
+    Hostile("HEAD /posts/9", 404),
     Hostile("HEAD /posts?limit=0", 422),
     Hostile("OPTIONS /posts/1", 200),
     Hostile("OPTIONS /posts", 200),
