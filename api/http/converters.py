@@ -16,7 +16,7 @@ class StrictIntegerConverter(IntegerConverter):
 
 
 class StrictStringConverter(UnicodeConverter):
-    """`string`: a path segment without control characters, of at most 200 characters."""
+    """`string`: any text segment, within `PATH_SEGMENT_PATTERN`; whether it names a resource is for the look-up to say."""
 
     def __init__(self, map: Map) -> None:  # noqa: A002 (Werkzeug's name)
         super().__init__(map)
