@@ -16,7 +16,7 @@ class StrictIntegerConverter(IntegerConverter):
 
 
 class StrictStringConverter(UnicodeConverter):
-    """`string`: any text segment, within `PATH_SEGMENT_PATTERN`; whether it names a resource is for the look-up to say."""
+    """`string`: any text segment without control characters; the look-up says whether it names a resource."""
 
     def __init__(self, map: Map) -> None:  # noqa: A002 (Werkzeug's name)
         super().__init__(map)
