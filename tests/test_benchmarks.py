@@ -12,7 +12,7 @@ import pytest
 
 from api.app import create_app
 from api.settings import Settings
-from benchmarks import data, processes, rows, targets
+from benchmarks import calls, data, processes, rows, targets
 from benchmarks.works import PAGE
 
 BUSY = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
@@ -78,3 +78,10 @@ def test_the_token_signs_in(filled: Path) -> None:
     client = create_app(Settings(database_url=f"sqlite:///{filled}")).test_client()
     for token, status in ((rows.TOKEN, 200), (rows.EXPIRED, 401)):
         assert client.get("/me", headers={"Authorization": f"Bearer {token}"}).status_code == status
+
+
+def test_calls_and_instructions_of_a_request_are_counted() -> None:
+    cost = calls.measure("GET /users/<username>", timed=1)
+    assert cost.calls > cost.moves >= cost.files - 1 > 0
+    assert cost.instructions > cost.calls
+    assert cost.cpu_us > 0
