@@ -9,7 +9,7 @@ from benchmarks import alone, plot, report, targets
 from benchmarks.apps import APPS
 from benchmarks.compare import compare
 from benchmarks.load import require_tools
-from benchmarks.paths import HERE
+from benchmarks.paths import HERE, RESULTS
 from benchmarks.works import WORKS
 
 
@@ -32,7 +32,8 @@ def main() -> None:
     if whole:
         # What is measured in part replaces nothing.
         results = report.as_json(cells, verdicts, seconds=asked.seconds, **others)
-        (HERE / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        (RESULTS / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
         plot.draw(report.costs(cells), HERE / "results.png")
 
 

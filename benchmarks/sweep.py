@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks import data
 from benchmarks.apps import pressroom
 from benchmarks.load import Load, fire, require_tools
-from benchmarks.paths import HERE
+from benchmarks.paths import RESULTS
 from benchmarks.postgresql import running
 from benchmarks.report import machine, table
 from benchmarks.rows import TOKEN
@@ -28,7 +28,7 @@ LOADS = {"reads": READS, "writes": WRITES, "nine reads to a write": MIXED}
 
 
 def main() -> None:
-    """Measure all, print a table for each database, and write `sweep.json`."""
+    """Measure all, print a table for each database, and write `build/benchmarks/sweep.json`."""
     require_tools()
     results: dict[str, list[dict[str, Any]]] = {}
     for database in ("SQLite", "PostgreSQL"):
@@ -36,7 +36,8 @@ def main() -> None:
             results[database] = list(_grid(path, environment))
         print(f"\n{database}\n\n{_told(results[database])}", flush=True)
     told = {"machine": machine(), "connections": CONNECTIONS, "seconds": SECONDS, "results": results}
-    (HERE / "sweep.json").write_text(json.dumps(told, indent=1) + "\n")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "sweep.json").write_text(json.dumps(told, indent=1) + "\n")
 
 
 @contextmanager
