@@ -23,7 +23,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from api.app import create_app
 from api.settings import Settings
 from benchmarks.paths import ROOT
-from benchmarks.report import table
+from benchmarks.report import markdown_table
 
 API = f"{ROOT / 'api'}/"
 WARM_UPS, COUNTED, TIMED = 20, 3, 200
@@ -75,7 +75,7 @@ class Client:
         self.token = f"Bearer {json.loads(created.body)['token']}"
 
     def send(self, request: Environ) -> Response:
-        """The response; `SystemExit` if it is an error."""
+        """Send a request; exit if the response is an error."""
         body, status, headers = run_wsgi_app(self.wsgi_app, request, buffered=True)
         response = Response(int(status.split()[0]), headers, b"".join(body))
         if response.status >= 400:
@@ -84,7 +84,7 @@ class Client:
 
 
 def environ(method: str, path: str, body: Mapping[str, Any] | None = None, **headers: str) -> Environ:
-    """The WSGI environment of a request with JSON; in names of header fields, write `_` for `-`."""
+    """Return the WSGI environment of a request with a JSON body; in names of header fields, write `_` for `-`."""
     fields = [(name.replace("_", "-"), value) for name, value in headers.items()]
     target, _, query = path.partition("?")
     builder = EnvironBuilder(path=target, query_string=query, method=method, headers=fields, json=body)
@@ -116,7 +116,8 @@ def main() -> None:
         cost = measure(operation)
         counts = (cost.calls, cost.files, cost.moves, cost.instructions)
         lines.append([f"`{operation}`", *(f"{count:,}" for count in counts), f"{cost.cpu_us:,.0f}"])
-    print(table(["operation", "calls in `api/`", "files", "moves between files", "instructions", "CPU µs"], lines))
+    head = ["operation", "calls in `api/`", "files", "moves between files", "instructions", "CPU µs"]
+    print(markdown_table(head, lines))
 
 
 def measure(operation: str, *, timed: int = TIMED) -> Cost:
@@ -137,7 +138,7 @@ def measure(operation: str, *, timed: int = TIMED) -> Cost:
 
 @contextmanager
 def _client() -> Iterator[Client]:
-    """A client of a new application with some posts: the default settings, but without an access log."""
+    """Yield a client of a new application with some posts, with the default settings but no access log."""
     with tempfile.TemporaryDirectory(dir=SCRATCH) as directory:
         app = create_app(Settings(database_url=f"sqlite:///{directory}/pressroom.sqlite", access_log=""))
         app.database.upgrade()
@@ -151,7 +152,7 @@ def _client() -> Iterator[Client]:
 
 
 def _calls(client: Client, request: Environ) -> list[str]:
-    """The file of each function in `api/` that is called, in order."""
+    """Return the file of each function in `api/` that is called, in order."""
     files = []
 
     def record(frame: FrameType, event: str, _: object) -> None:
@@ -184,7 +185,7 @@ def _cpu_seconds(client: Client, request: Environ) -> float:
 
 
 def _send_measured(client: Client, request: Environ, start: Callable[[], None], stop: Callable[[], None]) -> None:
-    """Send a request, with `start` and `stop` called just before and after the application is."""
+    """Send a request, and call `start` and `stop` immediately before and after the application."""
     wsgi_app = client.wsgi_app
 
     def measured(*arguments: Any) -> Any:
