@@ -1,9 +1,11 @@
 """JSON, parsed strictly: where RFC 8259 leaves choices to parsers, I-JSON (RFC 7493) applies."""
 
 import json
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
+
+JSONObject: TypeAlias = dict[str, Any]
 
 
 class InvalidJSON(ValueError):
@@ -28,7 +30,7 @@ def dumps(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
 
 
-def _count_names(value: Any) -> int:
+def _count_names(value: object) -> int:
     count, unvisited = 0, [value]
     while unvisited:
         each = unvisited.pop()
@@ -49,6 +51,6 @@ def _reject_duplicate_names(raw: bytes) -> None:
         raise InvalidJSON("it is nested too deeply") from None
 
 
-def _unique_names(pairs: list[tuple[str, Any]]) -> None:
+def _unique_names(pairs: list[tuple[str, object]]) -> None:
     if len({name for name, _ in pairs}) < len(pairs):
         raise InvalidJSON("an object has a duplicate name")

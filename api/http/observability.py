@@ -2,13 +2,13 @@
 
 import time
 from functools import lru_cache
-from typing import Any
 
 from flask import Response
 from prometheus_client import Histogram
 
 from api import metrics
 from api.http.application import REQUEST_ID, STARTED_AT, Application, Request, current_request
+from api.json import JSONObject
 
 
 def init_app(app: Application) -> None:
@@ -35,7 +35,7 @@ def _durations(method: str, route: str, status: int) -> Histogram:
     return metrics.REQUESTS.labels(method if route else "", route, status)
 
 
-def _log_record(request: Request, response: Response, seconds: float, route: str) -> dict[str, Any]:
+def _log_record(request: Request, response: Response, seconds: float, route: str) -> JSONObject:
     user = request.viewer or request.credentials
     return {
         "time": time.time(),

@@ -1,8 +1,8 @@
 """One declaration per operation: what it takes and returns, who may call it and how often, and how it fails."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Any, Concatenate, TypeVar, get_args, get_type_hints
+from typing import Any, Concatenate, TypeVar, cast, get_args, get_type_hints
 
 from flask import Response
 from flask.views import MethodView
@@ -16,7 +16,9 @@ from api.http.parsing import parse_body, parse_query, reject_query
 from api.http.rate_limits import RateLimit
 from api.http.responses import BufferedResponse, json_response
 from api.http.transactions import in_transaction
+from api.json import JSONObject
 from api.schemas.base import StrictSchema
+from api.schemas.compiled import RowType
 from api.schemas.pages import PageSchema
 
 Handler = TypeVar("Handler", bound=Callable[Concatenate[Any, Request, ...], Any])
@@ -28,12 +30,13 @@ class Resource(MethodView):
 
     init_every_request = False
 
-    def dispatch_request(self, **path: Any) -> Any:
+    def dispatch_request(self, **path: object) -> Response:
         """Run the operation of the method; GET serves HEAD, too (RFC 9110, section 9.3.2)."""
         request = current_request()
         request.app = current_application()
         method = request.environ["REQUEST_METHOD"].lower()
-        return getattr(self, "get" if method == "head" else method)(request, **path)
+        response: Response = getattr(self, "get" if method == "head" else method)(request, **path)
+        return response
 
 
 class Blueprint(DocumentedBlueprint):
@@ -50,7 +53,7 @@ class Blueprint(DocumentedBlueprint):
         query: StrictSchema | None = None,
         body: StrictSchema | None = None,
         body_required: bool = True,
-        returns: StrictSchema | Mapping[str, Any] | None = None,
+        returns: StrictSchema | JSONObject | None = None,
         content_type: str | None = None,
         raises: tuple[int, ...] = (),
         idempotent: bool = False,
@@ -104,7 +107,7 @@ def _view(operation: Operation, handler: Handler) -> Handler:
     limits_by_user = tuple(limit for limit in operation.limits if limit.by_user)
     is_read = operation.method == "get"
 
-    def respond(request: Request, result: Any) -> Response:
+    def respond(request: Request, result: object) -> Response:
         if isinstance(result, Response):
             return result
         if not isinstance(returns, StrictSchema):
@@ -112,13 +115,13 @@ def _view(operation: Operation, handler: Handler) -> Handler:
         content = returns.dump_row(result, request.root_path)
         response = json_response(content, operation.status)
         if operation.status == 201:
-            response.headers.add("Location", content["url"])
-        elif isinstance(returns, PageSchema) and result.next_cursor is not None:
-            response.headers.add("Link", link_to_next(request, result.next_cursor))
+            response.headers.add("Location", str(content["url"]))
+        elif isinstance(returns, PageSchema) and content["next_cursor"] is not None:
+            response.headers.add("Link", link_to_next(request, str(content["next_cursor"])))
         return response
 
     @wraps(handler)
-    def view(resource: Resource, request: Request, **path: Any) -> Response:
+    def view(resource: Resource, request: Request, **path: object) -> Response:
         if limits:
             rate_limits.check(request, limits)
         if authenticate and (not operation.anonymous or request.is_authenticated):
@@ -158,9 +161,9 @@ def _no_view() -> None:
     """Stand in for the view of `login_required`, which is used as a check before the view."""
 
 
-def _row_types(annotation: Any) -> Iterator[type[Any]]:
+def _row_types(annotation: object) -> Iterator[RowType]:
     """Yield the NamedTuples in a return annotation, by themselves or on pages."""
     if hasattr(annotation, "_fields") and not get_args(annotation):
-        yield annotation
+        yield cast("RowType", annotation)
     for argument in get_args(annotation):
         yield from _row_types(argument)

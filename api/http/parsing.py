@@ -1,7 +1,8 @@
 """Request bodies and queries, parsed as the OpenAPI document describes them."""
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 from urllib.parse import parse_qsl
 
 from marshmallow import Schema, ValidationError
@@ -11,11 +12,13 @@ from api.http.application import Request
 from api.http.problems import abort
 from api.json import InvalidJSON, loads
 
+Values: TypeAlias = Mapping[str, Any]
+"""Validated input."""
 # RFC 9110, section 15.5.16.
 _ACCEPTED = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
-def parse_body(request: Request, schema: Schema) -> dict[str, Any]:
+def parse_body(request: Request, schema: Schema) -> Values:
     """Return the validated body; 400, 413, 415 or 422 for an invalid one."""
     try:
         return schema.load(_read_json(request))  # type: ignore[no-any-return] # an object, not many
@@ -23,8 +26,8 @@ def parse_body(request: Request, schema: Schema) -> dict[str, Any]:
         _reject(json=error.messages)
 
 
-def parse_query(request: Request, schema: Schema) -> dict[str, Any]:
-    """Return the validated query; 422 for an invalid one. The result is shared: do not change it."""
+def parse_query(request: Request, schema: Schema) -> Values:
+    """Return the validated query; 422 for an invalid one."""
     try:
         return _parse_query_string(schema, request.query_string)
     except ValidationError as error:
@@ -65,7 +68,7 @@ def _is_json(request: Request) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _parse_query_string(schema: Schema, query_string: bytes) -> dict[str, Any]:
+def _parse_query_string(schema: Schema, query_string: bytes) -> Values:
     # As Werkzeug does for `request.args`.
     pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
     parameters = dict(pairs)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app
@@ -64,7 +64,7 @@ class HTTPProblem(HTTPException):
         detail: str | None = None,
         *,
         headers: Mapping[str, str] | None = None,
-        messages: Mapping[str, Any] | None = None,
+        messages: Mapping[str, object] | None = None,
     ) -> None:
         """`messages` are marshmallow's: `{"json" or "query": {name: … [text, …]}}`."""
         super().__init__()
@@ -79,7 +79,7 @@ def abort(
     detail: str | None = None,
     *,
     headers: Mapping[str, str] | None = None,
-    messages: Mapping[str, Any] | None = None,
+    messages: Mapping[str, object] | None = None,
 ) -> NoReturn:
     """Raise `HTTPProblem`."""
     raise HTTPProblem(status, detail, headers=headers, messages=messages)
@@ -123,7 +123,7 @@ def _from_store_error(error: StoreError) -> Response:
     return problem_response(code, str(error), headers=_HEADERS.get(type(error), {}).items())
 
 
-def _errors(messages: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def _errors(messages: Mapping[str, object]) -> Iterator[dict[str, str]]:
     """Yield an error for each text in marshmallow's messages."""
     for location, nested in messages.items():
         for path, detail in flatten_messages(nested):

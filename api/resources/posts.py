@@ -1,12 +1,10 @@
 """`/posts`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from api.http import preconditions
 from api.http.application import Request
 from api.http.authentication import bearer
 from api.http.operation import Blueprint, Resource
+from api.http.parsing import Values
 from api.http.rate_limits import WRITES
 from api.schemas.fields import Id
 from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostQuery
@@ -29,7 +27,7 @@ class Posts(Resource):
     @blueprint.operation(
         "listPosts", auth=bearer, anonymous=True, query=PostQuery(), returns=PostPage(), conditional=True
     )
-    def get(self, request: Request, query: Mapping[str, Any]) -> Page[posts_lists.PostSummary] | Page[posts.Post]:
+    def get(self, request: Request, query: Values) -> Page[posts_lists.PostSummary] | Page[posts.Post]:
         """List posts.
 
         Published posts, newest first, without their bodies unless `expand` is `body`. If `author` is you, or you are an
@@ -47,7 +45,7 @@ class Posts(Resource):
         conditional=True,
         description="The post has been created.",
     )
-    def post(self, request: Request, content: Mapping[str, Any]) -> posts.Post:
+    def post(self, request: Request, content: Values) -> posts.Post:
         """Publish a post.
 
         Now, or at `published_at`. With `published_at` null it is a draft, visible to you and admins only. With an
@@ -75,7 +73,7 @@ class PostById(Resource):
         raises=(403,),
         conditional=True,
     )
-    def patch(self, request: Request, changes: Mapping[str, Any], post_id: int) -> posts.Post:
+    def patch(self, request: Request, changes: Values, post_id: int) -> posts.Post:
         """Revise a post.
 
         Omitted properties keep their values. 403 if the post is not yours, unless you are an admin.

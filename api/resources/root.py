@@ -1,11 +1,12 @@
 """`/` and `/about`: the entry point."""
 
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from api import constraints
 from api.http.application import Request
 from api.http.operation import Blueprint, Resource
+from api.json import JSONObject
 from api.schemas.root import About, Root
 
 NAME = "Pressroom"
@@ -28,7 +29,7 @@ server rejects by itself. Every readable resource supports `HEAD`; `OPTIONS` lis
 an `X-Request-ID`, by which the operator finds the request in the log; it is yours if you send one of 8 to 64 letters,
 digits, `.`, `_` and `-`.
 """
-INFO: dict[str, Any] = {
+INFO: JSONObject = {
     "summary": SUMMARY,
     "description": DESCRIPTION,
     "license": {"name": "MIT", "identifier": "MIT"},

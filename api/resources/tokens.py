@@ -1,9 +1,8 @@
 """`/tokens`."""
 
 import re
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from limits import parse
 
@@ -11,6 +10,7 @@ from api import constraints
 from api.http.application import Request
 from api.http.authentication import basic, bearer, hash_token, new_token, reject_credentials
 from api.http.operation import Blueprint, Resource
+from api.http.parsing import Values
 from api.http.rate_limits import WRITES, RateLimit, client_address
 from api.schemas.fields import Id
 from api.schemas.pages import PageQuery
@@ -49,7 +49,7 @@ SIGN_IN_BY_USERNAME = RateLimit("sign-in-username", parse("20 per 15 minutes"), 
 @blueprint.route("")
 class Tokens(Resource):
     @blueprint.operation("listTokens", auth=bearer, query=PageQuery(), returns=TokenPage(), conditional=True)
-    def get(self, request: Request, query: Mapping[str, Any]) -> Page[tokens.Token]:
+    def get(self, request: Request, query: Values) -> Page[tokens.Token]:
         """List your tokens.
 
         Unexpired tokens, newest first, without their secrets.
@@ -65,7 +65,7 @@ class Tokens(Resource):
         returns=NewToken(),
         description="The token has been created. Its secret is shown only in this response.",
     )
-    def post(self, request: Request, content: Mapping[str, Any]) -> IssuedToken:
+    def post(self, request: Request, content: Values) -> IssuedToken:
         """Create a token.
 
         Authenticate with your username and password (HTTP Basic). The secret is shown only in this response: store it.

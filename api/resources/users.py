@@ -1,14 +1,12 @@
 """`/users`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from limits import parse
 
 from api.http import preconditions
 from api.http.application import Request
 from api.http.authentication import bearer
 from api.http.operation import Blueprint, Resource
+from api.http.parsing import Values
 from api.http.rate_limits import WRITES, RateLimit, client_address
 from api.passwords import hash_password
 from api.schemas.pages import PageQuery
@@ -47,7 +45,7 @@ def _current(request: Request, username: str) -> users.User:
 @blueprint.route("")
 class Users(Resource):
     @blueprint.operation("listUsers", query=PageQuery(), returns=UserPage(), conditional=True)
-    def get(self, request: Request, query: Mapping[str, Any]) -> Page[users.User]:
+    def get(self, request: Request, query: Values) -> Page[users.User]:
         """List users, newest first.
 
         Everyone can see all users.
@@ -66,7 +64,7 @@ class Users(Resource):
         conditional=True,
         description="The user has been registered.",
     )
-    def post(self, request: Request, account: Mapping[str, Any]) -> users.User:
+    def post(self, request: Request, account: Values) -> users.User:
         """Register a user.
 
         The username cannot be changed later. 409 if it is taken. If registration is closed, only admins can register
@@ -97,7 +95,7 @@ class UserByName(Resource):
         raises=(403,),
         conditional=True,
     )
-    def patch(self, request: Request, changes: Mapping[str, Any], username: str) -> users.User:
+    def patch(self, request: Request, changes: Values, username: str) -> users.User:
         """Revise a user.
 
         Omitted properties keep their values. 403 if it is not your account, unless you are an admin.

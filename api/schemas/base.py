@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, validates_schema
 
-from api.schemas.compiled import DumpRow, compile_dump, compile_load
+from api.schemas.compiled import DumpRow, RowType, compile_dump, compile_load
 
 
 class StrictSchema(Schema):
@@ -16,7 +16,7 @@ class StrictSchema(Schema):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._load = None if self.many else compile_load(self)
-        self._dump: dict[type[Any], DumpRow] = {}
+        self._dump: dict[type[object], DumpRow] = {}
 
     def load(self, data: Any, **options: Any) -> Any:
         """Load as marshmallow does: valid input on a fast path, other input by marshmallow, for its messages."""
@@ -27,11 +27,11 @@ class StrictSchema(Schema):
                 pass
         return super().load(data, **options)
 
-    def compile_for(self, row_type: type[Any]) -> None:
+    def compile_for(self, row_type: RowType) -> None:
         """Compile the dump of such rows; `TypeError` if they lack a field."""
         self._dump[row_type] = compile_dump(self, row_type)
 
-    def dump_row(self, row: Any, root: str) -> dict[str, Any]:
+    def dump_row(self, row: object, root: str) -> dict[str, object]:
         """Return the JSON object of a row whose type has been compiled; `root` is the prefix of all URLs."""
         return self._dump[type(row)](row, root)
 
@@ -47,7 +47,7 @@ class PatchSchema(StrictSchema):
     class Meta(StrictSchema.Meta):
         """`json_schema` is added to the JSON Schema."""
 
-        json_schema: dict[str, Any] = {"minProperties": 1}
+        json_schema: Mapping[str, object] = {"minProperties": 1}
 
     @validates_schema
     def _not_empty(self, data: Mapping[str, object], **_: object) -> None:

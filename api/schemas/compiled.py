@@ -1,24 +1,27 @@
 """Schemas compiled to functions: what marshmallow's `dump` and `load` do, without its loops over fields."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias, get_type_hints
 from urllib.parse import quote
 
 from marshmallow import Schema, ValidationError, fields, missing
 
-DumpRow: TypeAlias = Callable[[Any, str], dict[str, Any]]
-DumpRows: TypeAlias = Callable[[Any, str], list[dict[str, Any]]]
-Load: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
+AnyField: TypeAlias = fields.Field[Any]
+RowType: TypeAlias = type[tuple[object, ...]]
+"""A NamedTuple."""
+DumpRow: TypeAlias = Callable[[object, str], dict[str, object]]
+DumpRows: TypeAlias = Callable[[Sequence[object], str], list[dict[str, object]]]
+Load: TypeAlias = Callable[[Mapping[str, object]], dict[str, object]]
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 
 
-class PassThrough(fields.Field[Any]):
+class PassThrough(AnyField):
     """A field whose values are dumped unchanged: the JSON encoder knows their form."""
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> Any:
+    def _serialize(self, value: Any, attr: str | None, obj: object, **_: object) -> Any:
         return value
 
 
@@ -37,12 +40,12 @@ class FromRow(fields.Nested):
     """A nested object made of attributes of the same row."""
 
 
-def compile_dump(schema: Schema, row_type: type[Any]) -> DumpRow:
+def compile_dump(schema: Schema, row_type: RowType) -> DumpRow:
     """Compile a function of a row and the URL prefix; `TypeError` for a field that such rows lack."""
     return _evaluate(f"lambda row, root: {_object(schema, row_type)}")  # type: ignore[no-any-return]
 
 
-def compile_dump_many(schema: Schema, row_type: type[Any]) -> DumpRows:
+def compile_dump_many(schema: Schema, row_type: RowType) -> DumpRows:
     """Compile a function of rows and the URL prefix; `TypeError` for a field that such rows lack."""
     return _evaluate(f"lambda rows, root: [{_object(schema, row_type)} for row in rows]")  # type: ignore[no-any-return]
 
@@ -56,13 +59,13 @@ def _quoted(segment: str) -> str:
     return quote(segment, safe="")
 
 
-def _object(schema: Schema, row_type: type[Any]) -> str:
+def _object(schema: Schema, row_type: RowType) -> str:
     """Return the expression for a JSON object."""
     values = ((name, _value(schema, name, field, row_type)) for name, field in schema.dump_fields.items())
     return f"{{{', '.join(f'{name!r}: {value}' for name, value in values if value)}}}"
 
 
-def _value(schema: Schema, name: str, field: fields.Field[Any], row_type: type[Any]) -> str:
+def _value(schema: Schema, name: str, field: AnyField, row_type: RowType) -> str:
     """Return the expression for a property; empty for an optional one that such rows lack."""
     types, place = get_type_hints(row_type), f"{type(schema).__name__}.{name}"
     if isinstance(field, FromRow):
@@ -96,10 +99,10 @@ def compile_load(schema: Schema) -> Load | None:
     if any(field.data_key or field.attribute for field in load_fields.values()):
         return None
 
-    def load(data: Mapping[str, Any]) -> dict[str, Any]:
+    def load(data: Mapping[str, object]) -> dict[str, object]:
         if not data.keys() <= load_fields.keys():
             raise ValidationError("Unknown field.")
-        loaded = {}
+        loaded: dict[str, object] = {}
         for name, field in load_fields.items():
             if name in data:
                 loaded[name] = field.deserialize(data[name], name, data)

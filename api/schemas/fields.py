@@ -4,13 +4,23 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TypedDict, Unpack
 from urllib.parse import quote
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from api import constraints
-from api.schemas.compiled import PassThrough, URLTemplate
+from api.schemas.compiled import AnyField, PassThrough, URLTemplate
+
+
+class FieldOptions(TypedDict, total=False):
+    """Options of marshmallow's fields."""
+
+    required: bool
+    allow_none: bool
+    load_only: bool
+    load_default: object
+    metadata: Mapping[str, object]
 
 
 class Pattern(validate.Regexp):
@@ -37,7 +47,7 @@ class Text(PassThrough, fields.String):
         minimum: int = 1,
         pattern: str = r"[^\u0000]*",
         error: str = "U+0000 is not allowed.",
-        **options: Any,
+        **options: Unpack[FieldOptions],
     ) -> None:
         super().__init__(
             validate=[Pattern(pattern, error), validate.Length(minimum, maximum)],
@@ -46,11 +56,13 @@ class Text(PassThrough, fields.String):
         self._minimum, self._maximum = minimum, maximum
         self._fullmatch = re.compile(pattern, re.ASCII).fullmatch
 
-    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
+    def deserialize(
+        self, value: object, attr: str | None = None, data: Mapping[str, object] | None = None, **options: object
+    ) -> str:
         """Return valid text at once; leave other values to marshmallow, which makes a dozen calls."""
         if type(value) is str and self._minimum <= len(value) <= self._maximum and self._fullmatch(value):
             return value
-        return super().deserialize(value, attr, data, **options)
+        return super().deserialize(value, attr, data, **options)  # type: ignore[no-any-return] # half typed
 
     def _validate(self, value: str) -> None:
         """Report only the first error: others follow from it."""
@@ -63,14 +75,12 @@ class Integer(PassThrough, fields.Integer):
 
     _DECIMAL = re.compile(r"0|[1-9][0-9]{0,15}")
 
-    def __init__(self, minimum: int, maximum: int, *, metadata: Mapping[str, object], **options: Any) -> None:
-        super().__init__(
-            validate=validate.Range(minimum, maximum),
-            metadata={"format": "int32" if maximum < 2**31 else "int64", **metadata},
-            **options,
-        )
+    def __init__(self, minimum: int, maximum: int, **options: Unpack[FieldOptions]) -> None:
+        format_ = {"format": "int32" if maximum < 2**31 else "int64"}
+        options["metadata"] = {**format_, **options["metadata"]}
+        super().__init__(validate=validate.Range(minimum, maximum), **options)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int:
+    def _deserialize(self, value: object, attr: str | None, data: object, **_: object) -> int:
         if isinstance(value, str) and self._DECIMAL.fullmatch(value):
             return int(value)
         raise self.make_error("invalid", input=value)
@@ -79,14 +89,14 @@ class Integer(PassThrough, fields.Integer):
 class StrictInteger(PassThrough, fields.Integer):
     """An integer in JSON: no text and no fraction."""
 
-    def __init__(self, minimum: int, maximum: int, **options: Any) -> None:
+    def __init__(self, minimum: int, maximum: int, **options: Unpack[FieldOptions]) -> None:
         super().__init__(strict=True, validate=validate.Range(minimum, maximum), **options)
 
 
 class OneOf(PassThrough, fields.String):
     """One of some texts."""
 
-    def __init__(self, choices: list[str], **options: Any) -> None:
+    def __init__(self, choices: list[str], **options: Unpack[FieldOptions]) -> None:
         super().__init__(validate=validate.OneOf(choices), **options)
 
 
@@ -104,10 +114,11 @@ class DateTime(PassThrough, fields.AwareDateTime):
         "invalid": "Not a valid RFC 3339 datetime in the years 1000 to 8999 of UTC, such as 2026-01-31T12:00:00Z."
     }
 
-    def __init__(self, *, metadata: Mapping[str, object], **options: Any) -> None:
-        super().__init__(metadata={"pattern": "^[1-8]", "minLength": 20, "maxLength": 64, **metadata}, **options)
+    def __init__(self, **options: Unpack[FieldOptions]) -> None:
+        options["metadata"] = {"pattern": "^[1-8]", "minLength": 20, "maxLength": 64, **options["metadata"]}
+        super().__init__(**options)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> datetime:
+    def _deserialize(self, value: object, attr: str | None, data: object, **_: object) -> datetime:
         parts = self._RFC3339.fullmatch(value) if isinstance(value, str) and len(value) <= 64 else None
         if parts is None:
             raise self.make_error("invalid", input=value)
@@ -139,11 +150,12 @@ class RelativeURL(Text, URLTemplate):
             metadata={"format": "uri-reference", "description": description, "examples": [template]},
         )
 
-    def _bind_to_schema(self, field_name: str, parent: Any) -> None:
+    def _bind_to_schema(self, field_name: str, parent: Schema | AnyField) -> None:
         """Make the example of the examples of the other fields; of 1 where there is no such field."""
         super()._bind_to_schema(field_name, parent)
+        siblings = getattr(parent, "declared_fields", {})
         examples = {
-            name: quote(str((*getattr(parent.declared_fields.get(name), "metadata", {}).get("examples", ()), 1)[0]))
+            name: quote(str((*getattr(siblings.get(name), "metadata", {}).get("examples", ()), 1)[0]))
             for name in self.placeholders
         }
         self.metadata = {**self.metadata, "examples": [self.template.format_map(examples)]}

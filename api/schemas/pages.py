@@ -1,13 +1,14 @@
 """Pages of a list."""
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, cast
 
 from marshmallow import Schema, fields
 
 from api import constraints
 from api.schemas.base import StrictSchema
-from api.schemas.compiled import DumpRows, compile_dump_many
+from api.schemas.compiled import AnyField, DumpRows, RowType, compile_dump_many
 from api.schemas.fields import Integer, Text
 
 Cursor = partial(
@@ -36,23 +37,28 @@ class PageQuery(StrictSchema):
     )
 
 
+class _Page(Protocol):
+    rows: Sequence[object]
+    next_cursor: str | None
+
+
 class PageSchema(StrictSchema):
     """A page of a list."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._dump_items: dict[type[Any], DumpRows] = {}
+        self.item: Schema = cast("fields.Nested", cast("fields.List[AnyField]", self.fields["items"]).inner).schema
+        self._dump_items: dict[type[object], DumpRows] = {}
 
-    def compile_for(self, row_type: type[Any]) -> None:
+    def compile_for(self, row_type: RowType) -> None:
         """Compile the dump of pages of such rows; `TypeError` if they lack a field."""
-        items: Any = self.fields["items"]
-        self._dump_items[row_type] = compile_dump_many(items.inner.schema, row_type)
+        self._dump_items[row_type] = compile_dump_many(self.item, row_type)
 
-    def dump_row(self, row: Any, root: str) -> dict[str, Any]:
+    def dump_row(self, row: object, root: str) -> dict[str, object]:
         """Return the JSON object of a `store.pages.Page`; `root` is the prefix of all URLs."""
-        rows = row.rows
-        items = self._dump_items[type(rows[0])](rows, root) if rows else []
-        return {"items": items, "next_cursor": row.next_cursor}
+        page = cast("_Page", row)
+        items = self._dump_items[type(page.rows[0])](page.rows, root) if page.rows else []
+        return {"items": items, "next_cursor": page.next_cursor}
 
 
 def page_of(item: type[Schema], description: str) -> type[PageSchema]:

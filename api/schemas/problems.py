@@ -1,8 +1,7 @@
 """Problem details (RFC 9457)."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 from marshmallow import fields
 
@@ -65,13 +64,13 @@ class Problem(StrictSchema):
     )
 
 
-def flatten_messages(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+def flatten_messages(messages: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield each text in marshmallow's nested messages with the path of names to it."""
     if isinstance(messages, Mapping):
         for name, nested in messages.items():
             # Names may be chosen by the client: they are truncated and made printable.
             here = () if name == "_schema" else (_UNPRINTABLE.sub("\ufffd", str(name))[:100],)
             yield from flatten_messages(nested, path + here)
-    else:
+    elif isinstance(messages, Iterable):
         for text in messages:
             yield path, str(text)

@@ -1,7 +1,6 @@
 """Column types, the metadata of all tables, and the clock."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -53,7 +52,7 @@ class PublishedAt(Timestamp):
         return _published_from_text if dialect.name == "sqlite" else _published_from_utc
 
 
-class JSON(sa.TypeDecorator[Any]):
+class JSON(sa.TypeDecorator[object]):
     """A JSON value. PostgreSQL's driver parses it by itself."""
 
     impl = sa.JSON

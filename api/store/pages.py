@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Generic, NamedTuple
+from typing import Generic, NamedTuple, Protocol, cast
 
 import sqlalchemy as sa
 
 from api import constraints
 from api.store.columns import END_OF_TIME, START_OF_TIME
-from api.store.engine.connections import Connection, Query, Row
+from api.store.engine.connections import Connection, Query, Row, Select
 
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_MICROSECONDS = (END_OF_TIME - START_OF_TIME) // _MICROSECOND
+
+
+class _Identified(Protocol):
+    id: int
 
 
 class Page(NamedTuple, Generic[Row]):
@@ -25,7 +29,7 @@ class NewestFirst(Generic[Row]):
     """Keyset pagination by (timestamp, id), descending."""
 
     def __init__(
-        self, row_type: type[Row], statement: sa.Select[Any], timestamp: sa.Column[datetime], id_: sa.Column[int]
+        self, row_type: type[Row], statement: Select, timestamp: sa.Column[datetime], id_: sa.Column[int]
     ) -> None:
         self._timestamp = timestamp.key
         position = sa.tuple_(
@@ -47,8 +51,9 @@ class NewestFirst(Generic[Row]):
         rows = db.all(self._query, page_timestamp=timestamp, page_id=id_, page_limit=limit + 1, **parameters)
         if len(rows) <= limit:
             return Page(rows, None)
-        last: Any = rows[limit - 1]
-        return Page(rows[:limit], _encode_cursor(getattr(last, self._timestamp) or END_OF_TIME, last.id))
+        last = rows[limit - 1]
+        timestamp, id_ = getattr(last, self._timestamp), cast("_Identified", last).id
+        return Page(rows[:limit], _encode_cursor(timestamp or END_OF_TIME, id_))
 
 
 def _encode_cursor(timestamp: datetime, id_: int) -> str:

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from api.store.columns import END_OF_TIME, now
-from api.store.engine.connections import Connection, Row
+from api.store.engine.connections import Connection, Row, Select
 from api.store.pages import NewestFirst, Page
 from api.store.posts import POST, Post, posts
 from api.store.posts_tags import post_tags
@@ -32,7 +32,7 @@ class PostSummary(NamedTuple):
 _SUMMARY = POST.with_only_columns(*(POST.selected_columns[name] for name in PostSummary._fields))
 
 
-def _list(row_type: type[Row], statement: sa.Select[Any], *, by_author: bool, by_tag: bool) -> NewestFirst[Row]:
+def _list(row_type: type[Row], statement: Select, *, by_author: bool, by_tag: bool) -> NewestFirst[Row]:
     if by_author:
         author_id = sa.select(users.c.id).where(users.c.username == sa.bindparam("author")).scalar_subquery()
         statement = statement.where(posts.c.author_id == author_id)
@@ -43,7 +43,7 @@ def _list(row_type: type[Row], statement: sa.Select[Any], *, by_author: bool, by
     return NewestFirst(row_type, statement, posts.c.published_at, posts.c.id)
 
 
-def _lists(row_type: type[Row], statement: sa.Select[Any]) -> dict[tuple[bool, bool], NewestFirst[Row]]:
+def _lists(row_type: type[Row], statement: Select) -> dict[tuple[bool, bool], NewestFirst[Row]]:
     """Return a list for each combination of (by author, by tag)."""
     return {
         (by_author, by_tag): _list(row_type, statement, by_author=by_author, by_tag=by_tag)
@@ -70,7 +70,7 @@ def page(
     A viewer who may change the author's posts sees all of them: drafts, then scheduled, then published posts.
     """
     sees_all = viewer and author and (viewer.username == author or viewer.role == "admin")
-    lists: dict[tuple[bool, bool], NewestFirst[Any]] = _POSTS if expand == "body" else _SUMMARIES
-    return lists[author is not None, tag is not None].page(
-        db, limit=limit, cursor=cursor, until=END_OF_TIME if sees_all else now(), author=author, tag=tag
-    )
+    filters = author is not None, tag is not None
+    posts_list = _POSTS[filters] if expand == "body" else _SUMMARIES[filters]
+    until = END_OF_TIME if sees_all else now()
+    return posts_list.page(db, limit=limit, cursor=cursor, until=until, author=author, tag=tag)

@@ -63,7 +63,7 @@ def test_a_value_that_is_not_text_has_the_errors_of_marshmallow(value: object) -
 class Renamed(StrictSchema):
     """A field under another name."""
 
-    name = Text(10, data_key="called")
+    name = fields.String(data_key="called")
 
 
 class Hooked(StrictSchema):

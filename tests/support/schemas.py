@@ -3,12 +3,13 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import api.schemas
 from api.app import create_app
 from api.http.openapi.operations import Operation
 from api.schemas.base import StrictSchema
+from api.schemas.compiled import RowType
 from api.schemas.pages import PageSchema
 from api.settings import Settings
 
@@ -26,12 +27,13 @@ def compiled() -> Iterator[tuple[StrictSchema, type[Any]]]:
     for operation in operations():
         schema = operation.returns
         if isinstance(schema, PageSchema):
-            for row_type in schema._dump_items:
-                item = schema.fields["items"].inner.schema  # type: ignore[attr-defined] # a list of nested objects
+            for row_type in cast("dict[RowType, object]", schema._dump_items):
+                item = schema.item
+                assert isinstance(item, StrictSchema)
                 item.compile_for(row_type)
                 yield item, row_type
         elif isinstance(schema, StrictSchema):
-            yield from ((schema, row_type) for row_type in schema._dump)
+            yield from ((schema, row_type) for row_type in cast("dict[RowType, object]", schema._dump))
 
 
 def schemas() -> list[type[StrictSchema]]:

@@ -1,9 +1,8 @@
 """Header fields and parameters that operations share."""
 
-from typing import Any
-
 from api import constraints
 from api.http.problems import RETRY_AFTER
+from api.json import JSONObject
 
 
 def _list_of(item: str) -> str:
@@ -11,7 +10,7 @@ def _list_of(item: str) -> str:
     return f"^{item}(, {item})*$"
 
 
-HEADERS: dict[str, dict[str, Any]] = {
+HEADERS: dict[str, JSONObject] = {
     "ETAG": {
         "description": "Identifies the representation, for `If-None-Match` and `If-Match`.",
         "required": True,

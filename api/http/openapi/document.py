@@ -1,7 +1,6 @@
 """The OpenAPI 3.1 document, generated from the code that serves it."""
 
 from functools import cache
-from typing import Any
 
 import flask_smorest
 from flask import Flask, Response, json
@@ -13,6 +12,7 @@ from api.http.openapi.links import add_links
 from api.http.openapi.operations import OperationsPlugin
 from api.http.openapi.schemas import OPENAPI_VERSION, SchemaPlugin
 from api.http.statuses import STATUSES, Status
+from api.json import JSONObject
 from api.schemas.base import StrictSchema
 from api.schemas.compiled import URLTemplate
 from api.schemas.problems import Problem
@@ -25,7 +25,7 @@ class Api(flask_smorest.Api):
     # With a `default` response, any status would conform.
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def __init__(self, app: Flask, *, title: str, version: str, info: dict[str, Any]) -> None:
+    def __init__(self, app: Flask, *, title: str, version: str, info: JSONObject) -> None:
         app.config.update(
             API_TITLE=title,
             API_VERSION=version,
@@ -82,7 +82,7 @@ class Api(flask_smorest.Api):
         for name, header in HEADERS.items():
             components.header(name, header, lazy=True)
         for code, status in STATUSES.items():
-            response: dict[str, Any] = {"description": status.description}
+            response: JSONObject = {"description": status.description}
             response["headers"] = {**RESPONSE_HEADERS.get(code, {})}
             if code >= 400:
                 response["content"] = {problems.MEDIA_TYPE: {"schema": Problem, "example": _example(code, status)}}
@@ -98,8 +98,8 @@ class Api(flask_smorest.Api):
         """Register nothing: pages have cursors, not `X-Pagination`."""
 
 
-def _example(code: int, status: Status) -> dict[str, Any]:
-    example: dict[str, Any] = {
+def _example(code: int, status: Status) -> JSONObject:
+    example: JSONObject = {
         "type": "about:blank",
         "title": status.title,
         "status": code,

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+
+from api.json import JSONObject
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 
 
-def add_links(document: dict[str, Any], url_templates: Mapping[str, str]) -> None:
+def add_links(document: JSONObject, url_templates: Mapping[str, str]) -> None:
     """Add links to each 201 response whose schema, named in `url_templates`, has the URL of a path."""
     paths = {_PLACEHOLDER.sub("{}", path): path for path in document["paths"]}
     for operations in document["paths"].values():
@@ -26,7 +27,7 @@ def add_links(document: dict[str, Any], url_templates: Mapping[str, str]) -> Non
             }
 
 
-def _link(operation: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+def _link(operation: JSONObject, parameters: Mapping[str, str]) -> JSONObject:
     conditional = {"$ref": "#/components/parameters/IF_MATCH"} in operation.get("parameters", [])
     return {
         "operationId": operation["operationId"],

@@ -1,19 +1,20 @@
 """Operations in the OpenAPI document. What this API uses of flask-smorest privately stands in this package."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flask_smorest
 from apispec import BasePlugin
 from flask_httpauth import HTTPAuth
-from marshmallow import fields
 
 from api.http.application import Request
 from api.http.openapi.components import RATE_LIMIT_HEADERS
 from api.http.openapi.schemas import path_parameter
 from api.http.rate_limits import RateLimit
 from api.http.statuses import STATUSES
+from api.json import JSONObject
 from api.schemas.base import StrictSchema
+from api.schemas.compiled import AnyField
 from api.schemas.pages import PageSchema
 
 _KEY_ORDER = (
@@ -43,7 +44,7 @@ class Operation(NamedTuple):
     query: StrictSchema | None
     body: StrictSchema | None
     body_required: bool
-    returns: StrictSchema | Mapping[str, Any] | None
+    returns: StrictSchema | JSONObject | None
     content_type: str | None
     raises: tuple[int, ...]
     idempotent: bool
@@ -61,20 +62,20 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
         # There is no public way to document what flask-smorest has no decorator for.
         self._prepare_doc_cbks.append(self._prepare_operation_doc)
 
-    def route(self, rule: str, **parameters: fields.Field[Any]) -> Decorator:
+    def route(self, rule: str, **parameters: AnyField) -> Decorator:
         """Register a resource. Each path parameter is a field, which documents it: `username=Username()`."""
         decorator: Decorator = super().route(
             rule, parameters=[path_parameter(name, field) for name, field in parameters.items()]
         )
         return decorator
 
-    def document(self, handler: Callable[..., Any], view: Any, operation: Operation) -> None:
+    def document(self, handler: Callable[..., object], view: Any, operation: Operation) -> None:
         """Describe `view` as flask-smorest's decorators describe `handler`; they are not used to serve it."""
         view.operation = operation
         headers = {"Location": "Location"} if operation.status == 201 else {}
         if isinstance(operation.returns, PageSchema):
             headers["Link"] = "Link"
-        response: dict[str, Any] = {"description": operation.description, "content_type": operation.content_type}
+        response: JSONObject = {"description": operation.description, "content_type": operation.content_type}
         documented = super().response(operation.status, operation.returns, headers=headers or None, **response)(handler)
         if operation.query:
             documented = super().arguments(operation.query, location="query")(documented)
@@ -91,7 +92,7 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
             "raises": operation.raises,
         }
 
-    def _prepare_operation_doc(self, doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def _prepare_operation_doc(self, doc: JSONObject, doc_info: JSONObject, **_: object) -> JSONObject:
         """Add to an operation what flask-smorest has no decorator for."""
         doc["security"] = doc_info["security"]
         statuses = {*doc_info["raises"]}
@@ -116,10 +117,12 @@ class OperationsPlugin(BasePlugin):
     def __init__(self) -> None:
         self._ids: set[str] = set()
 
-    def operation_helper(self, path: str | None = None, operations: Any = None, **_: Any) -> None:
+    def operation_helper(
+        self, path: str | None = None, operations: dict[str, JSONObject] | None = None, **_: object
+    ) -> None:
         """Complete the operations at `path`; `TypeError` for one without an id, summary or description."""
         for method, operation in (operations or {}).items():
-            operation_id = operation.get("operationId")
+            operation_id = operation.get("operationId", "")
             if operation_id in self._ids or not all(map(operation.get, ("operationId", "summary", "description"))):
                 raise TypeError(f"{method.upper()} {path} needs a unique operationId, a summary and a description.")
             self._ids.add(operation_id)
@@ -129,7 +132,7 @@ class OperationsPlugin(BasePlugin):
             operation.update(ordered)
 
     @staticmethod
-    def _add_responses(path: str, operation: dict[str, Any]) -> None:
+    def _add_responses(path: str, operation: JSONObject) -> None:
         responses = operation["responses"]
         statuses = {400, 422, 500}
         if operation["security"]:

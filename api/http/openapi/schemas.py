@@ -1,11 +1,14 @@
 """Schemas and path parameters as JSON Schema, where apispec's own differ from OpenAPI 3.1."""
 
 import inspect
-from typing import Any, cast
+from typing import cast
 
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, fields, missing
+
+from api.json import JSONObject
+from api.schemas.compiled import AnyField
 
 OPENAPI_VERSION = "3.1.0"
 
@@ -13,9 +16,9 @@ OPENAPI_VERSION = "3.1.0"
 class Converter(OpenAPIConverter):
     """Converts schemas to JSON Schema: closed, with the class docstring as description, and with an example."""
 
-    def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
+    def schema2jsonschema(self, schema: Schema) -> JSONObject:
         """Return the JSON Schema of `schema`."""
-        described: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call] # half typed
+        described: JSONObject = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call] # half typed
         described.pop("additionalProperties", None)
         described["description"] = inspect.getdoc(type(schema))
         described["additionalProperties"] = False
@@ -24,15 +27,15 @@ class Converter(OpenAPIConverter):
         return described
 
 
-def _example(schema: Schema) -> dict[str, Any]:
+def _example(schema: Schema) -> JSONObject:
     """Return the schema's own example, or one made of the first example of each field."""
     if own := getattr(schema.Meta, "json_schema", {}).get("examples"):
-        return cast("dict[str, Any]", own[0])
+        return cast("JSONObject", own[0])
     examples = ((name, _field_example(field)) for name, field in schema.fields.items())
     return {name: example for name, example in examples if example is not missing}
 
 
-def _field_example(field: fields.Field[Any]) -> Any:
+def _field_example(field: AnyField) -> object:
     if isinstance(field, fields.Nested):
         return _example(field.schema)
     if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
@@ -63,7 +66,7 @@ class SchemaPlugin(MarshmallowPlugin):
 _converter = Converter(OPENAPI_VERSION, _component_name, spec=None)  # type: ignore[arg-type] # fields need no spec
 
 
-def path_parameter(name: str, field: fields.Field[Any]) -> dict[str, Any]:
+def path_parameter(name: str, field: AnyField) -> JSONObject:
     """Return the description of a path parameter that is such a field."""
     schema = _converter.field2property(field)
     description, [example, *_] = schema.pop("description"), schema.pop("examples")

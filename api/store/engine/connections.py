@@ -8,9 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.sql.compiler import SQLCompiler
 
-Statement: TypeAlias = sa.Select[Any] | sa.TextualSelect | sa.Insert | sa.Update | sa.Delete
+Select: TypeAlias = sa.Select[Any]
+Statement: TypeAlias = Select | sa.TextualSelect | sa.Insert | sa.Update | sa.Delete
 Processor: TypeAlias = Callable[[Any], Any]
+Names: TypeAlias = dict[str, object]
+DriverConnection: TypeAlias = Any
+"""`sqlite3.Connection` or `psycopg.Connection`, which have no type in common."""
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
@@ -29,12 +34,15 @@ class Query(Generic[Row]):
         self.statement = statement
 
 
+AnyQuery: TypeAlias = Query[Any]
+
+
 class CompiledStatement(NamedTuple):
     """A statement's text, and functions that convert parameters for the driver and rows from it."""
 
     text: str
-    bind: Callable[[Mapping[str, object]], Any]
-    read: Callable[[Sequence[Any]], Any]
+    bind: Callable[[Mapping[str, object]], object]
+    read: Callable[[Sequence[object]], Any]
 
 
 class StatementCache:
@@ -47,25 +55,25 @@ class StatementCache:
         self._dialect = dialect
         self._compiled: dict[tuple[object, tuple[str, ...]], CompiledStatement] = {}
 
-    def get(self, query: Query[Any] | Statement, parameters: Mapping[str, object]) -> CompiledStatement:
+    def get(self, query: AnyQuery | Statement, parameters: Mapping[str, object]) -> CompiledStatement:
         """Return the compiled statement."""
         key = query, tuple(parameters)
         if (compiled := self._compiled.get(key)) is None:
             compiled = self._compiled[key] = self._compile(query, list(parameters))
         return compiled
 
-    def _compile(self, query: Query[Any] | Statement, names: list[str]) -> CompiledStatement:
+    def _compile(self, query: AnyQuery | Statement, names: list[str]) -> CompiledStatement:
         row_type, statement = (query.row_type, query.statement) if isinstance(query, Query) else (None, query)
         # An INSERT or UPDATE without values sets the columns named by the parameters.
         column_keys = names if isinstance(statement, sa.UpdateBase) else None
-        compiled: Any = statement.compile(dialect=self._dialect, column_keys=column_keys)
+        compiled = statement.compile(dialect=self._dialect, column_keys=column_keys)
         read = self._row_reader(row_type, statement) if row_type else tuple
         return CompiledStatement(str(compiled), self._parameter_binder(compiled, names), read)
 
     # Like namedtuple, both of these generate one line of Python: it costs less than a loop over columns per row.
 
-    def _parameter_binder(self, compiled: Any, given: list[str]) -> Callable[[Mapping[str, object]], Any]:
-        names: dict[str, Any] = {}
+    def _parameter_binder(self, compiled: SQLCompiler, given: list[str]) -> Callable[[Mapping[str, object]], object]:
+        names: Names = {}
         values = {}
         for parameter, name in compiled.bind_names.items():
             process = names[f"bind_{name}"] = self._processor(parameter.type, "bind_processor")
@@ -77,31 +85,29 @@ class StatementCache:
         positional = ", ".join(values[name] for name in compiled.positiontup or ())
         by_name = ", ".join(f"{name!r}: {value}" for name, value in values.items())
         expression = f"[{positional}]" if compiled.positional else f"{{{by_name}}}"
-        binder: Callable[[Mapping[str, object]], Any] = _evaluate(f"lambda given: {expression}", names)
-        return binder
+        return _evaluate(f"lambda given: {expression}", names)
 
-    def _row_reader(self, row_type: type[Any], statement: Statement) -> Callable[[Sequence[Any]], Any]:
-        names: dict[str, Any] = {"new": tuple.__new__, "row_type": row_type}
+    def _row_reader(self, row_type: type[Row], statement: Statement) -> Callable[[Sequence[object]], Row]:
+        names: Names = {"new": tuple.__new__, "row_type": row_type}
         values = []
         for index, column in enumerate(statement.exported_columns.values()):
             process = names[f"read_{index}"] = self._processor(column.type, "result_processor", None)
             values.append(f"read_{index}(row[{index}])," if process else f"row[{index}],")
-        reader: Callable[[Sequence[Any]], Any] = _evaluate(f"lambda row: new(row_type, ({' '.join(values)}))", names)
-        return reader
+        return _evaluate(f"lambda row: new(row_type, ({' '.join(values)}))", names)
 
     def _processor(self, type_: sa.types.TypeEngine[Any], method: str, *arguments: object) -> Processor | None:
         processor: Processor | None = getattr(type_.dialect_impl(self._dialect), method)(self._dialect, *arguments)
         return processor
 
 
-def _evaluate(source: str, names: dict[str, Any]) -> Any:
-    return eval(source, names)  # noqa: S307 (made of column names of this package)
+def _evaluate(source: str, names: Names) -> Callable[..., Any]:
+    return eval(source, names)  # type: ignore[no-any-return] # noqa: S307 (made of column names of this package)
 
 
 class Connection:
     """A driver's connection. Each statement is committed at once unless a transaction has begun."""
 
-    def __init__(self, driver: Any, statements: StatementCache) -> None:
+    def __init__(self, driver: DriverConnection, statements: StatementCache) -> None:
         self._driver = driver
         self._statements = statements
 
