@@ -47,8 +47,12 @@ class PageSchema(StrictSchema):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.item: Schema = cast("fields.Nested", cast("fields.List[AnyField]", self.fields["items"]).inner).schema
         self._dump_items: dict[type[object], DumpRows] = {}
+
+    @property
+    def item(self) -> Schema:
+        """The schema of an item."""
+        return cast("fields.Nested", cast("fields.List[AnyField]", self.fields["items"]).inner).schema
 
     def compile_for(self, row_type: RowType) -> None:
         """Compile the dump of pages of such rows; `TypeError` if they lack a field."""
