@@ -1,4 +1,4 @@
-"""The document: committed, served and true."""
+"""The OpenAPI document is the committed one, valid, closed and bounded, and describes what is served."""
 
 import json
 from collections.abc import Iterator
@@ -13,55 +13,56 @@ from api.http.application import Application
 from api.http.openapi.operations import OperationsPlugin
 from tests.support.clients import Client
 
-COMMITTED = Path(__file__).parents[2] / "openapi" / "openapi.json"
-UNCACHED = {"/health/live", "/health/ready", "/metrics"}
-FILES = {"/docs/assets/<path:filename>", "/docs/page/<path:filename>"}
+DOCUMENT_PATH = Path(__file__).parents[2] / "openapi" / "openapi.json"
+WITHOUT_ETAG = {"/health/live", "/health/ready", "/metrics"}
+STATIC_FILES = {"/docs/assets/<path:filename>", "/docs/page/<path:filename>"}
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 @pytest.fixture
 def document() -> Any:
-    return json.loads(COMMITTED.read_text())
+    return json.loads(DOCUMENT_PATH.read_text())
 
 
 def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield the path, method and description of every operation."""
     for path, item in document["paths"].items():
         for method in METHODS & item.keys():
             yield path, method, item[method]
 
 
-def schemas(inside: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every schema of the document with its path."""
-    if isinstance(inside, list):
-        for number, each in enumerate(inside):
-            yield from schemas(each, f"{path}/{number}")
-    elif isinstance(inside, dict):
-        if "type" in inside and "/example" not in path and not path.startswith("/components/securitySchemes"):
-            yield path, inside
-        for name, each in inside.items():
-            yield from schemas(each, f"{path}/{name}")
+def schemas(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every schema in a part of the document, with its path."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from schemas(item, f"{path}/{index}")
+    elif isinstance(node, dict):
+        if "type" in node and "/example" not in path and not path.startswith("/components/securitySchemes"):
+            yield path, node
+        for name, value in node.items():
+            yield from schemas(value, f"{path}/{name}")
 
 
-def test_what_is_served_is_what_is_committed(anyone: Client) -> None:
-    assert anyone.get("/openapi.json").data == COMMITTED.read_bytes()
+def test_the_served_document_is_the_committed_one(anyone: Client) -> None:
+    assert anyone.get("/openapi.json").data == DOCUMENT_PATH.read_bytes()
 
 
-def test_it_is_valid(document: Any) -> None:
+def test_the_document_is_valid_openapi(document: Any) -> None:
     assert document["openapi"].startswith("3.1.")
     OpenAPIV31SpecValidator(document).validate()
 
 
-def test_routes_and_operations_are_the_same(app: Application, document: Any) -> None:
+def test_the_documented_operations_are_the_routes_that_are_served(app: Application, document: Any) -> None:
     routes = {
         (rule.rule.replace("<int:", "{").replace("<string:", "{").replace(">", "}"), method.lower())
         for rule in app.url_map.iter_rules()
-        if rule.rule not in FILES
+        if rule.rule not in STATIC_FILES
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert routes == {(path, method) for path, method, _ in operations(document)}
 
 
-def test_every_operation_is_described(document: Any) -> None:
+def test_every_operation_and_parameter_is_described(document: Any) -> None:
     for _, _, operation in operations(document):
         assert all(operation[name] for name in ("operationId", "summary", "description", "tags", "responses"))
         assert "security" in operation
@@ -71,18 +72,18 @@ def test_every_operation_is_described(document: Any) -> None:
 
 
 @pytest.mark.parametrize("missing", ["operationId", "summary", "description"])
-def test_an_operation_that_is_not_described_stops_the_start(missing: str) -> None:
+def test_an_operation_without_a_description_is_a_type_error(missing: str) -> None:
     described = {"operationId": "x", "summary": "x", "description": "x"}
     with pytest.raises(TypeError, match="GET /x needs a unique operationId, a summary and a description"):
         OperationsPlugin().operation_helper("/x", {"get": {**described, missing: ""}})
 
 
-def test_operation_ids_are_distinct(document: Any) -> None:
+def test_operation_ids_are_unique(document: Any) -> None:
     ids = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(ids) == len(set(ids))
 
 
-def test_every_creation_links_to_what_can_be_done_next(document: Any) -> None:
+def test_every_201_response_links_to_operations_on_the_new_resource(document: Any) -> None:
     ids = {operation["operationId"] for _, _, operation in operations(document)}
     created = [operation["responses"]["201"] for _, method, operation in operations(document) if method == "post"]
     assert len(created) == 3
@@ -104,7 +105,7 @@ def test_every_schema_is_closed_and_bounded(document: Any) -> None:
             assert {"maxLength", "enum", "const"} & schema.keys(), path
 
 
-def test_every_shape_has_an_example_that_fits(document: Any) -> None:
+def test_every_schema_has_valid_examples(document: Any) -> None:
     for name, schema in document["components"]["schemas"].items():
         validator = Draft202012Validator(
             {"$ref": f"#/components/schemas/{name}", "components": document["components"]},
@@ -115,25 +116,24 @@ def test_every_shape_has_an_example_that_fits(document: Any) -> None:
             validator.validate(example)
 
 
-def test_a_first_try_sends_nothing_that_is_optional(document: Any) -> None:
-    """Swagger UI fills in the examples beside a parameter's schema, not those in it."""
+def test_swagger_ui_fills_in_no_optional_parameter(document: Any) -> None:
+    """It takes examples beside a parameter's schema, not those in the schema."""
     items = list(document["paths"].values())
-    told = [
-        one for item in items for each in (item, *item.values()) if "parameters" in each for one in each["parameters"]
-    ]
-    for parameter in [*told, *document["components"]["parameters"].values()]:
+    parents = [value for item in items for value in (item, *item.values()) if "parameters" in value]
+    parameters = [parameter for parent in parents for parameter in parent["parameters"]]
+    for parameter in [*parameters, *document["components"]["parameters"].values()]:
         assert parameter.get("required") or not parameter.keys() & {"example", "examples"}, parameter
 
 
-def test_statuses_are_those_of_its_kind(document: Any) -> None:
+def test_each_operation_documents_the_statuses_of_its_kind(document: Any) -> None:
     for path, method, operation in operations(document):
         statuses = set(operation["responses"])
         assert "500" in statuses
         assert ("401" in statuses) == bool(operation["security"])
-        # Whatever changes something is limited, and no read pays for it.
+        # Every write is rate-limited, and no read is.
         assert ("429" in statuses) == (method != "get")
         assert ("404" in statuses) == ("{" in path)
-        assert ("304" in statuses) == (method == "get" and path not in UNCACHED)
+        assert ("304" in statuses) == (method == "get" and path not in WITHOUT_ETAG)
         assert "400" in statuses
         for status in ("413", "415"):
             assert (status in statuses) == ("requestBody" in operation)

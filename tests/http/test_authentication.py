@@ -1,4 +1,4 @@
-"""Who asks."""
+"""Authentication with bearer tokens and with HTTP Basic."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -21,18 +21,18 @@ from tests.support.problems import assert_problem
 from tests.support.rows import select_rows
 
 
-def test_a_token_signs_in(ada: Client) -> None:
+def test_a_bearer_token_authenticates_its_user(ada: Client) -> None:
     me = ada.get("/me").json
     assert me
     assert me["username"] == "ada"
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
-def test_the_name_of_the_scheme_has_no_case(ada: Client, scheme: str) -> None:
+def test_the_authentication_scheme_is_case_insensitive(ada: Client, scheme: str) -> None:
     assert ada.get("/me", headers={"Authorization": f"{scheme} {ada.token}"}).status_code == 200
 
 
-def test_strangers_are_told_how_to_sign_in(anyone: Client) -> None:
+def test_anonymous_clients_get_a_challenge(anyone: Client) -> None:
     response = anyone.get("/me")
     assert_problem(response, 401, detail="Send a valid token as `Authorization: Bearer …`.")
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
@@ -54,30 +54,32 @@ def test_strangers_are_told_how_to_sign_in(anyone: Client) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/me", "/posts", "/posts/1"])
-def test_a_token_that_is_none_is_refused_even_where_none_is_needed(anyone: Client, path: str, value: str) -> None:
+def test_invalid_tokens_are_rejected_even_where_authentication_is_optional(
+    anyone: Client, path: str, value: str
+) -> None:
     response = anyone.get(path, headers={"Authorization": value})
     assert_problem(response, 401)
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom", error="invalid_token"'
 
 
-def test_a_password_is_no_token(ada: Client) -> None:
+def test_a_password_is_rejected_where_a_token_is_required(ada: Client) -> None:
     assert_problem(ada.get("/me", headers=basic("ada", PASSWORD)), 401)
 
 
-def test_a_token_is_no_password(ada: Client, anyone: Client) -> None:
+def test_creating_a_token_requires_a_password(ada: Client, anyone: Client) -> None:
     assert_problem(ada.send("POST", "/tokens"), 401)
-    refused = anyone.send("POST", "/tokens")
-    assert_problem(refused, 401, detail="Send a username and password as HTTP Basic.")
+    response = anyone.send("POST", "/tokens")
+    assert_problem(response, 401, detail="Send a username and password as HTTP Basic.")
 
 
-def test_an_expired_token_is_none(app: Application, ada: Client) -> None:
+def test_expired_tokens_are_rejected(app: Application, ada: Client) -> None:
     database: Database = app.database
     with database.write() as db:
         db.execute(tokens.tokens.update().values(expires_at=now() - timedelta(seconds=1)))
     assert_problem(ada.get("/me"), 401)
 
 
-def test_a_password_gets_a_token(ada: Client, anyone: Client) -> None:
+def test_a_token_can_be_created_with_a_password(ada: Client, anyone: Client) -> None:
     response = anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD))
     assert response.status_code == 201
     assert response.json
@@ -85,19 +87,19 @@ def test_a_password_gets_a_token(ada: Client, anyone: Client) -> None:
 
 
 @pytest.mark.parametrize("password", ["", "wrong", PASSWORD + " ", "x" * 5_000, "\x00"])
-def test_a_wrong_password_does_not(ada: Client, anyone: Client, password: str) -> None:
+def test_wrong_passwords_are_rejected(ada: Client, anyone: Client, password: str) -> None:
     response = anyone.send("POST", "/tokens", headers=basic("ada", password))
     assert_problem(response, 401, detail="Wrong username or password, or not sent as HTTP Basic.")
     assert response.headers["WWW-Authenticate"] == 'Basic realm="Pressroom", charset="UTF-8"'
 
 
 @pytest.mark.parametrize("value", ["", "Basic", "Basic !!!", "Basic eA==", "Basic /////w==", "Digest x", "\xff"])
-def test_credentials_that_cannot_be_read_are_none(anyone: Client, value: str) -> None:
+def test_malformed_basic_credentials_are_rejected(anyone: Client, value: str) -> None:
     assert_problem(anyone.send("POST", "/tokens", headers={"Authorization": value}), 401)
 
 
-@pytest.mark.parametrize("username", ["nobody", "ADA", "", "a:da", "\x00", "ada\n", "x" * 5_000])
-def test_nobody_else_gets_one(ada: Client, anyone: Client, username: str) -> None:
+@pytest.mark.parametrize("username", ["eve", "ADA", "", "a:da", "\x00", "ada\n", "x" * 5_000])
+def test_unknown_and_malformed_usernames_are_rejected(ada: Client, anyone: Client, username: str) -> None:
     assert_problem(anyone.send("POST", "/tokens", headers=basic(username, PASSWORD)), 401)
 
 
@@ -107,7 +109,7 @@ def test_a_user_without_a_password_cannot_sign_in(app: Application, anyone: Clie
     assert_problem(anyone.send("POST", "/tokens", headers=basic("imported", "")), 401)
 
 
-def test_refusing_a_stranger_takes_a_hash_like_refusing_a_user(
+def test_rejecting_an_unknown_username_verifies_a_hash_as_well(
     ada: Client, anyone: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verified = []
@@ -118,98 +120,99 @@ def test_refusing_a_stranger_takes_a_hash_like_refusing_a_user(
 
     verify = PasswordHasher.verify
     monkeypatch.setattr(PasswordHasher, "verify", spy)
-    for username in ("ada", "nobody", "NOBODY"):
+    for username in ("ada", "eve", "EVE"):
         anyone.send("POST", "/tokens", headers=basic(username, "wrong"))
     assert len(verified) == 3
 
 
-def test_passwords_are_kept_as_owasp_asks() -> None:
+def test_passwords_are_hashed_with_the_parameters_of_owasp() -> None:
     parameters = extract_parameters(hash_password(PASSWORD))
     assert (parameters.type.name, parameters.memory_cost, parameters.time_cost) == ("ID", 19 * 1024, 2)
 
 
-def test_a_hash_made_with_other_parameters_is_made_anew(app: Application, anyone: Client) -> None:
+def test_a_hash_with_outdated_parameters_is_replaced(app: Application, anyone: Client) -> None:
     weaker = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     with app.database.write() as db:
         users.register(db, username="ada", password_hash=weaker)
     assert_problem(anyone.send("POST", "/tokens", headers=basic("ada", "wrong")), 401)
-    kept = []
+    stored = []
     for _ in range(2):
         assert anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD)).status_code == 201
         with app.database.read() as db:
-            kept.append(credentials.get(db, "ada").password_hash)
-    assert kept[0] == kept[1] != weaker
-    assert extract_parameters(str(kept[0])).memory_cost == 19 * 1024
+            stored.append(credentials.get(db, "ada").password_hash)
+    assert stored[0] == stored[1] != weaker
+    assert extract_parameters(str(stored[0])).memory_cost == 19 * 1024
 
 
-def test_who_proves_a_password_that_is_changed_meanwhile_gets_no_token(
+def test_no_token_is_created_if_the_password_is_changed_concurrently(
     app: Application, ada: Client, anyone: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def changed_meanwhile(app: Application, username: str, password: str) -> Credentials:
-        proven = verify(app, username, password)
+    def verify_and_change(app: Application, username: str, password: str) -> Credentials:
+        verified = verify(app, username, password)
         with app.database.write() as db:
-            credentials.change(db, proven, "another")
-        return proven
+            credentials.change(db, verified, "another")
+        return verified
 
     verify = authentication.verify_credentials
-    monkeypatch.setattr(authentication, "verify_credentials", changed_meanwhile)
-    refused = anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD))
-    assert_problem(refused, 401, detail="Wrong username or password, or not sent as HTTP Basic.")
-    assert refused.headers["WWW-Authenticate"].startswith("Basic ")
+    monkeypatch.setattr(authentication, "verify_credentials", verify_and_change)
+    response = anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD))
+    assert_problem(response, 401, detail="Wrong username or password, or not sent as HTTP Basic.")
+    assert response.headers["WWW-Authenticate"].startswith("Basic ")
 
 
-def test_all_who_sign_in_while_a_hash_is_made_anew_are_let_in(app: Application, anyone: Client) -> None:
+def test_concurrent_sign_ins_succeed_while_a_hash_is_replaced(app: Application, anyone: Client) -> None:
     weaker = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     with app.database.write() as db:
         users.register(db, username="ada", password_hash=weaker)
     with ThreadPoolExecutor(5) as threads:
-        signed_in = threads.map(lambda _: anyone.send("POST", "/tokens", headers=basic("ada")).status_code, range(5))
-    assert [*signed_in] == [201] * 5
+        statuses = threads.map(lambda _: anyone.send("POST", "/tokens", headers=basic("ada")).status_code, range(5))
+    assert [*statuses] == [201] * 5
 
 
-def last_use(client: Client) -> str:
+def last_used_at(client: Client) -> str:
+    """Return the `last_used_at` of the client's token; "None" for null."""
     return str((client.get("/tokens/1").json or {})["last_used_at"])
 
 
-def test_it_is_known_when_a_token_was_last_used(app: Application, ada: Client) -> None:
-    assert last_use(ada) == "None"
-    first = last_use(ada)
+def test_last_used_at_is_updated_at_most_once_a_minute(app: Application, ada: Client) -> None:
+    assert last_used_at(ada) == "None"
+    first = last_used_at(ada)
     assert abs(datetime.fromisoformat(first) - now()) < timedelta(seconds=10)
-    assert last_use(ada) == first
+    assert last_used_at(ada) == first
     with app.database.write() as db:
         db.execute(tokens.tokens.update().values(last_used_at=now() - timedelta(seconds=61)))
-    assert last_use(ada) < first
-    assert last_use(ada) > first
+    assert last_used_at(ada) < first
+    assert last_used_at(ada) > first
 
 
-@pytest.mark.parametrize("here", [True, False])
-def test_nobody_waits_to_have_the_use_of_a_token_written_down(
-    app: Application, house: Settings, ada: Client, here: bool
+@pytest.mark.parametrize("same_process", [True, False])
+def test_requests_do_not_wait_for_another_writer_to_update_last_used_at(
+    app: Application, house: Settings, ada: Client, same_process: bool
 ) -> None:
-    elsewhere = Database(house)
-    with (app.database if here else elsewhere).write():
+    other_database = Database(house)  # as another process opens it
+    with (app.database if same_process else other_database).write():
         started = monotonic()
-        assert last_use(ada) == last_use(ada) == "None"
+        assert last_used_at(ada) == last_used_at(ada) == "None"
         assert monotonic() - started < 1
-    elsewhere.close()
-    assert last_use(ada) == "None"
-    assert last_use(ada) != "None"
+    other_database.close()
+    assert last_used_at(ada) == "None"
+    assert last_used_at(ada) != "None"
 
 
-def test_neither_password_nor_token_is_kept(app: Application, ada: Client) -> None:
+def test_passwords_and_tokens_are_not_stored(app: Application, ada: Client) -> None:
     with app.database.read() as db:
-        kept = str(select_rows(db, users.users.select()) + select_rows(db, tokens.tokens.select()))
-    assert PASSWORD not in kept
-    assert ada.token not in kept
-    assert ada.token.removeprefix("prt_") not in kept
+        stored = str(select_rows(db, users.users.select()) + select_rows(db, tokens.tokens.select()))
+    assert PASSWORD not in stored
+    assert ada.token not in stored
+    assert ada.token.removeprefix("prt_") not in stored
 
 
-def test_a_token_is_256_random_bits(app: Application) -> None:
+def test_tokens_have_256_random_bits(app: Application) -> None:
     one, another = member(app, "one").token, member(app, "another").token
     assert one != another
     assert len(one) == len("prt_") + 43
 
 
-def test_who_is_judged_before_what(anyone: Client) -> None:
+def test_authentication_precedes_validation_of_the_body(anyone: Client) -> None:
     for method, path in (("POST", "/posts"), ("PATCH", "/posts/1"), ("PATCH", "/users/ada"), ("DELETE", "/tokens/1")):
         assert_problem(anyone.send(method, path, data=b"{", content_type="text/plain"), 401)

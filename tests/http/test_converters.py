@@ -1,4 +1,4 @@
-"""Each resource has one URL."""
+"""Each resource has exactly one URL."""
 
 import pytest
 
@@ -29,12 +29,12 @@ from tests.support.problems import assert_problem
         *("/users/", "/posts/", "/posts//1", "/posts/1/", "/USERS", "/users/ada/posts", "/tokens/x"),
     ],
 )
-def test_other_forms_lead_nowhere(ada: Client, path: str) -> None:
+def test_variants_of_a_url_are_not_found(ada: Client, path: str) -> None:
     ada.post("/posts", {"title": "t", "body": "b"})
     assert_problem(ada.get(path), 404)
 
 
-def test_the_one_form_leads_there(ada: Client) -> None:
+def test_canonical_urls_are_found(ada: Client) -> None:
     ada.post("/posts", {"title": "t", "body": "b"})
     assert ada.get("/posts/1").status_code == ada.get("/users/ada").status_code == 200
 
@@ -44,5 +44,5 @@ def test_the_largest_id_is_looked_up(anyone: Client) -> None:
 
 
 @pytest.mark.parametrize("host", ["..", "a..b", "x" * 64])
-def test_a_host_that_cannot_be_one_is_refused(anyone: Client, host: str) -> None:
+def test_invalid_hosts_are_rejected(anyone: Client, host: str) -> None:
     assert_problem(anyone.get("/users", headers={"Host": host}), 400)

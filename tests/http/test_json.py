@@ -1,4 +1,4 @@
-"""JSON that means one thing only."""
+"""Strict JSON: malformed and ambiguous texts are rejected (RFC 7493)."""
 
 import json
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ from api.json import InvalidJSON, dumps, loads
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
-    lambda inside: st.lists(inside) | st.dictionaries(TEXT, inside),
+    lambda nested: st.lists(nested) | st.dictionaries(TEXT, nested),
 )
 
 
 @given(value=VALUES, ascii_only=st.booleans())
-def test_what_json_can_say_is_read_as_it_was_meant(value: Any, ascii_only: bool) -> None:
+def test_valid_json_is_parsed(value: Any, ascii_only: bool) -> None:
     assert loads(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
@@ -43,12 +43,12 @@ def test_what_json_can_say_is_read_as_it_was_meant(value: Any, ascii_only: bool)
         (b"'a'", "unexpected character"),
     ],
 )
-def test_what_is_not_json_or_means_two_things_is_refused(raw: bytes, reason: str) -> None:
+def test_malformed_and_ambiguous_json_is_rejected(raw: bytes, reason: str) -> None:
     with pytest.raises(InvalidJSON, match=reason):
         loads(raw)
 
 
-def test_a_whole_surrogate_pair_is_a_character() -> None:
+def test_a_surrogate_pair_is_parsed_as_one_character() -> None:
     assert loads(b'"\\ud83d\\ude00"') == "😀"
 
 
@@ -56,9 +56,9 @@ PAIRS = st.lists(st.tuples(st.sampled_from(["a", "b", "c:", '"', "\\", 'd\\":'])
 
 
 @given(pairs=PAIRS, space=st.sampled_from(["", " ", "\n\t"]), ascii_only=st.booleans())
-def test_a_member_is_named_once(pairs: list[tuple[str, Any]], space: str, ascii_only: bool) -> None:
-    written = (f"{json.dumps(name)}{space}:{json.dumps(value, ensure_ascii=ascii_only)}" for name, value in pairs)
-    raw = f"[{{{','.join(written)}}}]".encode()
+def test_duplicate_names_are_rejected(pairs: list[tuple[str, Any]], space: str, ascii_only: bool) -> None:
+    properties = (f"{json.dumps(name)}{space}:{json.dumps(value, ensure_ascii=ascii_only)}" for name, value in pairs)
+    raw = f"[{{{','.join(properties)}}}]".encode()
     if len(dict(pairs)) < len(pairs):
         with pytest.raises(InvalidJSON, match="has a duplicate name"):
             loads(raw)
@@ -67,10 +67,13 @@ def test_a_member_is_named_once(pairs: list[tuple[str, Any]], space: str, ascii_
 
 
 @given(value=VALUES)
-def test_what_is_written_is_read_again(value: Any) -> None:
+def test_serialized_values_can_be_parsed(value: Any) -> None:
     assert loads(dumps(value)) == json.loads(dumps(value)) == value
 
 
-def test_moments_are_written_as_rfc_3339_does() -> None:
-    moment = datetime(2026, 1, 31, 12, 0, 0, 5, tzinfo=UTC)
-    assert dumps([moment, moment.replace(microsecond=0)]) == b'["2026-01-31T12:00:00.000005Z","2026-01-31T12:00:00Z"]\n'
+def test_datetimes_are_serialized_as_in_rfc_3339() -> None:
+    timestamp = datetime(2026, 1, 31, 12, 0, 0, 5, tzinfo=UTC)
+    assert (
+        dumps([timestamp, timestamp.replace(microsecond=0)])
+        == b'["2026-01-31T12:00:00.000005Z","2026-01-31T12:00:00Z"]\n'
+    )

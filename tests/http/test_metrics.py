@@ -1,4 +1,4 @@
-"""What is counted for operators."""
+"""Prometheus metrics."""
 
 import re
 from collections import Counter
@@ -6,39 +6,25 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
 from api.store.errors import Unavailable
 from tests.support.clients import Client, member
+from tests.support.metrics import read_metrics
 
 REQUESTS = "pressroom_http_request_duration_seconds"
 
 
-def counted(client: Client) -> Counter[str]:
-    """Each sample, by its name and labels."""
-    answer = client.get("/metrics")
-    assert answer.content_type.startswith("text/plain; version=")
-    return Counter(
-        {
-            f"{sample.name}{sorted(sample.labels.values())}": round(sample.value)
-            for family in text_string_to_metric_families(answer.text)
-            for sample in family.samples
-            if sample.name.startswith("pressroom_") and not sample.name.endswith(("_bucket", "_sum", "_created"))
-        }
-    )
-
-
 @pytest.fixture
 def difference(anyone: Client) -> Callable[[], dict[str, int]]:
-    """What has been counted since the test began: counts are those of the process."""
-    anyone.get("/health/ready")  # opens the connection to the database, which is counted
-    before = counted(anyone)
-    # Of reading the metrics itself.
-    own = Counter({f"{REQUESTS}_count['/metrics', '200', 'GET']": 1})
-    return lambda: dict(counted(anyone) - before - own)
+    """Return by how much samples have grown since the test began: counters belong to the process, not to a test."""
+    anyone.get("/health/ready")  # opens the database connection, which is counted
+    before = read_metrics(anyone)
+    # The request that read `before` is counted only after it.
+    reading = Counter({f"{REQUESTS}_count['/metrics', '200', 'GET']": 1})
+    return lambda: dict(read_metrics(anyone) - before - reading)
 
 
 def test_requests_are_counted_by_method_route_and_status(
@@ -55,7 +41,7 @@ def test_requests_are_counted_by_method_route_and_status(
     }
 
 
-def test_methods_and_paths_that_are_made_up_are_counted_together(
+def test_unknown_methods_and_paths_are_counted_together(
     anyone: Client, difference: Callable[[], dict[str, int]]
 ) -> None:
     for number in range(10):
@@ -64,13 +50,13 @@ def test_methods_and_paths_that_are_made_up_are_counted_together(
     assert difference() == {f"{REQUESTS}_count['', '', '404']": 10, f"{REQUESTS}_count['', '', '405']": 10}
 
 
-def test_how_long_requests_take_is_told_in_seconds(anyone: Client) -> None:
+def test_request_durations_are_measured_in_seconds(anyone: Client) -> None:
     anyone.get("/posts")
-    [told] = re.findall(rf'^{REQUESTS}_sum{{.*"GET".*"/posts".*"200".*}} (.*)$', anyone.get("/metrics").text, re.M)
-    assert 0 < float(told) < 60
+    [seconds] = re.findall(rf'^{REQUESTS}_sum{{.*"GET".*"/posts".*"200".*}} (.*)$', anyone.get("/metrics").text, re.M)
+    assert 0 < float(seconds) < 60
 
 
-def test_what_is_refused_repeated_or_not_kept_is_counted(
+def test_rate_limited_requests_replays_and_database_errors_are_counted(
     build: Callable[..., Application], difference: Callable[[], dict[str, int]]
 ) -> None:
     app = build()
@@ -81,21 +67,21 @@ def test_what_is_refused_repeated_or_not_kept_is_counted(
         ada.delete("/posts/9")
     app.database = Database(Settings(database_url="sqlite:////nowhere/pressroom.sqlite"))
     Client(app).get("/posts")
-    found = difference()
-    assert found["pressroom_idempotent_replays_total[]"] == 2
-    assert found["pressroom_rate_limited_requests_total['writes']"] == 3
-    assert found["pressroom_database_errors_total[]"] == 1
+    counts = difference()
+    assert counts["pressroom_idempotent_replays_total[]"] == 2
+    assert counts["pressroom_rate_limited_requests_total['writes']"] == 3
+    assert counts["pressroom_database_errors_total[]"] == 1
 
 
-def test_connections_are_counted_while_they_are_open(app: Application, anyone: Client) -> None:
+def test_open_connections_are_counted(app: Application, anyone: Client) -> None:
     database, name = app.database, "pressroom_database_connections[]"
     database.close()
-    before = counted(anyone)[name]
+    before = read_metrics(anyone)[name]
     with database.read(), database.read():
         pass
-    assert counted(anyone)[name] == before + 2
+    assert read_metrics(anyone)[name] == before + 2
     with suppress(Unavailable), database.read() as db:
         db.execute_sql("no SQL")
-    assert counted(anyone)[name] == before + 1
+    assert read_metrics(anyone)[name] == before + 1
     database.close()
-    assert counted(anyone)[name] == before
+    assert read_metrics(anyone)[name] == before

@@ -1,4 +1,4 @@
-"""A line of JSON for each request."""
+"""The access log and the ids of requests."""
 
 import errno
 import json
@@ -17,41 +17,42 @@ from api.http.application import Application
 from api.settings import InvalidSetting
 from tests.support.clients import PASSWORD, Client, basic, member
 
+ReadLog = Callable[[int], list[dict[str, Any]]]
+
 
 @pytest.fixture
-def log(tmp_path: Path) -> Path:
+def log_path(tmp_path: Path) -> Path:
     return tmp_path / "access.log"
 
 
 @pytest.fixture
-def observed(build: Callable[..., Application], log: Path) -> Application:
-    """An application that logs there."""
-    return build(access_log=str(log))
+def app_with_log(build: Callable[..., Application], log_path: Path) -> Application:
+    return build(access_log=str(log_path))
 
 
 @pytest.fixture
-def lines(observed: Application, log: Path) -> Callable[[int], list[dict[str, Any]]]:
-    """That many lines, as soon as they are there."""
+def read_log(app_with_log: Application, log_path: Path) -> ReadLog:
+    """Return a function that waits for a number of lines in the log, and returns them parsed."""
 
     def read(count: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+        records: list[dict[str, Any]] = []
         deadline = time.monotonic() + 10
-        with log.open() as file:
-            while len(found) < count and time.monotonic() < deadline:
-                found += [json.loads(line) for line in file]
-        return found
+        with log_path.open() as file:
+            while len(records) < count and time.monotonic() < deadline:
+                records += [json.loads(line) for line in file]
+        return records
 
     return read
 
 
-def test_a_request_is_a_line(observed: Application, lines: Callable[[int], list[dict[str, Any]]]) -> None:
-    answered = Client(observed).get("/users/ada?x=1", headers={"User-Agent": "curl/8"})
-    [line] = lines(1)
-    moment, took, identity = line.pop("time"), line.pop("ms"), line.pop("id")
-    assert moment.endswith("Z")
-    assert 0 < took < 5_000
-    assert identity == answered.headers["X-Request-ID"]
-    assert line == {
+def test_each_request_is_a_log_record(app_with_log: Application, read_log: ReadLog) -> None:
+    response = Client(app_with_log).get("/users/ada?x=1", headers={"User-Agent": "curl/8"})
+    [record] = read_log(1)
+    timestamp, milliseconds, request_id = record.pop("time"), record.pop("ms"), record.pop("id")
+    assert timestamp.endswith("Z")
+    assert 0 < milliseconds < 5_000
+    assert request_id == response.headers["X-Request-ID"]
+    assert record == {
         "address": "127.0.0.1",
         "user": None,
         "method": "GET",
@@ -62,13 +63,13 @@ def test_a_request_is_a_line(observed: Application, lines: Callable[[int], list[
     }
 
 
-def test_who_has_signed_in_is_named(observed: Application, lines: Callable[[int], list[dict[str, Any]]]) -> None:
-    ada = member(observed, "ada")
+def test_the_authenticated_user_is_logged(app_with_log: Application, read_log: ReadLog) -> None:
+    ada = member(app_with_log, "ada")
     ada.get("/me")
-    Client(observed).post("/tokens", headers=basic("ada"))
-    Client(observed).post("/tokens", headers=basic("ada", "wrong password"))
+    Client(app_with_log).post("/tokens", headers=basic("ada"))
+    Client(app_with_log).post("/tokens", headers=basic("ada", "wrong password"))
     ada.with_token("prt_wrong").get("/me")
-    assert [(line["user"], line["status"]) for line in lines(4)] == [
+    assert [(record["user"], record["status"]) for record in read_log(4)] == [
         ("ada", 200),
         ("ada", 201),
         (None, 401),
@@ -76,41 +77,41 @@ def test_who_has_signed_in_is_named(observed: Application, lines: Callable[[int]
     ]
 
 
-def test_secrets_are_not_told(observed: Application, lines: Callable[[int], list[dict[str, Any]]], log: Path) -> None:
-    ada = member(observed, "ada")
-    Client(observed).post("/users", {"username": "bob", "password": PASSWORD})
-    Client(observed).get(f"/posts?token={ada.token}")
+def test_secrets_are_not_logged(app_with_log: Application, read_log: ReadLog, log_path: Path) -> None:
+    ada = member(app_with_log, "ada")
+    Client(app_with_log).post("/users", {"username": "bob", "password": PASSWORD})
+    Client(app_with_log).get(f"/posts?token={ada.token}")
     ada.post("/posts", {"title": "A title", "body": "A body"})
-    lines(3)
-    assert not any(secret in log.read_text() for secret in (PASSWORD, ada.token, "A title", "A body"))
+    read_log(3)
+    assert not any(secret in log_path.read_text() for secret in (PASSWORD, ada.token, "A title", "A body"))
 
 
 @pytest.mark.parametrize(
-    ("sent", "taken"),
+    ("sent", "adopted"),
     [
         ("0f1e2d3c-4b5a.6978_8796", True),
         ("a" * 64, True),
         *((each, False) for each in ("short-1", "a" * 65, "with space", "line\x0bfeed", "größe-und-art", "")),
     ],
 )
-def test_a_request_has_the_id_that_it_is_sent_with_if_it_is_a_sane_one(anyone: Client, sent: str, taken: bool) -> None:
+def test_a_valid_request_id_is_adopted_and_any_other_replaced(anyone: Client, sent: str, adopted: bool) -> None:
     for path in ("/posts", "/nothing", "/docs/assets/index.css"):
-        answered = anyone.get(path, headers={"X-Request-ID": sent}).headers["X-Request-ID"]
-        assert (answered == sent) == taken
-        assert taken or re.fullmatch("[0-9a-f]{32}", answered)
+        request_id = anyone.get(path, headers={"X-Request-ID": sent}).headers["X-Request-ID"]
+        assert (request_id == sent) == adopted
+        assert adopted or re.fullmatch("[0-9a-f]{32}", request_id)
 
 
-def test_no_two_requests_have_one_id(anyone: Client) -> None:
+def test_request_ids_are_unique(anyone: Client) -> None:
     assert len({anyone.get("/posts").headers["X-Request-ID"] for _ in range(100)}) == 100
 
 
-def test_whatever_is_answered_is_told(observed: Application, lines: Callable[[int], list[dict[str, Any]]]) -> None:
-    anyone = Client(observed)
+def test_every_kind_of_response_is_logged(app_with_log: Application, read_log: ReadLog) -> None:
+    anyone = Client(app_with_log)
     for method, path in (("GET", "/nothing"), ("GET", "/users%2F1"), ("PATCH", "/posts"), ("OPTIONS", "/posts")):
         anyone.send(method, path)
     anyone.get("/docs/assets/index.css")
-    told = [(line["path"], line["route"], line["status"]) for line in lines(5)]
-    assert told == [
+    logged = [(record["path"], record["route"], record["status"]) for record in read_log(5)]
+    assert logged == [
         ("/nothing", None, 404),
         ("/users/1", None, 404),
         ("/posts", None, 405),
@@ -119,7 +120,7 @@ def test_whatever_is_answered_is_told(observed: Application, lines: Callable[[in
     ]
 
 
-def test_a_log_that_is_full_keeps_nobody_from_the_answer(build: Callable[..., Application]) -> None:
+def test_requests_succeed_while_the_log_is_full(build: Callable[..., Application]) -> None:
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)), Path("/dev/full").open("wb", 0) as full:
         full.write(b"x")
     anyone = Client(build(access_log="/dev/full"))
@@ -129,7 +130,7 @@ def test_a_log_that_is_full_keeps_nobody_from_the_answer(build: Callable[..., Ap
     log.flush()
 
 
-def test_a_log_that_nobody_reads_drops_the_oldest_lines(tmp_path: Path) -> None:
+def test_a_log_without_a_reader_drops_its_oldest_lines(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     log = AccessLog(str(tmp_path / "pipe"))
@@ -139,7 +140,8 @@ def test_a_log_that_nobody_reads_drops_the_oldest_lines(tmp_path: Path) -> None:
     os.close(reader)
 
 
-def test_lines_of_many_processes_do_not_mix(tmp_path: Path) -> None:
+def test_each_write_is_complete_lines_that_fit_into_a_pipe_buffer(tmp_path: Path) -> None:
+    """So the lines of several processes do not mix (pipe(7))."""
     log = AccessLog(str(tmp_path / "log"))
     for number in range(1000):
         log.note({"time": 0.0, "ms": float(number), "path": "/" * (number % 100)})
@@ -151,6 +153,6 @@ def test_lines_of_many_processes_do_not_mix(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
+def test_a_log_file_that_cannot_be_opened_is_an_invalid_setting(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match="PRESSROOM_ACCESS_LOG cannot be opened: No such file or directory"):
         AccessLog(str(tmp_path / "nowhere" / "log")).open()

@@ -1,4 +1,4 @@
-"""What every error looks like (RFC 9457).
+"""Problem details, the body of every error (RFC 9457).
 
 HTTP/1.1 422 UNPROCESSABLE ENTITY
 Content-Type: application/problem+json
@@ -21,7 +21,9 @@ from tests.support.clients import Client
 from tests.support.problems import assert_problem
 
 
-def failing(app: Application, error: Exception) -> TestResponse:
+def response_to(app: Application, error: Exception) -> TestResponse:
+    """Return the response to a request during which an error is raised."""
+
     def fail() -> str:
         raise error
 
@@ -30,76 +32,78 @@ def failing(app: Application, error: Exception) -> TestResponse:
     return app.test_client().get("/failing")
 
 
-def test_every_refusal_of_the_store_has_a_status() -> None:
-    refusals = {error for error in vars(errors).values() if isinstance(error, type) and error is not errors.StoreError}
-    assert all(STATUS_OF.keys() & set(refusal.__mro__) for refusal in refusals)
+def test_every_store_error_has_a_status() -> None:
+    classes = {error for error in vars(errors).values() if isinstance(error, type) and error is not errors.StoreError}
+    assert all(STATUS_OF.keys() & set(error.__mro__) for error in classes)
 
 
-def test_a_refusal_of_the_store_speaks_for_itself(app: Application) -> None:
-    assert_problem(failing(app, errors.NotFound("There is no post 1.")), 404, detail="There is no post 1.")
+def test_the_message_of_a_store_error_is_the_detail(app: Application) -> None:
+    assert_problem(response_to(app, errors.NotFound("There is no post 1.")), 404, detail="There is no post 1.")
 
 
-def test_a_database_that_is_gone_may_come_back(app: Application, caplog: pytest.LogCaptureFixture) -> None:
-    gone = errors.Unavailable("The database does not answer.")
-    gone.__cause__ = OSError("no route to db.internal")
-    response = failing(app, gone)
+def test_an_unavailable_database_is_503_and_the_cause_is_only_logged(
+    app: Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = errors.Unavailable("The database does not answer.")
+    error.__cause__ = OSError("no route to db.internal")
+    response = response_to(app, error)
     assert "no route to db.internal" in caplog.text
     assert "db.internal" not in response.text
     assert_problem(response, 503, detail="The database does not answer.")
     assert response.headers["Retry-After"] == "1"
 
 
-def test_who_is_gone_may_sign_in_anew(app: Application) -> None:
-    response = failing(app, errors.Unauthenticated("The author has been removed."))
+def test_an_unauthenticated_error_is_401_with_a_challenge(app: Application) -> None:
+    response = response_to(app, errors.Unauthenticated("The author has been removed."))
     assert_problem(response, 401, detail="The author has been removed.")
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
 
 
-def test_a_failure_of_ours_says_nothing_of_its_reason(app: Application) -> None:
-    problem = assert_problem(failing(app, ZeroDivisionError("secret")), 500, title="Internal Server Error")
+def test_an_unexpected_error_is_500_without_its_message(app: Application) -> None:
+    problem = assert_problem(response_to(app, ZeroDivisionError("secret")), 500, title="Internal Server Error")
     assert "secret" not in str(problem)
 
 
 @pytest.mark.parametrize("error", [InvalidChunkSize(b"zz"), NoMoreData(b"")])
-def test_a_body_that_is_badly_chunked_is_the_clients_fault(app: Application, error: Exception) -> None:
+def test_a_malformed_chunked_body_is_400(app: Application, error: Exception) -> None:
     wsgi.register_parse_errors(app)
-    response = failing(app, error)
+    response = response_to(app, error)
     assert_problem(response, 400)
     assert response.headers["Connection"] == "close"
 
 
-def test_a_status_without_words_of_ours_has_those_of_http(app: Application) -> None:
-    assert_problem(failing(app, ImATeapot()), 418, title="I'm a teapot", detail="I'm a teapot.")
+def test_a_status_without_its_own_text_has_the_reason_phrase_of_http(app: Application) -> None:
+    assert_problem(response_to(app, ImATeapot()), 418, title="I'm a teapot", detail="I'm a teapot.")
 
 
-def test_nothing_stands_at_other_urls(anyone: Client) -> None:
+def test_an_unknown_url_is_404(anyone: Client) -> None:
     problem = assert_problem(anyone.get("/nothing"), 404)
     assert problem["detail"] == "There is nothing at this URL. See `/` for the URLs of this API."
 
 
-def test_a_method_that_is_not_there_names_those_that_are(anyone: Client) -> None:
+def test_an_unsupported_method_is_405_with_the_supported_ones(anyone: Client) -> None:
     for method in ("PUT", "TRACE", "QUERY", "FOO"):
         response = anyone.send(method, "/users")
         assert_problem(response, 405)
         assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
-def test_bad_members_are_told_by_json_pointer(ada: Client) -> None:
+def test_invalid_properties_are_reported_by_json_pointer(ada: Client) -> None:
     content = {"body": 1, "tags": ["x", "Y"], "a/b~c d": 1}
     errors = assert_problem(ada.post("/posts", content), 422)["errors"]
     assert {error["pointer"] for error in errors} == {"#/title", "#/body", "#/tags/1", "#/a~1b~0c%20d"}
     assert all(error["detail"] for error in errors)
 
 
-def test_bad_parameters_are_told_by_name(anyone: Client) -> None:
+def test_invalid_query_parameters_are_reported_by_name(anyone: Client) -> None:
     errors = assert_problem(anyone.get("/users?limit=0&size=1"), 422)["errors"]
     assert {error["parameter"] for error in errors} == {"limit", "size"}
 
 
-def test_names_chosen_by_the_client_are_bounded_and_safe(ada: Client) -> None:
+def test_names_chosen_by_the_client_are_truncated_and_made_printable(ada: Client) -> None:
     errors = assert_problem(ada.patch("/posts/1", {f"\n{'x' * 1000}": 1}), 422)["errors"]
     assert errors[0]["pointer"] == "#/%EF%BF%BD" + "x" * 99
 
 
-def test_there_are_at_most_a_hundred_errors(ada: Client) -> None:
+def test_at_most_a_hundred_errors_are_reported(ada: Client) -> None:
     assert len(assert_problem(ada.post("/posts", {str(n): n for n in range(1000)}), 422)["errors"]) == 100

@@ -1,4 +1,4 @@
-"""How often.
+"""Rate limits.
 
 HTTP/1.1 429 TOO MANY REQUESTS
 Retry-After: 900
@@ -39,21 +39,25 @@ def register(client: Client, number: int, address: str = "192.0.2.1") -> TestRes
     return client.post("/users", account, environ_overrides={"REMOTE_ADDR": address})
 
 
-def test_a_password_cannot_be_guessed_in_peace(ada: Client, anyone: Client) -> None:
+def test_passwords_cannot_be_guessed_from_many_addresses(ada: Client, anyone: Client) -> None:
     for number in range(20):
         assert_problem(sign_in(anyone, "ada", address=f"192.0.2.{number}"), 401)
-    refused = sign_in(anyone, "ada", PASSWORD, "192.0.2.100")
-    told = "Rate limit exceeded: 20 requests in 900 seconds (sign-in-username). Try again after `Retry-After` seconds."
-    assert_problem(refused, 429, detail=told)
-    seconds = refused.headers["Retry-After"]
+    response = sign_in(anyone, "ada", PASSWORD, "192.0.2.100")
+    detail = (
+        "Rate limit exceeded: 20 requests in 900 seconds (sign-in-username). Try again after `Retry-After` seconds."
+    )
+    assert_problem(response, 429, detail=detail)
+    seconds = response.headers["Retry-After"]
     assert 800 < int(seconds) <= 900
-    assert refused.headers["RateLimit"] == f'"sign-in-address";r=59;t=900, "sign-in-username";r=0;t={seconds}'
-    assert refused.headers["RateLimit-Policy"] == '"sign-in-address";q=60;w=900, "sign-in-username";q=20;w=900'
+    assert response.headers["RateLimit"] == f'"sign-in-address";r=59;t=900, "sign-in-username";r=0;t={seconds}'
+    assert response.headers["RateLimit-Policy"] == '"sign-in-address";q=60;w=900, "sign-in-username";q=20;w=900'
     assert_problem(sign_in(anyone, "bob", address="192.0.2.100"), 401)
 
 
 @pytest.mark.parametrize("credentials", [f"*{b64encode(b'ada:wrong').decode()}", b64encode(b"ada:\xfc").decode()])
-def test_nor_by_who_writes_it_in_another_way(ada: Client, anyone: Client, credentials: str) -> None:
+def test_other_encodings_of_the_credentials_count_for_the_same_username(
+    ada: Client, anyone: Client, credentials: str
+) -> None:
     def guess(number: int) -> TestResponse:
         environ = {"REMOTE_ADDR": f"192.0.2.{number}"}
         headers = {"Authorization": f"Basic {credentials}"}
@@ -64,14 +68,14 @@ def test_nor_by_who_writes_it_in_another_way(ada: Client, anyone: Client, creden
     assert_problem(guess(20), 429)
 
 
-def test_nor_by_who_has_found_a_token(ada: Client) -> None:
+def test_passwords_cannot_be_guessed_with_a_stolen_token(ada: Client) -> None:
     change = {"current_password": "wrong", "new_password": "12345678"}
     for _ in range(10):
         assert_problem(ada.send("PUT", "/me/password", json=change), 403)
     assert_problem(ada.send("PUT", "/me/password", json=change), 429)
 
 
-def test_who_is_attacked_can_still_change_the_password(ada: Client, anyone: Client) -> None:
+def test_a_user_under_attack_can_still_change_their_password(ada: Client, anyone: Client) -> None:
     for _ in range(20):
         assert_problem(sign_in(anyone, "ada"), 401)
     assert_problem(sign_in(ada, "ada", PASSWORD), 429)
@@ -79,7 +83,7 @@ def test_who_is_attacked_can_still_change_the_password(ada: Client, anyone: Clie
     assert ada.send("PUT", "/me/password", json=change).status_code == 204
 
 
-def test_an_address_cannot_try_one_name_after_another(anyone: Client) -> None:
+def test_one_address_cannot_try_many_usernames(anyone: Client) -> None:
     for number in range(60):
         assert_problem(sign_in(anyone, f"user-{number % 30}"), 401)
     assert_problem(sign_in(anyone, "another"), 429)
@@ -87,19 +91,19 @@ def test_an_address_cannot_try_one_name_after_another(anyone: Client) -> None:
     assert_problem(sign_in(anyone, "another", address="192.0.2.2"), 401)
 
 
-def test_a_customer_of_ipv6_is_one_address(anyone: Client) -> None:
+def test_ipv6_addresses_are_counted_by_their_64_bit_prefix(anyone: Client) -> None:
     for number in range(20):
         assert_problem(register(anyone, number, f"2001:db8:0:1::{number:x}"), 422)
     assert_problem(register(anyone, 20, "2001:db8:0:1:ffff::"), 429)
     assert_problem(register(anyone, 20, "2001:db8:0:2::"), 422)
 
 
-def test_clients_of_ipv4_on_a_socket_of_ipv6_are_not_one(anyone: Client) -> None:
+def test_ipv4_mapped_ipv6_addresses_are_counted_separately(anyone: Client) -> None:
     for number in range(21):
         assert_problem(register(anyone, number, f"::ffff:192.0.2.{number}"), 422)
 
 
-def test_registration_is_limited_for_all_but_admins(anyone: Client, ada: Client, admin: Client) -> None:
+def test_registration_is_limited_except_for_admins(anyone: Client, ada: Client, admin: Client) -> None:
     for number in range(20):
         assert_problem(register(ada if number % 2 else anyone, number), 422)
     for client in (anyone, ada):
@@ -107,37 +111,37 @@ def test_registration_is_limited_for_all_but_admins(anyone: Client, ada: Client,
     assert_problem(register(admin, 20), 422)
 
 
-def test_addresses_that_are_not_known_are_one(anyone: Client) -> None:
+def test_clients_without_an_address_are_counted_together(anyone: Client) -> None:
     for number in range(20):
         assert_problem(register(anyone, number, ""), 422)
     assert_problem(register(anyone, 20, ""), 429)
 
 
-def test_writes_are_limited_for_each_user(ada: Client, bob: Client) -> None:
-    answers = [ada.delete("/tokens/999") for _ in range(300)]
-    assert {answer.status_code for answer in answers} == {404}
-    assert answers[0].headers["RateLimit"].startswith('"writes";r=299;t=')
-    assert answers[0].headers["RateLimit-Policy"] == '"writes";q=300;w=60'
+def test_writes_are_limited_per_user(ada: Client, bob: Client) -> None:
+    responses = [ada.delete("/tokens/999") for _ in range(300)]
+    assert {response.status_code for response in responses} == {404}
+    assert responses[0].headers["RateLimit"].startswith('"writes";r=299;t=')
+    assert responses[0].headers["RateLimit-Policy"] == '"writes";q=300;w=60'
     assert_problem(ada.post("/posts", {"title": "t", "body": "b"}), 429)
     assert bob.post("/posts", {"title": "t", "body": "b"}).status_code == 201
 
 
-def test_who_may_not_write_is_not_counted(anyone: Client, ada: Client) -> None:
+def test_unauthenticated_writes_are_not_counted(anyone: Client, ada: Client) -> None:
     assert "RateLimit" not in anyone.post("/posts", {"title": "t", "body": "b"}).headers
 
 
 @pytest.mark.parametrize("path", ["/", "/posts", "/posts/1", "/users/ada", "/me", "/tokens"])
-def test_reads_are_not_even_looked_at(ada: Client, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_do_not_use_the_rate_limit_store(ada: Client, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RateLimitStore, "hit", None)
     ada.get(path)
     assert "RateLimit" not in ada.get(path).headers
 
 
-def test_limits_can_be_put_off(build: Callable[..., Application]) -> None:
+def test_rate_limits_can_be_disabled(build: Callable[..., Application]) -> None:
     ada = member(build(rate_limits="off"), "ada")
-    answers = [ada.delete("/tokens/999") for _ in range(301)]
-    assert {answer.status_code for answer in answers} == {404}
-    assert "RateLimit" not in answers[0].headers
+    responses = [ada.delete("/tokens/999") for _ in range(301)]
+    assert {response.status_code for response in responses} == {404}
+    assert "RateLimit" not in responses[0].headers
 
 
 def test_processes_count_together_in_redis(build: Callable[..., Application], redis_server: Redis) -> None:
@@ -148,75 +152,74 @@ def test_processes_count_together_in_redis(build: Callable[..., Application], re
     assert_problem(register(another, 20), 429)
 
 
-def hits(counted: RateLimitStore, number: int) -> list[bool]:
-    return [counted.hit(FIVE, "x")[0] for _ in range(number)]
+def hits(store: RateLimitStore, count: int) -> list[bool]:
+    """Count requests against the limit of FIVE, and return whether each is allowed."""
+    return [store.hit(FIVE, "x")[0] for _ in range(count)]
 
 
-def test_without_redis_each_process_counts_for_itself(
+def test_each_process_counts_for_itself_while_redis_is_down(
     redis_server: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(rate_limit_store, "PAUSE", 0.2)
-    counted = RateLimitStore(redis_server.url)
-    assert hits(counted, 4) == [True] * 4
+    store = RateLimitStore(redis_server.url)
+    assert hits(store, 4) == [True] * 4
     redis_server.kill()
-    assert hits(counted, 6) == [True] * 5 + [False]
+    assert hits(store, 6) == [True] * 5 + [False]
     assert "Redis does not count; this process does, for 0.2 s" in caplog.text
     redis_server.start()
     time.sleep(0.3)
-    assert hits(counted, 6) == [True] * 5 + [False]
+    assert hits(store, 6) == [True] * 5 + [False]
 
 
-def test_a_redis_that_hangs_holds_one_request_up_and_not_for_long(redis_server: Redis) -> None:
-    counted = RateLimitStore(redis_server.url)
-    assert hits(counted, 1) == [True]
+def test_a_hanging_redis_delays_one_request_briefly(redis_server: Redis) -> None:
+    store = RateLimitStore(redis_server.url)
+    assert hits(store, 1) == [True]
     redis_server.process.send_signal(signal.SIGSTOP)
     started = time.monotonic()
-    assert hits(counted, 6) == [True] * 5 + [False]
+    assert hits(store, 6) == [True] * 5 + [False]
     assert 0.2 <= time.monotonic() - started < 0.5
 
 
-def test_only_one_request_at_a_time_tries_a_redis_that_is_gone(
-    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_request_at_a_time_tries_a_hanging_redis(redis_server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit_store, "PAUSE", 0.3)
-    counted = RateLimitStore(redis_server.url)
+    store = RateLimitStore(redis_server.url)
     redis_server.process.send_signal(signal.SIGSTOP)
-    hits(counted, 1)
+    hits(store, 1)
     time.sleep(0.3)
-    took: list[float] = []
+    durations: list[float] = []
 
     def hit() -> None:
         started = time.monotonic()
-        counted.hit(FIVE, "x")
-        took.append(time.monotonic() - started)
+        store.hit(FIVE, "x")
+        durations.append(time.monotonic() - started)
 
     threads = [threading.Thread(target=hit) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(seconds >= 0.2 for seconds in took) == 1
+    assert sum(seconds >= 0.2 for seconds in durations) == 1
 
 
-def test_nothing_connects_before_it_counts(build: Callable[..., Application]) -> None:
+def test_redis_is_not_contacted_before_the_first_count(build: Callable[..., Application]) -> None:
     assert Client(build(redis_url="redis://127.0.0.1:1")).get("/").status_code == 200
 
 
-def test_a_redis_that_cannot_be_meant_is_refused() -> None:
+def test_an_invalid_redis_url_is_rejected() -> None:
     with pytest.raises(InvalidSetting, match="PRESSROOM_REDIS_URL cannot be read"):
         RateLimitStore("redis://:secret@localhost:abc")
 
 
-def test_a_client_of_redis_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_redis_client_library_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(InvalidSetting, match=r"needs a client: pip install -e '.\[redis\]'"):
         RateLimitStore("redis://127.0.0.1")
 
 
-def test_no_hit_is_lost_when_many_begin_a_window_at_once() -> None:
+def test_no_request_goes_uncounted_when_threads_begin_a_window_concurrently() -> None:
     for _ in range(20):
-        counted, allowed = RateLimitStore(""), list[Any]()
-        threads = [threading.Thread(target=lambda: allowed.extend(hits(counted, 2))) for _ in range(8)]  # noqa: B023 (joined below)
+        store, allowed = RateLimitStore(""), list[Any]()
+        threads = [threading.Thread(target=lambda: allowed.extend(hits(store, 2))) for _ in range(8)]  # noqa: B023 (joined below)
         for thread in threads:
             thread.start()
         for thread in threads:

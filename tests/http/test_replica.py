@@ -15,11 +15,11 @@ from api.http.application import Application
 from api.settings import InvalidSetting
 from api.store.engine import postgresql as driver
 from tests.conftest import numbers
-from tests.http.test_metrics import counted
 from tests.support.clients import Client, basic, member
+from tests.support.instructions import count_instructions
+from tests.support.metrics import read_metrics
 from tests.support.postgresql import Cluster
 from tests.support.problems import assert_problem
-from tests.test_cost import instructions
 
 _logger = logging.getLogger(__name__)
 
@@ -81,11 +81,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def difference(anyone: Client) -> Callable[[], dict[str, int]]:
     """The reads that were counted since the test began, or since they were last asked for."""
-    last = counted(anyone)
+    last = read_metrics(anyone)
 
     def added() -> dict[str, int]:
         nonlocal last
-        before, last = last, counted(anyone)
+        before, last = last, read_metrics(anyone)
         return {name.removeprefix(READS): more for name, more in (last - before).items() if name.startswith(READS)}
 
     return added
@@ -278,7 +278,7 @@ def test_a_read_costs_as_much_as_without_a_replica(
     counted = {}
     for name, each in apps.items():
         read = partial(each.test_client().get, post)
-        counted[name] = instructions(each, read)
+        counted[name] = count_instructions(each, read)
         _logger.info("%s: %.0f µs", name, min(timeit.repeat(read, number=200, repeat=10)) / 200 * 1e6)
     assert counted["replica"] / counted["primary"] < 1.1
 

@@ -1,4 +1,4 @@
-"""URLs in responses are those of routes."""
+"""URLs in responses."""
 
 import pytest
 
@@ -15,7 +15,7 @@ class Linked(StrictSchema):
     url = RelativeURL("Something.", "/nothing/{id}")
 
 
-def test_a_url_that_no_route_serves_stops_the_start(app: Application) -> None:
+def test_a_url_template_that_no_route_serves_is_a_type_error(app: Application) -> None:
     with pytest.raises(TypeError, match=r"Linked\.url: no route serves /nothing/{id}"):
         urls.check(app, [Linked()])
 

@@ -13,7 +13,7 @@ from tests.support.problems import assert_problem
 
 ACCOUNT = {"username": "ada", "password": PASSWORD}
 
-BAD: dict[str, list[Any]] = {
+INVALID: dict[str, list[Any]] = {
     "username": ["a", "x" * 40, "Ada", "_a", "-a", "a b", "a\n", "adà", "", 1, None],
     "password": ["x" * 7, "x" * 129, "\x00" * 8, 12345678, None],
     "display_name": ["", "x" * 101, "\x00", None],
@@ -22,7 +22,7 @@ BAD: dict[str, list[Any]] = {
 }
 
 
-def test_anyone_registers(anyone: Client) -> None:
+def test_anyone_can_register(anyone: Client) -> None:
     created = anyone.post("/users", {**ACCOUNT, "display_name": "Ada", "bio": "Engines."})
     assert (created.status_code, created.headers["Location"]) == (201, "/users/ada")
     read = anyone.get("/users/ada").json or {}
@@ -51,23 +51,23 @@ def test_anyone_registers(anyone: Client) -> None:
         },
     ],
 )
-def test_the_limits_themselves_are_allowed(anyone: Client, account: dict[str, str]) -> None:
+def test_values_at_the_limits_are_accepted(anyone: Client, account: dict[str, str]) -> None:
     assert anyone.post("/users", account).status_code == 201
 
 
-@pytest.mark.parametrize(("member", "value"), [(member, value) for member in BAD for value in BAD[member]])
-def test_what_breaks_the_rules_is_refused_by_name(anyone: Client, member: str, value: Any) -> None:
-    errors = assert_problem(anyone.post("/users", {**ACCOUNT, member: value}), 422)["errors"]
-    assert {error["pointer"] for error in errors} == {f"#/{member}"}
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name in INVALID for value in INVALID[name]])
+def test_invalid_properties_are_rejected_by_pointer(anyone: Client, name: str, value: Any) -> None:
+    errors = assert_problem(anyone.post("/users", {**ACCOUNT, name: value}), 422)["errors"]
+    assert {error["pointer"] for error in errors} == {f"#/{name}"}
     assert_problem(anyone.get("/users/ada"), 404)
 
 
-def test_a_name_can_be_taken_once(anyone: Client, ada: Client) -> None:
+def test_a_username_cannot_be_registered_twice(anyone: Client, ada: Client) -> None:
     response = anyone.post("/users", ACCOUNT)
     assert_problem(response, 409, detail="The username 'ada' is taken. Choose another one.")
 
 
-def test_users_change_themselves(ada: Client) -> None:
+def test_users_can_change_their_own_account(ada: Client) -> None:
     changed = ada.patch("/users/ada", {"display_name": "Ada"})
     assert changed.json == ada.get("/users/ada").json == ada.get("/me").json
     assert changed.json
@@ -76,34 +76,34 @@ def test_users_change_themselves(ada: Client) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"username": "eve"}, {"password": "12345678"}, {"bio": None}])
-def test_only_what_may_change_is_changed(ada: Client, changes: dict[str, Any]) -> None:
+def test_invalid_changes_are_rejected(ada: Client, changes: dict[str, Any]) -> None:
     before = ada.get("/me").json
     assert_problem(ada.patch("/users/ada", changes), 422)
     assert ada.get("/me").json == before
 
 
-def test_users_do_not_change_each_other(ada: Client, bob: Client) -> None:
+def test_members_cannot_change_other_accounts(ada: Client, bob: Client) -> None:
     for response in (bob.patch("/users/ada", {"bio": "x"}), bob.delete("/users/ada")):
         assert_problem(response, 403, detail="You can change only your own account.")
     assert ada.get("/me").status_code == 200
 
 
-def test_nobody_can_be_changed_who_is_not_there(ada: Client) -> None:
+def test_unknown_users_cannot_be_changed(ada: Client) -> None:
     for response in (ada.patch("/users/eve", {"bio": "x"}), ada.delete("/users/eve")):
         assert_problem(response, 404, detail="There is no user 'eve'.")
 
 
-def test_a_user_leaves_when_their_posts_are_gone(ada: Client, anyone: Client) -> None:
+def test_a_user_can_be_deleted_only_without_posts(ada: Client, anyone: Client) -> None:
     ada.post("/posts", {"title": "t", "body": "b"})
     assert_problem(ada.delete("/users/ada"), 409, detail="'ada' still has posts, drafts included. Delete them first.")
     ada.delete("/posts/1")
-    left = ada.delete("/users/ada")
-    assert (left.status_code, left.data, "Content-Type" in left.headers) == (204, b"", False)
+    deleted = ada.delete("/users/ada")
+    assert (deleted.status_code, deleted.data, "Content-Type" in deleted.headers) == (204, b"", False)
     assert_problem(anyone.get("/users/ada"), 404)
     assert_problem(ada.get("/me"), 401)
 
 
-def test_users_are_listed_who_came_last_first(anyone: Client, ada: Client, bob: Client) -> None:
+def test_users_are_listed_newest_first(anyone: Client, ada: Client, bob: Client) -> None:
     first = anyone.get("/users?limit=1")
     assert first.json
     assert [user["username"] for user in first.json["items"]] == ["bob"]
@@ -116,54 +116,54 @@ def test_users_are_listed_who_came_last_first(anyone: Client, ada: Client, bob: 
 
 
 @pytest.mark.parametrize("cursor", ["", "0" * 31, "0" * 33, "8" + "0" * 31, "g" * 32, "0" * 31 + "\n", "F" * 32])
-def test_a_cursor_has_one_form(anyone: Client, cursor: str) -> None:
+def test_malformed_cursors_are_rejected(anyone: Client, cursor: str) -> None:
     assert_problem(anyone.get("/users", query_string={"cursor": cursor}), 422)
 
 
-NEW = "a quite different horse"
+NEW_PASSWORD = "a quite different horse"
 
 
-def change_password(client: Client, current: str = PASSWORD, new: str = NEW, **options: Any) -> TestResponse:
+def change_password(client: Client, current: str = PASSWORD, new: str = NEW_PASSWORD, **options: Any) -> TestResponse:
     return client.send("PUT", "/me/password", json={"current_password": current, "new_password": new}, **options)
 
 
-def test_a_changed_password_ends_all_tokens_but_the_one_that_was_sent(ada: Client, anyone: Client) -> None:
+def test_changing_the_password_revokes_all_other_tokens(ada: Client, anyone: Client) -> None:
     stolen = ada.with_token(sign_in(ada))
     changed = change_password(ada)
     assert (changed.status_code, changed.data) == (204, b"")
     assert ada.get("/me").status_code == 200
     assert_problem(stolen.get("/me"), 401)
     assert_problem(anyone.post("/tokens", headers=basic("ada", PASSWORD)), 401)
-    assert anyone.post("/tokens", headers=basic("ada", NEW)).status_code == 201
+    assert anyone.post("/tokens", headers=basic("ada", NEW_PASSWORD)).status_code == 201
 
 
-def test_a_change_of_the_password_may_be_repeated(ada: Client) -> None:
+def test_changing_the_password_is_idempotent(ada: Client) -> None:
     assert change_password(ada).status_code == 204
-    other = ada.with_token(sign_in(ada, NEW))
+    other = ada.with_token(sign_in(ada, NEW_PASSWORD))
     assert change_password(ada).status_code == 204
-    assert other.get("/me").status_code == 200  # there was nothing left to do
+    assert other.get("/me").status_code == 200  # the repetition changes nothing
 
 
-def test_who_does_not_know_the_password_does_not_change_it(ada: Client) -> None:
+def test_changing_the_password_requires_the_current_one(ada: Client) -> None:
     assert_problem(change_password(ada, current="wrong"), 403, detail="The password is wrong.")
     assert sign_in(ada)
 
 
 @pytest.mark.parametrize(
-    ("current", "new"), [(PASSWORD, "short"), (PASSWORD, "x" * 129), ("", NEW), (PASSWORD, "\x00" * 8)]
+    ("current", "new"), [(PASSWORD, "short"), (PASSWORD, "x" * 129), ("", NEW_PASSWORD), (PASSWORD, "\x00" * 8)]
 )
-def test_a_new_password_keeps_the_rules(ada: Client, current: str, new: str) -> None:
+def test_invalid_password_changes_are_rejected(ada: Client, current: str, new: str) -> None:
     assert_problem(change_password(ada, current, new), 422)
     assert sign_in(ada)
 
 
-def test_admins_change_and_remove_everybody(ada: Client, admin: Client, anyone: Client) -> None:
+def test_admins_can_change_and_delete_all_users(ada: Client, admin: Client, anyone: Client) -> None:
     assert (admin.patch("/users/ada", {"bio": "x"}).json or {})["bio"] == "x"
     assert admin.delete("/users/ada").status_code == 204
     assert_problem(anyone.get("/users/ada"), 404)
 
 
-def test_an_admin_finds_all_that_keeps_a_user(ada: Client, admin: Client) -> None:
+def test_admins_can_list_and_delete_all_posts_of_a_user(ada: Client, admin: Client) -> None:
     for published_at in ("2026-01-31T12:00:00Z", None, "2999-01-01T00:00:00Z"):
         ada.post("/posts", {"title": "t", "body": "b", "published_at": published_at})
     assert_problem(admin.delete("/users/ada"), 409)
@@ -172,16 +172,16 @@ def test_an_admin_finds_all_that_keeps_a_user(ada: Client, admin: Client) -> Non
     assert admin.delete("/users/ada").status_code == 204
 
 
-def test_where_registration_is_closed_admins_register(build: Callable[..., Application]) -> None:
+def test_only_admins_can_register_users_if_registration_is_closed(build: Callable[..., Application]) -> None:
     app = build(registration="closed")
     account = {"username": "eve", "password": PASSWORD}
-    stranger = Client(app).post("/users", account)
-    assert_problem(stranger, 401, detail="Registration is closed. Sign in as an admin.")
-    assert stranger.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
-    for content in (account, {}):  # who is judged before what
+    response = Client(app).post("/users", account)
+    assert_problem(response, 401, detail="Registration is closed. Sign in as an admin.")
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
+    for content in (account, {}):  # authorization precedes validation
         assert_problem(member(app, f"m{len(content)}").post("/users", content), 403)
     assert member(app, "admin", role="admin").post("/users", account).status_code == 201
 
 
-def test_where_registration_is_open_members_register_others_too(ada: Client) -> None:
+def test_members_can_register_other_users_if_registration_is_open(ada: Client) -> None:
     assert ada.post("/users", {"username": "eve", "password": PASSWORD}).status_code == 201

@@ -1,1 +1,1 @@
-"""What clients send and receive."""
+"""Tests of `api.schemas`."""

@@ -29,26 +29,26 @@ st.register_type_strategy(datetime, TIMES)
 
 def nested_values(schema: Schema, values: Mapping[str, Any], root: str) -> dict[str, Any]:
     """Return the row as marshmallow expects it: with nested objects and URLs."""
-    made = {**values}
+    nested = {**values}
     for name, field in schema.dump_fields.items():
         if isinstance(field, FromRow):
-            made[name] = nested_values(field.schema, values, root)
+            nested[name] = nested_values(field.schema, values, root)
         elif isinstance(field, URLTemplate):
             quoted = {name: quote(str(value), safe="") for name, value in values.items()}
-            made[name] = root + field.template.format(**quoted)
-    return made
+            nested[name] = root + field.template.format(**quoted)
+    return nested
 
 
 @pytest.mark.parametrize("root", ["", "/blog"])
 @pytest.mark.parametrize(("schema", "row_type"), COMPILED.values(), ids=COMPILED)
 def test_a_compiled_schema_dumps_what_marshmallow_dumps(schema: StrictSchema, row_type: type[Any], root: str) -> None:
     @given(row=rows(row_type))
-    def same(row: Any) -> None:
+    def check(row: Any) -> None:
         dumped, expected = schema.dump_row(row, root), schema.dump(nested_values(schema, row._asdict(), root))
         assert dumped == expected
         assert list(dumped) == list(expected)
 
-    same()
+    check()
 
 
 class Row(NamedTuple):
@@ -65,7 +65,7 @@ class Named(StrictSchema):
     url = RelativeURL("Itself.", "/posts/{id}/labels/{name}?by={name}")
 
 
-def test_a_page_dumps_its_rows() -> None:
+def test_the_rows_of_a_page_are_dumped() -> None:
     page = page_of(Named, "Names.")()
     page.compile_for(Row)
 
@@ -94,7 +94,7 @@ def test_a_row_without_a_required_field_is_a_type_error() -> None:
         Named().compile_for(Nameless)
 
 
-def test_a_row_without_an_attribute_of_a_url_is_a_type_error() -> None:
+def test_a_row_without_a_placeholder_of_a_url_is_a_type_error() -> None:
     class Linked(StrictSchema):
         """A link."""
 
@@ -104,7 +104,7 @@ def test_a_row_without_an_attribute_of_a_url_is_a_type_error() -> None:
         Linked().compile_for(Row)
 
 
-def test_a_field_that_needs_serializing_is_a_type_error() -> None:
+def test_a_field_with_its_own_serialization_is_a_type_error() -> None:
     class Computed(StrictSchema):
         """Something computed."""
 

@@ -1,4 +1,4 @@
-"""What was answered to requests that may be repeated."""
+"""Idempotency keys and the responses stored for them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -18,71 +18,72 @@ from api.store.users import User
 from tests.store.conftest import savepoint
 from tests.support.rows import select_rows
 
-ONE, ANOTHER = bytes(32), b"x" * 32
-ANSWER: dict[str, Any] = {"status": 201, "headers": [["Location", "/posts/1"]], "body": b'{"id": 1}\n'}
+FINGERPRINT, OTHER_FINGERPRINT = bytes(32), b"x" * 32
+RESPONSE: dict[str, Any] = {"status": 201, "headers": [["Location", "/posts/1"]], "body": b'{"id": 1}\n'}
 
 
-def claim(db: Connection, user: User, key: str = "k", fingerprint: bytes = ONE) -> StoredResponse | None:
+def claim(db: Connection, user: User, key: str = "k", fingerprint: bytes = FINGERPRINT) -> StoredResponse | None:
     return idempotency.claim(db, user_id=user.id, key=key, fingerprint=fingerprint)
 
 
-def keep(db: Connection, user: User, key: str = "k") -> None:
-    idempotency.store(db, user_id=user.id, key=key, **ANSWER)
+def store_response(db: Connection, user: User, key: str = "k") -> None:
+    idempotency.store(db, user_id=user.id, key=key, **RESPONSE)
 
 
-def age(db: Connection, hours: int) -> None:
+def set_age(db: Connection, hours: int) -> None:
+    """Make all keys this many hours old."""
     db.execute(idempotency.keys.update().values(created_at=now() - timedelta(hours=hours)))
 
 
-def test_the_first_request_claims_and_the_next_is_answered_alike(db: Connection, ada: User) -> None:
+def test_the_first_request_claims_the_key_and_the_next_gets_its_response(db: Connection, ada: User) -> None:
     assert claim(db, ada) is None
-    keep(db, ada)
+    store_response(db, ada)
     again = claim(db, ada)
     assert again
-    assert {name: again._asdict()[name] for name in ANSWER} == ANSWER
+    assert {name: again._asdict()[name] for name in RESPONSE} == RESPONSE
 
 
-def test_a_key_is_for_one_request(db: Connection, ada: User) -> None:
+def test_a_key_cannot_be_reused_for_another_request(db: Connection, ada: User) -> None:
     claim(db, ada)
     with pytest.raises(IdempotencyKeyReused):
-        claim(db, ada, fingerprint=ANOTHER)
+        claim(db, ada, fingerprint=OTHER_FINGERPRINT)
     assert claim(db, ada, key="K") is None
 
 
-def test_keys_of_different_users_are_different(db: Connection, ada: User, bob: User) -> None:
-    assert claim(db, ada) is claim(db, bob, fingerprint=ANOTHER) is None
+def test_keys_of_different_users_are_independent(db: Connection, ada: User, bob: User) -> None:
+    assert claim(db, ada) is claim(db, bob, fingerprint=OTHER_FINGERPRINT) is None
 
 
-def test_a_key_is_forgotten_after_a_day(db: Connection, ada: User, bob: User) -> None:
+def test_keys_expire_after_a_day(db: Connection, ada: User, bob: User) -> None:
     for key in ("k", "l"):
         claim(db, ada, key)
-        keep(db, ada, key)
-    age(db, 23)
+        store_response(db, ada, key)
+    set_age(db, 23)
     assert claim(db, ada) is not None
-    age(db, 25)
-    assert claim(db, ada, fingerprint=ANOTHER) is None
+    set_age(db, 25)
+    assert claim(db, ada, fingerprint=OTHER_FINGERPRINT) is None
     assert select_rows(db, idempotency.keys.select())[0].key == "k"
 
 
-def test_what_is_old_can_be_swept(db: Connection, ada: User, bob: User) -> None:
+def test_sweep_deletes_expired_keys(db: Connection, ada: User, bob: User) -> None:
     claim(db, ada)
-    age(db, 25)
+    set_age(db, 25)
     claim(db, bob)
     assert (idempotency.sweep(db), idempotency.sweep(db)) == (1, 0)
     assert select_rows(db, idempotency.keys.select())[0].user_id == bob.id
 
 
-def test_a_claim_that_fails_is_free_again(database: Database) -> None:
+def test_a_claim_that_is_rolled_back_leaves_the_key_unused(database: Database) -> None:
     with database.write() as db:
         ada = users.register(db, username="ada")
     with pytest.raises(ZeroDivisionError), database.write() as db:
         claim(db, ada)
         raise ZeroDivisionError
     with database.write() as db:
-        assert claim(db, ada, fingerprint=ANOTHER) is None
+        assert claim(db, ada, fingerprint=OTHER_FINGERPRINT) is None
 
 
-def test_keys_go_with_their_user(db: Connection, ada: User) -> None:
+def test_keys_are_deleted_with_their_user(db: Connection, ada: User) -> None:
     claim(db, ada)
     users.remove(db, ada)
     assert select_rows(db, idempotency.keys.select()) == []
@@ -90,7 +91,7 @@ def test_keys_go_with_their_user(db: Connection, ada: User) -> None:
         claim(db, ada)
 
 
-def test_who_repeats_while_the_first_is_in_progress_waits_for_its_answer(database: Database) -> None:
+def test_repetitions_wait_for_the_response_of_a_request_in_progress(database: Database) -> None:
     with database.write() as db:
         ada = users.register(db, username="ada")
     claimed = Event()
@@ -105,23 +106,23 @@ def test_who_repeats_while_the_first_is_in_progress_waits_for_its_answer(databas
         with database.write() as db:
             assert claim(db, ada) is None
             claimed.set()
-            keep(db, ada)
-        assert {row.body for row in (each.result() for each in repeated) if row} == {ANSWER["body"]}
+            store_response(db, ada)
+        assert {row.body for row in (each.result() for each in repeated) if row} == {RESPONSE["body"]}
 
 
-def test_another_key_does_not_wait(postgresql_url: str) -> None:
-    """Not even where both would sweep the same old key. SQLite has one writer at a time."""
+def test_requests_with_different_keys_do_not_wait_for_each_other(postgresql_url: str) -> None:
+    """Not even to delete the same expired key. On PostgreSQL only, because SQLite has one writer at a time."""
     database = Database(Settings(database_url=postgresql_url))
     with database.write() as db:
         ada = users.register(db, username="ada")
         claim(db, ada, "old")
-        age(db, 25)
+        set_age(db, 25)
     with database.write() as first, database.write() as second:
         assert claim(first, ada, "k") is claim(second, ada, "l") is None
     database.close()
 
 
-def test_sweeping_on_the_way_looks_only_at_what_is_old(house: Settings) -> None:
+def test_expired_keys_are_found_by_an_index(house: Settings) -> None:
     database = Database(house)
     with database.engine.connect() as db:
         statement = idempotency._DELETE_EXPIRED_OF_USER.compile(db)
@@ -130,8 +131,8 @@ def test_sweeping_on_the_way_looks_only_at_what_is_old(house: Settings) -> None:
     database.close()
 
 
-def test_who_has_waited_too_long_is_told_so(impatient: Database) -> None:
-    """On SQLite one waits for any writer, so nobody learns whether that writer has the same key."""
+def test_waiting_too_long_for_a_request_in_progress_is_an_error(impatient: Database) -> None:
+    """On PostgreSQL only: on SQLite a writer waits for any other, whatever its key."""
     with impatient.write() as db:
         ada = users.register(db, username="ada")
     with impatient.write() as db:

@@ -1,4 +1,4 @@
-"""Posts, as they are kept."""
+"""Posts in the database."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -29,30 +29,30 @@ def publish(db: Connection, author: User, **content: Any) -> Post:
     )
 
 
-def test_a_post_is_kept_as_it_was_sent(db: Connection, ada: User) -> None:
-    body = "\r\n  «Ünïcode» 😀 \t\u2028" + "x" * 100_000
-    moment = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
-    kept = publish(db, ada, title="😀" * constraints.TITLE_MAX_LENGTH, body=body, tags=["b", "a"], published_at=moment)
-    assert (kept.title, kept.body, kept.tags) == ("😀" * constraints.TITLE_MAX_LENGTH, body, ["b", "a"])
-    assert kept.published_at == moment
-    assert kept.published_at.tzinfo is UTC
+def test_a_post_is_stored_unchanged(db: Connection, ada: User) -> None:
+    title, body = "😀" * constraints.TITLE_MAX_LENGTH, "\r\n  «Ünïcode» 😀 \t\u2028" + "x" * 100_000
+    published_at = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
+    post = publish(db, ada, title=title, body=body, tags=["b", "a"], published_at=published_at)
+    assert (post.title, post.body, post.tags) == (title, body, ["b", "a"])
+    assert post.published_at == published_at
+    assert post.published_at.tzinfo is UTC
 
 
-def test_a_post_names_its_author(db: Connection, ada: User) -> None:
+def test_a_post_has_the_username_of_its_author(db: Connection, ada: User) -> None:
     assert publish(db, ada).username == "ada"
 
 
 @pytest.mark.parametrize("content", [{"title": ""}, {"title": "t" * 201}, {"body": ""}, {"body": "b" * 262_145}])
-def test_the_database_knows_the_limits_too(db: Connection, ada: User, content: dict[str, str]) -> None:
+def test_the_database_enforces_the_length_limits(db: Connection, ada: User, content: dict[str, str]) -> None:
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError, psycopg.DataError)), savepoint(db):
         publish(db, ada, **content)
 
 
-@pytest.mark.parametrize("moment", [None, TOMORROW])
-def test_what_is_not_published_yet_is_there_for_its_author_only(
-    db: Connection, ada: User, bob: User, moment: datetime | None
+@pytest.mark.parametrize("published_at", [None, TOMORROW])
+def test_unpublished_posts_are_visible_only_to_their_author(
+    db: Connection, ada: User, bob: User, published_at: datetime | None
 ) -> None:
-    post = publish(db, ada, published_at=moment)
+    post = publish(db, ada, published_at=published_at)
     assert posts.get(db, post.id, viewer=ada) == post
     for viewer in (bob, None):
         with pytest.raises(NotFound, match=f"no post {post.id}"):
@@ -61,13 +61,13 @@ def test_what_is_not_published_yet_is_there_for_its_author_only(
     assert posts_lists.page(db, limit=1, viewer=ada).rows == []
 
 
-def test_a_post_appears_when_its_moment_comes(db: Connection, ada: User) -> None:
+def test_a_post_becomes_public_at_published_at(db: Connection, ada: User) -> None:
     post = publish(db, ada, published_at=now())
     assert posts.get(db, post.id, viewer=None) == post
     assert [row.id for row in posts_lists.page(db, limit=1).rows] == [post.id]
 
 
-def test_revising_changes_what_is_named_and_the_version(db: Connection, ada: User) -> None:
+def test_revise_changes_the_given_columns_and_the_version(db: Connection, ada: User) -> None:
     post = publish(db, ada, tags=["x"])
     revised = posts.revise(db, post, title="new")
     assert (revised.title, revised.body, revised.tags) == ("new", "b", ["x"])
@@ -75,20 +75,20 @@ def test_revising_changes_what_is_named_and_the_version(db: Connection, ada: Use
     assert revised.updated_at > post.updated_at
 
 
-def test_only_the_author_may_change_it(db: Connection, ada: User, bob: User) -> None:
+def test_only_the_author_may_change_a_post(db: Connection, ada: User, bob: User) -> None:
     post = publish(db, ada)
     assert posts.get_for_update(db, post.id, principal=ada) == post
     with pytest.raises(Forbidden):
         posts.get_for_update(db, post.id, principal=bob)
 
 
-def test_somebody_elses_draft_cannot_be_told_from_nothing(db: Connection, ada: User, bob: User) -> None:
+def test_drafts_of_other_authors_are_not_found(db: Connection, ada: User, bob: User) -> None:
     draft = publish(db, ada, published_at=None)
     with pytest.raises(NotFound):
         posts.get_for_update(db, draft.id, principal=bob)
 
 
-def test_a_removed_post_is_gone(db: Connection, ada: User) -> None:
+def test_removed_posts_are_not_found(db: Connection, ada: User) -> None:
     post = publish(db, ada, tags=["x"])
     posts.remove(db, post)
     with pytest.raises(NotFound):
@@ -96,7 +96,7 @@ def test_a_removed_post_is_gone(db: Connection, ada: User) -> None:
     assert posts_lists.page(db, limit=1, tag="x").rows == []
 
 
-def test_who_read_it_before_a_change_cannot_undo_that_change(db: Connection, ada: User) -> None:
+def test_a_post_changed_since_the_read_is_not_overwritten_or_removed(db: Connection, ada: User) -> None:
     read = publish(db, ada)
     revised = posts.revise(db, read, title="new")
     with pytest.raises(PreconditionFailed):
@@ -110,7 +110,7 @@ def test_who_read_it_before_a_change_cannot_undo_that_change(db: Connection, ada
     ("changes", "tags"),
     [({"tags": ["y"]}, ["y"]), ({"tags": []}, []), ({"title": "new"}, ["x"]), ({"published_at": TOMORROW}, ["x"])],
 )
-def test_the_index_of_tags_follows_the_post(
+def test_the_tag_index_follows_the_post(
     db: Connection, ada: User, changes: dict[str, Any], tags: Sequence[str]
 ) -> None:
     post = publish(db, ada, tags=["x"])
@@ -119,7 +119,7 @@ def test_the_index_of_tags_follows_the_post(
     assert [(row.tag, row.published_at) for row in indexed] == [(tag, revised.published_at) for tag in tags]
 
 
-def test_lists_can_be_narrowed(db: Connection, ada: User, bob: User) -> None:
+def test_lists_can_be_filtered(db: Connection, ada: User, bob: User) -> None:
     for author, tags in ((ada, ["x"]), (ada, ["y"]), (bob, ["x", "y"])):
         publish(db, author, title=f"{author.username} {tags}", tags=tags)
 
@@ -129,16 +129,16 @@ def test_lists_can_be_narrowed(db: Connection, ada: User, bob: User) -> None:
     assert titles(author="ada") == {"ada ['x']", "ada ['y']"}
     assert titles(tag="x") == {"ada ['x']", "bob ['x', 'y']"}
     assert titles(author="ada", tag="x") == {"ada ['x']"}
-    assert titles(author="nobody") == titles(tag="z") == set()
+    assert titles(author="eve") == titles(tag="z") == set()
 
 
-def test_bodies_come_when_asked_for(db: Connection, ada: User) -> None:
+def test_lists_have_bodies_only_if_expanded(db: Connection, ada: User) -> None:
     publish(db, ada)
     assert "body" not in posts_lists.page(db, limit=1).rows[0]._asdict()
     assert posts_lists.page(db, limit=1, expand="body").rows[0]._asdict()["body"] == "b"
 
 
-def test_a_removed_author_publishes_nothing(db: Connection, ada: User) -> None:
+def test_removed_authors_cannot_publish(db: Connection, ada: User) -> None:
     users.remove(db, ada)
     with pytest.raises(Unauthenticated), savepoint(db):
         publish(db, ada)

@@ -1,4 +1,4 @@
-"""Users, as they are kept."""
+"""Users and their credentials in the database."""
 
 import sqlite3
 
@@ -21,47 +21,47 @@ from api.store.users import User
 from tests.store.conftest import savepoint
 
 
-def test_a_user_is_kept(db: Connection) -> None:
-    kept = users.register(db, username="ada", display_name="Ada", bio="Engines.", password_hash="hash")
-    assert (kept.username, kept.display_name, kept.bio, kept.version) == ("ada", "Ada", "Engines.", 1)
-    assert users.get(db, "ada") == kept
+def test_registered_users_are_stored(db: Connection) -> None:
+    user = users.register(db, username="ada", display_name="Ada", bio="Engines.", password_hash="hash")
+    assert (user.username, user.display_name, user.bio, user.version) == ("ada", "Ada", "Engines.", 1)
+    assert users.get(db, "ada") == user
 
 
-def test_the_username_stands_in_for_a_display_name(db: Connection, ada: User) -> None:
+def test_the_display_name_defaults_to_the_username(db: Connection, ada: User) -> None:
     assert ada.display_name == "ada"
 
 
-def test_a_password_hash_is_only_among_credentials(db: Connection) -> None:
-    kept = users.register(db, username="ada", password_hash="hash")
-    assert "password_hash" not in kept._asdict()
-    assert credentials.get(db, "ada")._asdict() == {"id": kept.id, "username": "ada", "password_hash": "hash"}
+def test_only_credentials_have_the_password_hash(db: Connection) -> None:
+    user = users.register(db, username="ada", password_hash="hash")
+    assert "password_hash" not in user._asdict()
+    assert credentials.get(db, "ada")._asdict() == {"id": user.id, "username": "ada", "password_hash": "hash"}
     with pytest.raises(NotFound):
         credentials.get(db, "bob")
 
 
-def test_a_username_can_be_taken_once(db: Connection, ada: User) -> None:
+def test_a_username_cannot_be_registered_twice(db: Connection, ada: User) -> None:
     with pytest.raises(UsernameTaken, match="'ada' is taken"), savepoint(db):
         users.register(db, username="ada")
 
 
-def test_there_is_nobody_of_another_name(db: Connection, ada: User) -> None:
+def test_unknown_users_are_not_found(db: Connection, ada: User) -> None:
     with pytest.raises(NotFound, match="no user 'bob'"):
         users.get(db, "bob")
 
 
-def test_users_revise_themselves(db: Connection, ada: User) -> None:
+def test_revise_changes_the_given_columns_and_the_version(db: Connection, ada: User) -> None:
     revised = users.revise(db, ada, display_name="Ada")
     assert (revised.display_name, revised.bio, revised.version) == ("Ada", "", 2)
     assert revised.updated_at > ada.updated_at
 
 
-def test_users_do_not_change_each_other(db: Connection, ada: User, bob: User) -> None:
+def test_members_may_change_only_themselves(db: Connection, ada: User, bob: User) -> None:
     assert users.get_for_update(db, "ada", principal=ada) == ada
     with pytest.raises(Forbidden):
         users.get_for_update(db, "ada", principal=bob)
 
 
-def test_who_read_them_before_a_change_cannot_undo_that_change(db: Connection, ada: User) -> None:
+def test_a_user_changed_since_the_read_is_not_overwritten_or_removed(db: Connection, ada: User) -> None:
     revised = users.revise(db, ada, bio="new")
     with pytest.raises(PreconditionFailed):
         users.revise(db, ada, display_name="old")
@@ -70,7 +70,7 @@ def test_who_read_them_before_a_change_cannot_undo_that_change(db: Connection, a
     assert users.get(db, "ada") == revised
 
 
-def test_a_user_with_posts_stays(db: Connection, ada: User) -> None:
+def test_users_with_posts_cannot_be_removed(db: Connection, ada: User) -> None:
     post = posts.publish(db, author_id=ada.id, title="t", body="b", tags=[], published_at=None)
     with pytest.raises(UserHasPosts, match="still has posts"), savepoint(db):
         users.remove(db, ada)
@@ -80,7 +80,7 @@ def test_a_user_with_posts_stays(db: Connection, ada: User) -> None:
         users.get(db, "ada")
 
 
-def test_admins_may_change_everybody_and_everything(db: Connection, ada: User, bob: User) -> None:
+def test_admins_may_change_all_users_and_posts(db: Connection, ada: User, bob: User) -> None:
     draft = posts.publish(db, author_id=bob.id, title="t", body="b", tags=[], published_at=None)
     admin = users.set_role(db, "ada", "admin")
     assert users.get_for_update(db, "bob", principal=admin) == bob
@@ -89,33 +89,33 @@ def test_admins_may_change_everybody_and_everything(db: Connection, ada: User, b
     with pytest.raises(Forbidden):
         users.get_for_update(db, "bob", principal=member)
     with pytest.raises(NotFound):
-        users.set_role(db, "nobody", "admin")
+        users.set_role(db, "eve", "admin")
 
 
-def test_there_is_no_other_role(db: Connection, ada: User) -> None:
+def test_the_database_rejects_unknown_roles(db: Connection, ada: User) -> None:
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)), savepoint(db):
         users.set_role(db, "ada", "owner")
 
 
-def test_a_password_is_changed_by_who_knows_the_current_one(db: Connection, ada: User) -> None:
-    proven = credentials.get(db, "ada")
-    credentials.change(db, proven, "new")
+def test_a_password_changed_since_the_read_is_not_overwritten(db: Connection, ada: User) -> None:
+    read = credentials.get(db, "ada")
+    credentials.change(db, read, "new")
     assert credentials.get(db, "ada").password_hash == "new"
     with pytest.raises(WrongPassword):
-        credentials.change(db, proven, "newer")
+        credentials.change(db, read, "newer")
     with pytest.raises(WrongPassword):
-        credentials.rehash(db, proven, "newer")
+        credentials.rehash(db, read, "newer")
     assert credentials.get(db, "ada").password_hash == "new"
 
 
-def test_who_has_no_password_can_be_given_one(db: Connection) -> None:
+def test_users_without_a_password_can_be_given_one(db: Connection) -> None:
     users.register(db, username="imported")
     credentials.change(db, credentials.get(db, "imported"), "new")
     assert credentials.get(db, "imported").password_hash == "new"
 
 
-def test_who_is_held_stays(impatient: Database) -> None:
-    """On SQLite nobody else writes meanwhile."""
+def test_locked_users_cannot_be_removed(impatient: Database) -> None:
+    """On PostgreSQL only, because SQLite has one writer at a time."""
     with impatient.write() as db:
         ada = users.register(db, username="ada")
     with impatient.write() as db:

@@ -1,0 +1,21 @@
+"""Prometheus metrics of an application."""
+
+from collections import Counter
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.clients import Client
+
+
+def read_metrics(client: Client) -> Counter[str]:
+    """Return the value of each sample by its name and label values, without buckets and sums."""
+    response = client.get("/metrics")
+    assert response.content_type.startswith("text/plain; version=")
+    return Counter(
+        {
+            f"{sample.name}{sorted(sample.labels.values())}": round(sample.value)
+            for family in text_string_to_metric_families(response.text)
+            for sample in family.samples
+            if sample.name.startswith("pressroom_") and not sample.name.endswith(("_bucket", "_sum", "_created"))
+        }
+    )
