@@ -16,8 +16,11 @@ from api.app import create_app
 from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
-from tests.support.clients import Client, member
-from tests.support.redis_server import Redis, redis_executable
+from tests.support.clients import Client, signed_in_user
+from tests.support.paths import PROJECT_ROOT
+from tests.support.redis_server import RedisServer, redis_executable
+from tests.support.servers import Server
+from tests.support.socket_activation import SocketActivatedServer
 
 # Enough for every change; `--hypothesis-profile=thorough` draws more.
 hypothesis_settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -89,13 +92,41 @@ def postgresql_url(postgresql: PostgresServer) -> str:
 
 
 @pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[Redis]:
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     if redis_executable() is None:
         pytest.skip("no Redis comes as a wheel for this Python: apt-get install redis-server")
-    server = Redis(tmp_path)
+    server = RedisServer(tmp_path)
     yield server
     server.client.close()
     server.kill()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start a server, gunicorn unless another command is given, and wait until it is ready."""
+    servers: list[Server] = []
+
+    def start(*command: str, code: Path = PROJECT_ROOT, **environment: str) -> Server:
+        servers.append(Server([*(command or ["gunicorn"])], tmp_path, code, **environment))
+        return servers[-1].wait_until_ready()
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def activate(tmp_path: Path) -> Iterator[Callable[..., SocketActivatedServer]]:
+    """Start gunicorn by socket activation, and wait until it is ready."""
+    servers: list[SocketActivatedServer] = []
+
+    def start(code: Path = PROJECT_ROOT, **environment: str) -> SocketActivatedServer:
+        servers.append(SocketActivatedServer(tmp_path, code, **environment))
+        return servers[-1].wait_until_ready()
+
+    yield start
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture
@@ -105,14 +136,14 @@ def anyone(app: Application) -> Client:
 
 @pytest.fixture
 def ada(app: Application) -> Client:
-    return member(app, "ada")
+    return signed_in_user(app, "ada")
 
 
 @pytest.fixture
 def bob(app: Application) -> Client:
-    return member(app, "bob")
+    return signed_in_user(app, "bob")
 
 
 @pytest.fixture
 def admin(app: Application) -> Client:
-    return member(app, "admin", role="admin")
+    return signed_in_user(app, "admin", role="admin")

@@ -15,7 +15,7 @@ from api.store.engine.database import Database
 from api.store.errors import RequestInProgress
 from tests.contract.lint import findings
 from tests.contract.test_owasp import CONTENT, OPERATIONS, POST
-from tests.support.clients import Client, basic, member
+from tests.support.clients import Client, basic_auth, signed_in_user
 from tests.support.paths import PROJECT_ROOT
 
 schema = schemathesis.openapi.from_path(PROJECT_ROOT / "openapi" / "openapi.json")
@@ -68,7 +68,7 @@ def ask(
     **content: Any,
 ) -> TestResponse:
     method, path, _ = OPERATIONS[name]
-    credentials = basic(client.username) if name == "createToken" else {}
+    credentials = basic_auth(client.username) if name == "createToken" else {}
     fields = {key: value for key, value in {"If-Match": "*", **credentials, **headers}.items() if value}
     return client.send(method, path.format(**ids) + query, headers=fields, **{"json": CONTENT.get(name), **content})
 
@@ -78,7 +78,7 @@ def test_every_documented_answer_is_given(
     build: Callable[..., Application], monkeypatch: pytest.MonkeyPatch, name: str, status: int
 ) -> None:
     app = build(registration="closed" if (name, status) == ("registerUser", 403) else "open")
-    clients = {username: member(app, username) for username in ("ada", "bob")}
+    clients = {username: signed_in_user(app, username) for username in ("ada", "bob")}
     if (name, status) != ("removeUser", 204):
         clients["ada"].post("/posts", POST)
     changes = {**CHANGES.get(status, {}), **OTHER_CHANGES.get((name, status), {})}

@@ -18,7 +18,7 @@ from api.app import create_app
 from api.settings import Settings
 from tests.contract.hostile import ETAG, JSON, REQUESTS, Hostile
 from tests.contract.malformed import MESSAGES, TOKEN, Message
-from tests.support.clients import Client, member
+from tests.support.clients import Client, signed_in_user
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server
 
@@ -57,7 +57,7 @@ def scene(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     database.write_bytes(migrated.read_bytes())
     settings = Settings(database_url=f"sqlite:///{database}", rate_limits="off", access_log="")
     app = create_app(settings)
-    ada = member(app, "ada")
+    ada = signed_in_user(app, "ada")
     etag = ada.post("/posts", {"title": "t", "body": "b"}).headers["ETag"]
     yield Scene(settings, ada, etag, everything_in(settings))
     app.database.close()
@@ -66,7 +66,7 @@ def scene(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def server(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     given = {"PRESSROOM_DATABASE_URL": scene.settings.database_url, "PRESSROOM_RATE_LIMITS": "off"}
-    started = Server(["gunicorn"], tmp_path_factory.mktemp("gunicorn"), PROJECT_ROOT, **given).wait()
+    started = Server(["gunicorn"], tmp_path_factory.mktemp("gunicorn"), PROJECT_ROOT, **given).wait_until_ready()
     yield started
     started.stop()
 
@@ -91,7 +91,7 @@ def on_the_wire(row: Hostile, scene: Scene) -> bytes:
 
 def answer_of(server: Server, raw: bytes) -> Answer:
     """What is answered, to one request and to no other."""
-    told = BytesIO(server.send(raw))
+    told = BytesIO(server.send_raw(raw))
     status = int(told.readline().split()[1])
     headers = parse_headers(told)
     body = told.read()
@@ -140,5 +140,5 @@ def test_malformed_messages(scene: Scene, server: Server, subtests: pytest.Subte
 
 
 def test_none_of_them_troubles_the_server(server: Server) -> None:
-    assert server.get("/health/ready") == 200
+    assert server.get_status("/health/ready") == 200
     assert "Traceback" not in server.log.read_text()

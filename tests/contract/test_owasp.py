@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from api import constraints
 from api.http.application import Application
-from tests.support.clients import ANY_VERSION, PASSWORD, Client, basic, member
+from tests.support.clients import ANY_VERSION, PASSWORD, Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text())
@@ -93,11 +93,11 @@ MATRIX = [
 
 
 def world(app: Application, *, posts: bool = True) -> World:
-    owner = member(app, "ada")
+    owner = signed_in_user(app, "ada")
     if posts:
         for published_at in ("2026-01-31T12:00:00Z", None):
             assert owner.post("/posts", {**POST, "published_at": published_at}).status_code == 201
-    return World(Client(app), member(app, "bob"), owner, member(app, "admin", role="admin"))
+    return World(Client(app), signed_in_user(app, "bob"), owner, signed_in_user(app, "admin", role="admin"))
 
 
 def send(client: Client, operation: str, post_id: int = 1) -> TestResponse:
@@ -139,7 +139,7 @@ def test_1_broken_object_level_authorization(app: Application) -> None:
 def test_2_broken_authentication(app: Application) -> None:
     """An unknown user and a wrong password are the same; guessing is limited (tests/http/test_rate_limits.py)."""
     there = world(app)
-    wrong, unknown = (there.anyone.post("/tokens", headers=basic(name, "wrong")) for name in ("ada", "nobody"))
+    wrong, unknown = (there.anyone.post("/tokens", headers=basic_auth(name, "wrong")) for name in ("ada", "nobody"))
     assert wrong.data == unknown.data
     for answer in (wrong, unknown):
         del answer.headers["RateLimit"], answer.headers["X-Request-ID"]  # which differ for any two
@@ -154,7 +154,7 @@ def test_3_broken_object_property_level_authorization(app: Application, operatio
     """Mass assignment: what is not the client's to say is refused, even if an admin says it."""
     there = world(app)
     method, path, _ = OPERATIONS[operation]
-    headers = basic("admin") if operation == "createToken" else {"If-Match": "*"}
+    headers = basic_auth("admin") if operation == "createToken" else {"If-Match": "*"}
     for name in UNASSIGNABLE:
         content = {**CONTENT[operation], name: 1}
         answer = there.admin.send(method, path.format(username="ada", post_id=1), json=content, headers=headers)

@@ -16,7 +16,7 @@ from api.store import credentials, tokens, users
 from api.store.columns import now
 from api.store.engine.connections import Row
 from api.store.engine.database import Database
-from tests.support.clients import PASSWORD, Client, basic, member
+from tests.support.clients import PASSWORD, Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
 
 
@@ -60,7 +60,7 @@ def test_a_token_that_is_none_is_refused_even_where_none_is_needed(anyone: Clien
 
 
 def test_a_password_is_no_token(ada: Client) -> None:
-    assert_problem(ada.get("/me", headers=basic("ada", PASSWORD)), 401)
+    assert_problem(ada.get("/me", headers=basic_auth("ada", PASSWORD)), 401)
 
 
 def test_a_token_is_no_password(ada: Client, anyone: Client) -> None:
@@ -77,7 +77,7 @@ def test_an_expired_token_is_none(app: Application, ada: Client) -> None:
 
 
 def test_a_password_gets_a_token(ada: Client, anyone: Client) -> None:
-    response = anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD))
+    response = anyone.send("POST", "/tokens", headers=basic_auth("ada", PASSWORD))
     assert response.status_code == 201
     assert response.json
     assert anyone.with_token(response.json["token"]).get("/me").status_code == 200
@@ -85,7 +85,7 @@ def test_a_password_gets_a_token(ada: Client, anyone: Client) -> None:
 
 @pytest.mark.parametrize("password", ["", "wrong", PASSWORD + " ", "x" * 5_000, "\x00"])
 def test_a_wrong_password_does_not(ada: Client, anyone: Client, password: str) -> None:
-    response = anyone.send("POST", "/tokens", headers=basic("ada", password))
+    response = anyone.send("POST", "/tokens", headers=basic_auth("ada", password))
     assert_problem(response, 401, detail="The username or password is wrong, or not sent as HTTP Basic.")
     assert response.headers["WWW-Authenticate"] == 'Basic realm="Pressroom", charset="UTF-8"'
 
@@ -97,13 +97,13 @@ def test_credentials_that_cannot_be_read_are_none(anyone: Client, value: str) ->
 
 @pytest.mark.parametrize("username", ["nobody", "ADA", "", "a:da", "\x00", "ada\n", "x" * 5_000])
 def test_nobody_else_gets_one(ada: Client, anyone: Client, username: str) -> None:
-    assert_problem(anyone.send("POST", "/tokens", headers=basic(username, PASSWORD)), 401)
+    assert_problem(anyone.send("POST", "/tokens", headers=basic_auth(username, PASSWORD)), 401)
 
 
 def test_a_user_without_a_password_cannot_sign_in(app: Application, anyone: Client) -> None:
     with app.database.write() as db:
         users.register(db, username="imported")
-    assert_problem(anyone.send("POST", "/tokens", headers=basic("imported", "")), 401)
+    assert_problem(anyone.send("POST", "/tokens", headers=basic_auth("imported", "")), 401)
 
 
 def test_refusing_a_stranger_takes_a_hash_like_refusing_a_user(
@@ -118,7 +118,7 @@ def test_refusing_a_stranger_takes_a_hash_like_refusing_a_user(
     verify = PasswordHasher.verify
     monkeypatch.setattr(PasswordHasher, "verify", spy)
     for username in ("ada", "nobody", "NOBODY"):
-        anyone.send("POST", "/tokens", headers=basic(username, "wrong"))
+        anyone.send("POST", "/tokens", headers=basic_auth(username, "wrong"))
     assert len(verified) == 3
 
 
@@ -131,10 +131,10 @@ def test_a_hash_made_with_other_parameters_is_made_anew(app: Application, anyone
     weaker = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     with app.database.write() as db:
         users.register(db, username="ada", password_hash=weaker)
-    assert_problem(anyone.send("POST", "/tokens", headers=basic("ada", "wrong")), 401)
+    assert_problem(anyone.send("POST", "/tokens", headers=basic_auth("ada", "wrong")), 401)
     kept = []
     for _ in range(2):
-        assert anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD)).status_code == 201
+        assert anyone.send("POST", "/tokens", headers=basic_auth("ada", PASSWORD)).status_code == 201
         with app.database.read() as db:
             kept.append(credentials.get(db, "ada").password_hash)
     assert kept[0] == kept[1] != weaker
@@ -152,7 +152,7 @@ def test_who_proves_a_password_that_is_changed_meanwhile_gets_no_token(
 
     prove = passwords.verify
     monkeypatch.setattr(passwords, "verify", changed_meanwhile)
-    refused = anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD))
+    refused = anyone.send("POST", "/tokens", headers=basic_auth("ada", PASSWORD))
     assert_problem(refused, 401, detail="The username or password is wrong, or not sent as HTTP Basic.")
     assert refused.headers["WWW-Authenticate"].startswith("Basic ")
 
@@ -162,7 +162,9 @@ def test_all_who_sign_in_while_a_hash_is_made_anew_are_let_in(app: Application, 
     with app.database.write() as db:
         users.register(db, username="ada", password_hash=weaker)
     with ThreadPoolExecutor(5) as threads:
-        signed_in = threads.map(lambda _: anyone.send("POST", "/tokens", headers=basic("ada")).status_code, range(5))
+        signed_in = threads.map(
+            lambda _: anyone.send("POST", "/tokens", headers=basic_auth("ada")).status_code, range(5)
+        )
     assert [*signed_in] == [201] * 5
 
 
@@ -204,7 +206,7 @@ def test_neither_password_nor_token_is_kept(app: Application, ada: Client) -> No
 
 
 def test_a_token_is_256_random_bits(app: Application) -> None:
-    one, another = member(app, "one").token, member(app, "another").token
+    one, another = signed_in_user(app, "one").token, signed_in_user(app, "another").token
     assert one != another
     assert len(one) == len("prt_") + 43
 

@@ -15,7 +15,7 @@ import pytest
 from api.http.access_log import BACKLOG, AccessLog
 from api.http.application import Application
 from api.settings import InvalidSetting
-from tests.support.clients import PASSWORD, Client, basic, member
+from tests.support.clients import PASSWORD, Client, basic_auth, signed_in_user
 
 
 @pytest.fixture
@@ -63,10 +63,10 @@ def test_a_request_is_a_line(observed: Application, lines: Callable[[int], list[
 
 
 def test_who_has_signed_in_is_named(observed: Application, lines: Callable[[int], list[dict[str, Any]]]) -> None:
-    ada = member(observed, "ada")
+    ada = signed_in_user(observed, "ada")
     ada.get("/me")
-    Client(observed).post("/tokens", headers=basic("ada"))
-    Client(observed).post("/tokens", headers=basic("ada", "wrong password"))
+    Client(observed).post("/tokens", headers=basic_auth("ada"))
+    Client(observed).post("/tokens", headers=basic_auth("ada", "wrong password"))
     ada.with_token("prt_wrong").get("/me")
     assert [(line["user"], line["status"]) for line in lines(4)] == [
         ("ada", 200),
@@ -77,7 +77,7 @@ def test_who_has_signed_in_is_named(observed: Application, lines: Callable[[int]
 
 
 def test_secrets_are_not_told(observed: Application, lines: Callable[[int], list[dict[str, Any]]], log: Path) -> None:
-    ada = member(observed, "ada")
+    ada = signed_in_user(observed, "ada")
     Client(observed).post("/users", {"username": "bob", "password": PASSWORD})
     Client(observed).get(f"/posts?token={ada.token}")
     ada.post("/posts", {"title": "A title", "body": "A body"})

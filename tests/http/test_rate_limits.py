@@ -22,16 +22,16 @@ from api.http import rate_limit_store
 from api.http.application import Application
 from api.http.rate_limit_store import RateLimitStore
 from api.settings import InvalidSetting
-from tests.support.clients import PASSWORD, Client, basic, member
+from tests.support.clients import PASSWORD, Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
-from tests.support.redis_server import Redis
+from tests.support.redis_server import RedisServer
 
 FIVE = parse("5 per minute")
 
 
 def sign_in(client: Client, username: str, password: str = "wrong", address: str = "192.0.2.1") -> TestResponse:
     environ = {"REMOTE_ADDR": address}
-    return client.send("POST", "/tokens", headers=basic(username, password), environ_overrides=environ)
+    return client.send("POST", "/tokens", headers=basic_auth(username, password), environ_overrides=environ)
 
 
 def register(client: Client, number: int, address: str = "192.0.2.1") -> TestResponse:
@@ -134,13 +134,13 @@ def test_reads_are_not_even_looked_at(ada: Client, path: str, monkeypatch: pytes
 
 
 def test_limits_can_be_put_off(build: Callable[..., Application]) -> None:
-    ada = member(build(rate_limits="off"), "ada")
+    ada = signed_in_user(build(rate_limits="off"), "ada")
     answers = [ada.delete("/tokens/999") for _ in range(301)]
     assert {answer.status_code for answer in answers} == {404}
     assert "RateLimit" not in answers[0].headers
 
 
-def test_processes_count_together_in_redis(build: Callable[..., Application], redis_server: Redis) -> None:
+def test_processes_count_together_in_redis(build: Callable[..., Application], redis_server: RedisServer) -> None:
     one, another = Client(build(redis_url=redis_server.url)), Client(build(redis_url=redis_server.url))
     for number in range(20):
         assert_problem(register(one if number % 2 else another, number), 422)
@@ -153,7 +153,7 @@ def hits(counted: RateLimitStore, number: int) -> list[bool]:
 
 
 def test_without_redis_each_process_counts_for_itself(
-    redis_server: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(rate_limit_store, "PAUSE", 0.2)
     counted = RateLimitStore(redis_server.url)
@@ -166,7 +166,7 @@ def test_without_redis_each_process_counts_for_itself(
     assert hits(counted, 6) == [True] * 5 + [False]
 
 
-def test_a_redis_that_hangs_holds_one_request_up_and_not_for_long(redis_server: Redis) -> None:
+def test_a_redis_that_hangs_holds_one_request_up_and_not_for_long(redis_server: RedisServer) -> None:
     counted = RateLimitStore(redis_server.url)
     assert hits(counted, 1) == [True]
     redis_server.process.send_signal(signal.SIGSTOP)
@@ -176,7 +176,7 @@ def test_a_redis_that_hangs_holds_one_request_up_and_not_for_long(redis_server: 
 
 
 def test_only_one_request_at_a_time_tries_a_redis_that_is_gone(
-    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limit_store, "PAUSE", 0.3)
     counted = RateLimitStore(redis_server.url)

@@ -8,12 +8,12 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api.http.application import Application
-from tests.support.clients import Client, basic, member
+from tests.support.clients import Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
 
 
 def sign_in(client: Client, content: object = None) -> TestResponse:
-    return client.post("/tokens", content, headers=basic("ada"))
+    return client.post("/tokens", content, headers=basic_auth("ada"))
 
 
 def test_signing_in_makes_a_token_that_is_shown_once(ada: Client, anyone: Client) -> None:
@@ -32,7 +32,7 @@ def test_a_name_is_not_needed(ada: Client, content: object) -> None:
 
 
 def test_nor_is_a_body_even_if_its_type_is_sent(ada: Client) -> None:
-    response = ada.send("POST", "/tokens", headers=basic("ada"), content_type="application/json")
+    response = ada.send("POST", "/tokens", headers=basic_auth("ada"), content_type="application/json")
     assert response.status_code == 201
 
 
@@ -42,7 +42,7 @@ def test_what_breaks_the_rules_is_refused(ada: Client, content: Any) -> None:
 
 
 def test_a_token_lives_as_long_as_the_settings_say(build: Callable[..., Application]) -> None:
-    created = sign_in(member(build(token_days=7), "ada")).json
+    created = sign_in(signed_in_user(build(token_days=7), "ada")).json
     assert created
     life = datetime.fromisoformat(created["expires_at"]) - datetime.fromisoformat(created["created_at"])
     assert abs(life - timedelta(days=7)) < timedelta(seconds=1)

@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from api import constraints
 from api.http.application import Application
-from tests.support.clients import PASSWORD, Client, basic, member, sign_in
+from tests.support.clients import PASSWORD, Client, basic_auth, sign_in, signed_in_user
 from tests.support.problems import assert_problem
 
 ACCOUNT = {"username": "ada", "password": PASSWORD}
@@ -133,8 +133,8 @@ def test_a_changed_password_ends_all_tokens_but_the_one_that_was_sent(ada: Clien
     assert (changed.status_code, changed.data) == (204, b"")
     assert ada.get("/me").status_code == 200
     assert_problem(stolen.get("/me"), 401)
-    assert_problem(anyone.post("/tokens", headers=basic("ada", PASSWORD)), 401)
-    assert anyone.post("/tokens", headers=basic("ada", NEW)).status_code == 201
+    assert_problem(anyone.post("/tokens", headers=basic_auth("ada", PASSWORD)), 401)
+    assert anyone.post("/tokens", headers=basic_auth("ada", NEW)).status_code == 201
 
 
 def test_a_change_of_the_password_may_be_repeated(ada: Client) -> None:
@@ -179,8 +179,8 @@ def test_where_registration_is_closed_admins_register(build: Callable[..., Appli
     assert_problem(stranger, 401, detail="Registration is closed. Sign in as an admin.")
     assert stranger.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
     for content in (account, {}):  # who is judged before what
-        assert_problem(member(app, f"m{len(content)}").post("/users", content), 403)
-    assert member(app, "admin", role="admin").post("/users", account).status_code == 201
+        assert_problem(signed_in_user(app, f"m{len(content)}").post("/users", content), 403)
+    assert signed_in_user(app, "admin", role="admin").post("/users", account).status_code == 201
 
 
 def test_where_registration_is_open_members_register_others_too(ada: Client) -> None:
