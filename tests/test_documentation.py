@@ -6,12 +6,7 @@ import re
 
 from api.settings import Settings
 from tests.support.paths import PROJECT_ROOT
-
-README = (PROJECT_ROOT / "README.md").read_text()
-
-
-def section(title: str) -> str:
-    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+from tests.support.readme import section
 
 
 def test_every_setting_stands_in_the_table_with_its_default() -> None:

@@ -1,1 +1,1 @@
-"""What an attacker tries against the server, bounded in number and time."""
+"""Attacks on the server, bounded in number and time: `make attacks`."""

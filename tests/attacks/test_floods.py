@@ -1,4 +1,4 @@
-"""More requests than anybody needs."""
+"""Floods of sign-ins and of connections."""
 
 import threading
 import time
@@ -6,59 +6,61 @@ from contextlib import closing, suppress
 
 import pytest
 
-from tests.attacks.conftest import ATTACKER, BYSTANDER, ROWS, Site, watching
-from tests.support.clients import basic
-from tests.support.nginx import answer_of
+from tests.attacks.site import ATTACKER, OTHER_CLIENT, Site, other_client_served, rows
+from tests.support.clients import basic_auth
+from tests.support.http import send_request
 
 pytestmark = pytest.mark.heavy
 
 SECONDS = 4
-AT_ONCE, A_SECOND = 11, 5
-"""As `deploy/nginx` has it, for what hashes a password."""
+BURST, PER_SECOND = 11, 5
+"""The limit of `deploy/nginx` on requests that hash a password."""
 
 
-def test_a_flood_of_sign_ins_is_kept_from_hashing(site: Site) -> None:
+def test_most_of_a_flood_of_sign_ins_hashes_no_password(site: Site) -> None:
     statuses: list[int] = []
-    until = time.monotonic() + SECONDS
+    end = time.monotonic() + SECONDS
 
-    def guess() -> None:
+    def guess_passwords() -> None:
         with closing(site.nginx.connect(source=ATTACKER)) as connection:
-            while time.monotonic() < until:
-                connection.request("POST", "/tokens", headers=basic(f"user-{len(statuses)}", "a guess"))
+            while time.monotonic() < end:
+                connection.request("POST", "/tokens", headers=basic_auth(f"user-{len(statuses)}", "a guess"))
                 response = connection.getresponse()
                 response.read()
                 statuses.append(response.status)
 
-    reached, answered = len(site.reached()), len(site.nginx.access_log.read_text().splitlines())
-    with watching(site) as bystander:
-        guessing = [threading.Thread(target=guess) for _ in range(16)]
+    requests_before = len(site.application_requests())
+    responses_before = len(site.nginx.access_log.read_text().splitlines())
+    with other_client_served(site) as other_client:
+        guessing = [threading.Thread(target=guess_passwords) for _ in range(16)]
         for thread in guessing:
             thread.start()
-        signed_in = answer_of(site.nginx.connect(source=BYSTANDER), "POST", "/tokens", {}, basic("ada")).status
+        connection = site.nginx.connect(source=OTHER_CLIENT)
+        signed_in = send_request(connection, "POST", "/tokens", {}, basic_auth("ada")).status
         for thread in guessing:
             thread.join()
-    own = sum(line["address"] == ATTACKER for line in site.reached()[reached:])
-    ROWS.append(("sign-ins", len(statuses), own, str(bystander), site.answered(ATTACKER, answered)))
+    reached = site.requests_from_attacker(requests_before)
+    rows.append(("sign-in flood", len(statuses), reached, str(other_client), site.attacker_responses(responses_before)))
     assert signed_in == 201
     assert set(statuses) == {401, 429}
-    assert own == statuses.count(401) <= AT_ONCE + A_SECOND * (SECONDS + 1)
-    assert len(statuses) > 10 * own
+    assert reached == statuses.count(401) <= BURST + PER_SECOND * (SECONDS + 1)
+    assert len(statuses) > 10 * reached
 
 
-def test_a_flood_of_connections_that_say_nothing_keeps_nobody_out(site: Site) -> None:
-    reached = len(site.reached())
-    silent = []
+def test_a_flood_of_idle_connections_does_not_keep_other_clients_from_being_served(site: Site) -> None:
+    requests_before = len(site.application_requests())
+    idle = []
     try:
-        with watching(site) as bystander:
+        with other_client_served(site) as other_client:
             for _ in range(800):
                 connection = site.nginx.connect(source=ATTACKER)
                 connection.connect()
-                silent.append(connection)
+                idle.append(connection)
             time.sleep(1)
     finally:
-        for connection in silent:
+        for connection in idle:
             with suppress(OSError):
                 connection.close()
-    own = sum(line["address"] == ATTACKER for line in site.reached()[reached:])
-    ROWS.append(("connections that say nothing", len(silent), own, str(bystander), ""))
-    assert own == 0
+    reached = site.requests_from_attacker(requests_before)
+    rows.append(("idle connections", len(idle), reached, str(other_client), ""))
+    assert reached == 0

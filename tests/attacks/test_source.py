@@ -1,4 +1,4 @@
-"""What an attacker finds in the source."""
+"""Static analysis of the source for vulnerabilities and secrets."""
 
 import json
 import subprocess
@@ -13,34 +13,34 @@ from tests.support.paths import PROJECT_ROOT
 pytestmark = pytest.mark.heavy
 
 EXCEPTIONS = {
-    ("B311", "api/http/application.py"): "names of requests, which are no secrets",
-    ("B307", "api/schemas/dumping.py"): "compiles what schemas say, which are ours; names are checked",
-    ("B307", "api/store/connections.py"): "compiles the names of our own columns",
+    ("B311", "api/http/application.py"): "request ids, which are not secret",
+    ("B307", "api/schemas/dumping.py"): "compiles our own schemas; field names are checked",
+    ("B307", "api/store/engine/connections.py"): "compiles our own column names",
 }
-# What no file of ours may hold but these may look like: the ETag and the token of the document's examples.
+# detect-secrets must not report the ETag and the token in the examples of the OpenAPI document.
 EXAMPLES = "^(0a4d55a8d778e5022fab701977c5d840bbc486d0|prt_uNEZn0yH2pUPVzDwSvVrwAfF5dGcTfJ0x9sKqQn4b3E)$"
 
 
-def told(tool: str, *arguments: str, directory: Path = PROJECT_ROOT) -> Any:
-    """What the tool prints, as JSON; it may exit with 1 for what it finds."""
+def run(tool: str, *arguments: str, directory: Path = PROJECT_ROOT) -> Any:
+    """Run a tool and return its JSON output; it may exit with 1 to report findings."""
     command = [str(Path(sys.executable).with_name(tool)), *arguments]
     return json.loads(subprocess.run(command, cwd=directory, check=False, capture_output=True, text=True).stdout)
 
 
-def test_bandit_finds_nothing_but_what_is_explained() -> None:
-    # B105 takes every string beside "token" or "pass" for a password; ruff's S105 looks closer.
-    report = told("bandit", "--quiet", "--recursive", "--format=json", "--skip=B105", "api")
+def test_bandit_finds_only_the_known_exceptions() -> None:
+    # B105 takes every string next to "token" or "pass" for a password; ruff's S105 is more precise.
+    report = run("bandit", "--quiet", "--recursive", "--format=json", "--skip=B105", "api")
     assert report["metrics"]["_totals"]["loc"] > 1000
     assert {(each["test_id"], each["filename"]) for each in report["results"]} == EXCEPTIONS.keys()
 
 
-def test_no_secret_is_kept_in_the_repository() -> None:
-    # By name, it would find every password that a test makes up; ruff looks for those of `api`.
-    by_name = "--disable-plugin=KeywordDetector"
-    assert told("detect-secrets", "scan", by_name, f"--exclude-secrets={EXAMPLES}")["results"] == {}
+def test_detect_secrets_finds_no_secret_in_the_repository() -> None:
+    # The keyword detector would report every password that a test invents; ruff checks `api` for passwords.
+    no_keywords = "--disable-plugin=KeywordDetector"
+    assert run("detect-secrets", "scan", no_keywords, f"--exclude-secrets={EXAMPLES}")["results"] == {}
 
 
-def test_a_secret_would_be_found(tmp_path: Path) -> None:
-    # In two parts, or it would be found here.
+def test_detect_secrets_would_find_a_private_key(tmp_path: Path) -> None:
+    # In two parts, so that detect-secrets does not report this file.
     (tmp_path / "key.pem").write_text("-----BEGIN " + "PRIVATE KEY-----\n")
-    assert list(told("detect-secrets", "scan", "--all-files", directory=tmp_path)["results"]) == ["key.pem"]
+    assert list(run("detect-secrets", "scan", "--all-files", directory=tmp_path)["results"]) == ["key.pem"]

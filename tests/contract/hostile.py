@@ -1,7 +1,7 @@
-"""Requests that no generator draws: what is asked, with what status and words it is answered.
+"""Hostile requests that no generator draws, with the status and the problem that each must get.
 
-They are signed by ada, who has the resources of the catalogue, and typed as JSON if they have a body, unless they say
-otherwise.
+Unless a row has other headers, a request has the token of ada, who has the resources of the catalogue, and
+`Content-Type: application/json` if it has a body.
 """
 
 from typing import NamedTuple
@@ -12,34 +12,34 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Hostile(NamedTuple):
-    """A request, the status that it must have, and words of its problem: `detail`, or an error's place and detail."""
+    """A request, its status, and an excerpt of the problem: of `detail`, or of an error's place and `detail`."""
 
     request: str
     status: int
-    says: str = ""
+    detail: str = ""
     body: bytes | None = None
     headers: dict[str, str] = {}
 
     def __str__(self) -> str:
-        """What is told of it if it fails."""
-        given = [self.request, *(f"{name}: {value}" for name, value in self.headers.items()), repr(self.body or b"")]
-        return " ".join(part if len(part) < 60 else f"{part[:50]}…{len(part)}" for part in given)
+        """Describe the request in a failure."""
+        parts = [self.request, *(f"{name}: {value}" for name, value in self.headers.items()), repr(self.body or b"")]
+        return " ".join(part if len(part) < 60 else f"{part[:50]}…{len(part)}" for part in parts)
 
 
-def publish(body: bytes, status: int, says: str, **headers: str) -> Hostile:
-    """A post that must not be kept."""
-    typed = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Hostile("POST /posts", status, says, body, typed)
+def publish(body: bytes, status: int, detail: str, **headers: str) -> Hostile:
+    """Make a request to publish a post that must be rejected; in names of header fields, `_` stands for `-`."""
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Hostile("POST /posts", status, detail, body, fields)
 
 
 def title(value: bytes) -> bytes:
-    """A post of that title."""
+    """Return the JSON of a post with that JSON as its title."""
     return b'{"body": "b", "title": ' + value + b"}"
 
 
-NOT_JSON = [
-    publish(body, 400, says)
-    for body, says in [
+INVALID_JSON = [
+    publish(body, 400, detail)
+    for body, detail in [
         (b" ", "input data is empty"),
         (b"{", "unexpected end of data"),
         (b"{'title': 't'}", "expected a string key"),
@@ -77,7 +77,7 @@ NOT_JSON = [
         (b"\x00", "unexpected character, expected a JSON value"),
     ]
 ]
-NOT_A_POST = [
+INVALID_CONTENT = [
     *(publish(body, 422, "# Send a JSON object.") for body in (b"[]", b"null", b'"{}"', b"1", b"true")),
     publish(b"", 422, "#/title Missing data for required field."),
     publish(b"{}", 422, "#/title Missing data for required field."),
@@ -108,7 +108,7 @@ NOT_A_POST = [
     Hostile("POST /posts", 422, "#/title Missing data for required field."),
     publish(b" " * (4 * 1024 * 1024 + 1), 413, "The body is too large."),
 ]
-NOT_TYPED = (
+UNSUPPORTED_CONTENT = (
     [
         publish(body, 415, "Send the body as application/json in UTF-8.", Content_Type=content_type)
         for body, content_type in [
@@ -153,22 +153,22 @@ PATHS = [
     """.split()
 ] + [
     *(
-        Hostile(f"GET /users/{name}", 404, "There is no user '")
+        Hostile(f"GET /users/{name}", 404, "There is no user ")
         for name in (
             *("Ada", "a", "-ada", "a" * 40, "a" * 200, "b%C3%B6b", "ada%20", "%20ada", "%FF", "%C0%AF", "%ED%A0%80"),
             *("%", "%zz", "%252e", "'%22;--"),
         )
     ),
-    Hostile("GET /posts/%31", 200),  # the same URL: RFC 3986, section 6.2.2.2
+    Hostile("GET /posts/%31", 200),  # equivalent: RFC 3986, section 6.2.2.2
     Hostile("GET /posts/9", 404, "There is no post 9."),
     Hostile("GET /posts/9007199254740991", 404, "There is no post 9007199254740991."),
     Hostile("GET /users/nobody", 404, "There is no user 'nobody'."),
 ]
-NO_LIMITS = ["", "a", "-1", "%2B1", "+1", "01", "1_0", "1.0", "1e1", "0x1", "%201", "1%20", "1%0A", "%D9%A1"]
+INVALID_LIMITS = ["", "a", "-1", "%2B1", "+1", "01", "1_0", "1.0", "1e1", "0x1", "%201", "1%20", "1%0A", "%D9%A1"]
 QUERIES = [
-    Hostile(f"GET /posts?{query}", 422, says)
-    for query, says in [
-        *((f"limit={limit}", "limit Not a valid integer.") for limit in NO_LIMITS),
+    Hostile(f"GET /posts?{query}", 422, detail)
+    for query, detail in [
+        *((f"limit={limit}", "limit Not a valid integer.") for limit in INVALID_LIMITS),
         *((f"limit={limit}", "limit Must be greater") for limit in ("0", "101", "9007199254740991")),
         ("limit=" + "9" * 4_000, "limit Not a valid integer."),
         ("limit", "limit Not a valid integer."),
@@ -223,8 +223,8 @@ METHODS = [
     Hostile("POST /posts/1", 405, "Use one of those in `Allow`.", POST, {"X-HTTP-Method-Override": "DELETE"}),
 ]
 ETAG = "<the current tag>"
-THEN = "Thu, 01 Jan 2099 00:00:00 GMT"
-CONDITIONS = [
+FUTURE = "Thu, 01 Jan 2099 00:00:00 GMT"
+PRECONDITIONS = [
     *(
         Hostile("GET /posts/1", 304, headers={"If-None-Match": tags})
         for tags in (ETAG, f"W/{ETAG}", f'"a", {ETAG}', f'W/"a",W/{ETAG}', f"{ETAG},", "*")
@@ -240,28 +240,37 @@ CONDITIONS = [
     Hostile("PATCH /users/ada", 428, "Send the `ETag` of the version", b'{"bio": "b"}'),
     Hostile("DELETE /posts/1", 428, "Send the `ETag` of the version"),
     Hostile("DELETE /posts/1", 428, "Send the `ETag` of the version", headers={"If-None-Match": ETAG}),
-    Hostile("DELETE /posts/1", 428, "Send the `ETag` of the version", headers={"If-Unmodified-Since": THEN}),
-    Hostile("GET /posts/1", 200, headers={"If-Modified-Since": THEN}),
+    Hostile("DELETE /posts/1", 428, "Send the `ETag` of the version", headers={"If-Unmodified-Since": FUTURE}),
+    Hostile("GET /posts/1", 200, headers={"If-Modified-Since": FUTURE}),
     Hostile("GET /posts/1", 200, headers={"Range": "bytes=0-3"}),
     Hostile("GET /posts/1", 200, headers={"Accept": "text/html"}),
 ]
-NO_TOKENS = [
+INVALID_TOKENS = [
     *("", "Bearer", "Bearer ", "Bearer x", "Bearer prt_", "Bearer prt_" + "A" * 43, "bearer", "Token x", "prt_x"),
     *("Bearer prt_\xff", "Bearer a b", "Bearer " + "x" * 5_000, 'Digest username="ada"', "Basic YWRhOng=", "\xe9"),
 ]
-NO_PASSWORDS = [
+INVALID_PASSWORDS = [
     *("Basic", "Basic ", "Basic x", "Basic =", "Basic YWRh", "Basic YWRhOg==", "Basic OnBhc3M=", "Basic /////w=="),
     *("Basic YWRhAAo6cGFzcw==", "Basic " + "YWRh" * 1_000, "Bearer prt_x", "Basic \xff", "Digest x"),
 ]
-WHO = [
-    *(Hostile("GET /me", 401, "Send a valid token", headers={"Authorization": value}) for value in NO_TOKENS),
+CREDENTIALS_AND_KEYS = [
+    *(Hostile("GET /me", 401, "Send a valid token", headers={"Authorization": value}) for value in INVALID_TOKENS),
     *(
         Hostile("POST /tokens", 401, "Wrong username or password", headers={"Authorization": value})
-        for value in NO_PASSWORDS
+        for value in INVALID_PASSWORDS
     ),
     *(
         Hostile("POST /posts", 400, "Invalid Idempotency-Key", POST, {"Idempotency-Key": key})
         for key in ("", "a b", "a,b", "\xff", "k" * 256)
     ),
 ]
-REQUESTS = [*NOT_JSON, *NOT_A_POST, *NOT_TYPED, *PATHS, *QUERIES, *METHODS, *CONDITIONS, *WHO]
+REQUESTS = [
+    *INVALID_JSON,
+    *INVALID_CONTENT,
+    *UNSUPPORTED_CONTENT,
+    *PATHS,
+    *QUERIES,
+    *METHODS,
+    *PRECONDITIONS,
+    *CREDENTIALS_AND_KEYS,
+]

@@ -1,6 +1,6 @@
-"""Messages that only a server sees: bytes on a connection, with what status and words they are answered.
+"""Malformed messages, which only a server sees, with the status and the problem that each must get.
 
-What gunicorn refuses in its own words does not reach the application: here it stands without any.
+gunicorn itself rejects some, and the application never sees them: these have a status without a problem.
 """
 
 from typing import NamedTuple
@@ -9,23 +9,23 @@ from tests.contract.hostile import POST, title
 
 
 class Message(NamedTuple):
-    """Bytes on a connection, and the status and words of the answer."""
+    """Bytes on a connection, the status of the response, and an excerpt of the problem."""
 
     raw: bytes
     status: int
-    says: str = ""
+    detail: str = ""
 
     def __str__(self) -> str:
-        """What is told of it if it fails."""
-        told = repr(self.raw.replace(COMMON, b"").replace(SIGNED, b""))
-        return told if len(told) < 120 else f"{told[:60]}…{told[-50:]}"
+        """Describe the message in a failure."""
+        text = repr(self.raw.replace(COMMON, b"").replace(SIGNED, b""))
+        return text if len(text) < 120 else f"{text[:60]}…{text[-50:]}"
 
 
 COMMON = b"Host: x\r\nConnection: close\r\n"
 TOKEN = b"<the token of ada>"
 SIGNED = b"Authorization: Bearer " + TOKEN + b"\r\nContent-Type: application/json\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
-# What there is to read if any of them is taken for the beginning of another request.
+# A server that takes a body for another request responds twice.
 SMUGGLED = b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -41,15 +41,15 @@ def chunks(*parts: bytes) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (*parts, b""))
 
 
-NOT_CHUNKED = [b"zz\r\n", b"-1\r\n\r\n", b"0x5\r\nabcde\r\n0\r\n\r\n", b"1_0\r\nab", b"5\r\nabcdeXX\r\n0\r\n\r\n"]
-CUT_OFF = [b"", b"5\r\nab", b"5\nabcde\n0\n\n", b"f" * 20 + b"\r\n", chunks(POST)[:-5]]
-TWO_FRAMES = [CHUNKED + b"Content-Length: 5\r\n", b"Content-Length: 5\r\n" + CHUNKED, CHUNKED + CHUNKED]
-OTHER_FRAMES = [b"Transfer-Encoding" + rest for rest in (b": identity\r\n", b" : chunked\r\n", b":\x0bchunked\r\n")]
-NO_LENGTHS = [b"", b"abc", b"-1", b"+27", b"2_7", b"0x1b", "٢٧".encode(), b"27, 27", b"27\r\nContent-Length: 27"]
+INVALID_CHUNKS = [b"zz\r\n", b"-1\r\n\r\n", b"0x5\r\nabcde\r\n0\r\n\r\n", b"1_0\r\nab", b"5\r\nabcdeXX\r\n0\r\n\r\n"]
+TRUNCATED_CHUNKS = [b"", b"5\r\nab", b"5\nabcde\n0\n\n", b"f" * 20 + b"\r\n", chunks(POST)[:-5]]
+CONFLICTING_FRAMING = [CHUNKED + b"Content-Length: 5\r\n", b"Content-Length: 5\r\n" + CHUNKED, CHUNKED + CHUNKED]
+INVALID_CODINGS = [b"Transfer-Encoding" + rest for rest in (b": identity\r\n", b" : chunked\r\n", b":\x0bchunked\r\n")]
+INVALID_LENGTHS = [b"", b"abc", b"-1", b"+27", b"2_7", b"0x1b", "٢٧".encode(), b"27, 27", b"27\r\nContent-Length: 27"]
 BODIES = [
-    *(Message(post(CHUNKED, body), 400, "The chunked body is malformed") for body in NOT_CHUNKED),
-    *(Message(post(CHUNKED, body), 400, "The request is malformed.") for body in CUT_OFF),
-    *(Message(post(fields, chunks(POST)), 400) for fields in [*TWO_FRAMES, *OTHER_FRAMES]),
+    *(Message(post(CHUNKED, body), 400, "The chunked body is malformed") for body in INVALID_CHUNKS),
+    *(Message(post(CHUNKED, body), 400, "The request is malformed.") for body in TRUNCATED_CHUNKS),
+    *(Message(post(fields, chunks(POST)), 400) for fields in [*CONFLICTING_FRAMING, *INVALID_CODINGS]),
     Message(post(b"Transfer-Encoding: xchunked\r\n", chunks(POST)), 501),  # RFC 9112, section 6.1
     Message(post(CHUNKED, chunks(POST)).replace(b"HTTP/1.1", b"HTTP/1.0"), 400),
     Message(post(b"Transfer-Encoding: gzip, chunked\r\n", chunks(b"\x1f\x8b\x08")), 400, "not UTF-8"),
@@ -60,7 +60,7 @@ BODIES = [
     Message(
         post(CHUNKED, b"1B;a=b\r\n" + title(b"123") + b"\r\n0\r\nX: y\r\n\r\n"), 422, "#/title Not a valid string."
     ),
-    *(Message(post(b"Content-Length: " + length + b"\r\n", POST), 400) for length in NO_LENGTHS),
+    *(Message(post(b"Content-Length: " + length + b"\r\n", POST), 400) for length in INVALID_LENGTHS),
     Message(post(b"Content-Length: 27\r\nContent-Length: 5\r\n", POST), 400),
     Message(post(b"Content-Length: 100\r\n", POST), 400, "The body ends before its Content-Length."),
     Message(post(b"Content-Length: 4194306\r\n", POST), 413, "The body is too large."),
@@ -74,18 +74,18 @@ BODIES = [
         400,
         "Invalid Idempotency-Key",
     ),
-    # A body that nobody reads is no request.
+    # A body that is not read must not become another request.
     Message(b"GET /users HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED, 200),
     Message(b"GET /users HTTP/1.1\r\nHost: x\r\n" + CHUNKED + b"\r\n" + chunks(SMUGGLED), 200),
     Message(get(b"GET /users", CHUNKED) + b"zz\r\n" + SMUGGLED, 200),
     Message(post(b"Content-Length: 2\r\n", b"{}" + SMUGGLED), 422, "#/title Missing data"),
 ]
-NO_LINES = [
+INVALID_REQUEST_LINES = [
     *(b"get /users", b"G@T /users", b"G" * 100 + b" /users", b"GET /users /x", b"GET", b"GET ", b" GET /users"),
     *(b"GET users", b"GET *", b"GET /users/\xff", "GET /users/ö".encode(), b"GET /users/\x00", b"GET /users\tx"),
 ]
-LINES = [
-    *(Message(get(line), 400) for line in NO_LINES),
+REQUEST_LINES = [
+    *(Message(get(line), 400) for line in INVALID_REQUEST_LINES),
     Message(b"GET /users\r\n" + COMMON + b"\r\n", 400),
     Message(b"GET /users HTTP/2.0\r\n" + COMMON + b"\r\n", 400),
     Message(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
@@ -99,14 +99,20 @@ LINES = [
     Message(get(b"FOO /users"), 405, "Use one of those in `Allow`."),
     Message(b"GET /users HTTP/1.0\r\n\r\n", 200),
 ]
-NO_HOSTS = [b"", *(b"Host: " + host + b"\r\n" for host in (b"", b"..", b"a b", b"a/b", b"a@b", b"[", b"x:y", b"\xe9"))]
-NO_FIELDS = [
+INVALID_HOSTS = [
+    b"",
+    *(b"Host: " + host + b"\r\n" for host in (b"", b"..", b"a b", b"a/b", b"a@b", b"[", b"x:y", b"\xe9")),
+]
+INVALID_FIELDS = [
     *(b"nonsense\r\n", b": x\r\n", b"X Y: z\r\n", b"X : z\r\n", b"X\xe9: z\r\n", b"Host: y\r\n"),
     *(b"X: a\r\n b\r\n", b"X: a\x00b\r\n", b"X: a\rb\r\n"),
 ]
 FIELDS = [
-    *(Message(b"GET /users HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n", 400, "malformed") for host in NO_HOSTS),
-    *(Message(get(b"GET /users", fields), 400) for fields in NO_FIELDS),
+    *(
+        Message(b"GET /users HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n", 400, "malformed")
+        for host in INVALID_HOSTS
+    ),
+    *(Message(get(b"GET /users", fields), 400) for fields in INVALID_FIELDS),
     Message(get(b"GET /users", b"X: " + b"x" * 9_000 + b"\r\n"), 431),
     Message(get(b"GET /users", b"".join(b"X%d: y\r\n" % number for number in range(150))), 431),
     Message(get(b"GET /me", SIGNED + b"Authorization: Bearer x\r\n"), 401, "Send a valid token"),
@@ -114,4 +120,4 @@ FIELDS = [
     Message(get(b"GET /users", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"), 200),
     Message(get(b"GET /users", b"X_Y: z\r\n"), 200),
 ]
-MESSAGES = [*BODIES, *LINES, *FIELDS]
+MESSAGES = [*BODIES, *REQUEST_LINES, *FIELDS]

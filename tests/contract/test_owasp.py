@@ -21,7 +21,7 @@ from tests.contract.catalogue import (
     arrange,
     path_of,
 )
-from tests.support.clients import ANY_VERSION, PASSWORD, Client, basic, member
+from tests.support.clients import ANY_VERSION, PASSWORD, Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
 
 
@@ -35,10 +35,10 @@ class Clients(NamedTuple):
 
 
 def clients(app: Application, *, arranged: bool = True) -> Clients:
-    ada = member(app, "ada")
+    ada = signed_in_user(app, "ada")
     if arranged:
         arrange(ada)
-    return Clients(Client(app), member(app, "bob"), ada, member(app, "admin", role="admin"))
+    return Clients(Client(app), signed_in_user(app, "bob"), ada, signed_in_user(app, "admin", role="admin"))
 
 
 def send(client: Client, permission: Permission) -> TestResponse:
@@ -88,7 +88,7 @@ def test_1_broken_object_level_authorization(app: Application) -> None:
 def test_2_broken_authentication(app: Application) -> None:
     """Unknown users and wrong passwords look the same; guessing is limited (tests/http/test_rate_limits.py)."""
     there = clients(app)
-    wrong, unknown = (there.anyone.post("/tokens", headers=basic(name, "wrong")) for name in ("ada", "nobody"))
+    wrong, unknown = (there.anyone.post("/tokens", headers=basic_auth(name, "wrong")) for name in ("ada", "nobody"))
     assert wrong.data == unknown.data
     for response in (wrong, unknown):
         del response.headers["RateLimit"], response.headers["X-Request-ID"]  # they differ for any two requests
@@ -103,7 +103,7 @@ def test_3_broken_object_property_level_authorization(app: Application, operatio
     """Mass assignment: properties that clients may not set are rejected, even from an admin."""
     there = clients(app)
     operation = OPERATIONS[operation_id]
-    headers = basic("admin") if operation_id == "createToken" else {"If-Match": "*"}
+    headers = basic_auth("admin") if operation_id == "createToken" else {"If-Match": "*"}
     for name in UNASSIGNABLE:
         body = {**BODIES[operation_id], name: 1}
         response = there.admin.send(operation.method, path_of(operation), json=body, headers=headers)

@@ -15,7 +15,7 @@ from api.store.engine.database import Database
 from api.store.errors import RequestInProgress
 from tests.contract.catalogue import ABSENT_IDS, BODIES, FAILURES, IDS, OPERATIONS, arrange, path_of
 from tests.contract.lint import findings
-from tests.support.clients import Client, basic, member
+from tests.support.clients import Client, basic_auth, signed_in_user
 from tests.support.paths import PROJECT_ROOT
 
 schema = schemathesis.openapi.from_path(PROJECT_ROOT / "openapi" / "openapi.json")
@@ -62,7 +62,7 @@ def send(
     **content: Any,
 ) -> TestResponse:
     operation = OPERATIONS[operation_id]
-    credentials = basic(client.username) if operation_id == "createToken" else {}
+    credentials = basic_auth(client.username) if operation_id == "createToken" else {}
     fields = {key: value for key, value in {"If-Match": "*", **credentials, **headers}.items() if value}
     body = {"json": BODIES.get(operation_id), **content}
     return client.send(operation.method, path_of(operation, **ids) + query, headers=fields, **body)
@@ -73,7 +73,7 @@ def test_a_documented_response_is_sent(
     build: Callable[..., Application], monkeypatch: pytest.MonkeyPatch, operation_id: str, status: int
 ) -> None:
     app = build(registration="closed" if (operation_id, status) == ("registerUser", 403) else "open")
-    clients = {username: member(app, username) for username in ("ada", "bob")}
+    clients = {username: signed_in_user(app, username) for username in ("ada", "bob")}
     if (operation_id, status) != ("removeUser", 204):
         arrange(clients["ada"])
     changes = {**CHANGES.get(status, {}), **FAILURES.get((operation_id, status), {})}

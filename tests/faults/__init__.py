@@ -1,1 +1,1 @@
-"""What happens to requests, and to what was acknowledged, when something breaks: `make faults`."""
+"""Faults injected under load, and what they cost in failed requests and lost writes: `make faults`."""

@@ -1,64 +1,42 @@
-"""The server, as it is shipped, for a fault to befall it."""
+"""Servers with two workers for the faults, and the table of results."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.faults import accounts
-from tests.journeys.conftest import serve as serve  # noqa: PLC0414 (a fixture is found by its name)
-from tests.support.paths import PROJECT_ROOT
+from tests.faults import accounting
+from tests.faults.load_generator import SERVER_ENVIRONMENT
+from tests.support.deployments import copy_code
 from tests.support.servers import Server
-from tests.support.socket_activation import Activation
-
-SETTINGS = {"WEB_CONCURRENCY": "2", "PRESSROOM_RATE_LIMITS": "off"}
+from tests.support.socket_activation import SocketActivatedServer
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if accounts.rows:
-        terminalreporter.write_line(f"\n{accounts.table()}")
+    if accounting.rows:
+        terminalreporter.write_line(f"\n{accounting.results_table()}")
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """Where `pressroom deploy roll` finds the server, and where its counts are left when it is killed."""
-    (run := tmp_path / "run").mkdir()
-    return run
+def run_dir(tmp_path: Path) -> Path:
+    """PRESSROOM_RUN_DIR: where `pressroom deploy roll` finds the server, and a killed server leaves its metrics."""
+    (directory := tmp_path / "run").mkdir()
+    return directory
 
 
 @pytest.fixture
-def start(serve: Callable[..., Server], run: Path) -> Callable[..., Server]:
-    """Starts a server with two workers."""
-    return lambda **options: serve(**{**SETTINGS, "PRESSROOM_RUN_DIR": str(run), **options})
+def serve(serve: Callable[..., Server], run_dir: Path) -> Callable[..., Server]:
+    """Start gunicorn with two workers."""
+    return lambda **options: serve(**{**SERVER_ENVIRONMENT, "PRESSROOM_RUN_DIR": str(run_dir), **options})
 
 
 @pytest.fixture
-def activate(tmp_path: Path, run: Path) -> Iterator[Callable[..., Activation]]:
-    """Starts a server with two workers behind a socket that outlives it."""
-    activations: list[Activation] = []
-
-    def begin(**options: Any) -> Activation:
-        activations.append(Activation(tmp_path, **{**SETTINGS, "PRESSROOM_RUN_DIR": str(run), **options}))
-        return activations[-1].wait()
-
-    yield begin
-    for activation in activations:
-        activation.stop()
+def activate(activate: Callable[..., SocketActivatedServer], run_dir: Path) -> Callable[..., SocketActivatedServer]:
+    """Start gunicorn with two workers by socket activation."""
+    return lambda **options: activate(**{**SERVER_ENVIRONMENT, "PRESSROOM_RUN_DIR": str(run_dir), **options})
 
 
 @pytest.fixture
-def deployed(tmp_path: Path) -> Path:
-    """A directory with the code in it, to be changed."""
-    shutil.copytree(PROJECT_ROOT / "api", tmp_path / "api")
-    shutil.copy(PROJECT_ROOT / "gunicorn.conf.py", tmp_path)
-    return tmp_path
-
-
-def deploy(directory: Path, line: str) -> None:
-    """Change the code there: a line instead of the one that bounds titles."""
-    module = directory / "api" / "constraints.py"
-    code = module.read_text()
-    assert "\nTITLE_MAX_LENGTH = 200\n" in code
-    module.write_text(code.replace("\nTITLE_MAX_LENGTH = 200\n", f"\n{line}\n"))
+def code(tmp_path: Path) -> Path:
+    """A copy of the code, to change."""
+    return copy_code(tmp_path)

@@ -1,4 +1,4 @@
-"""The whole of it: TLS, nginx, a socket that outlives the server, gunicorn, while parts of it are replaced or die."""
+"""The complete stack (TLS, nginx, a socket that outlives the server, gunicorn) while parts are replaced or killed."""
 
 import os
 import signal
@@ -8,62 +8,62 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.accounts import under_load
-from tests.faults.conftest import deploy
-from tests.faults.load import CLIENTS
-from tests.support.nginx import ABSENT, EXECUTABLE, Nginx
-from tests.support.servers import roll, workers
-from tests.support.socket_activation import Activation
-from tests.support.waiting import until
+from tests.faults.accounting import under_load
+from tests.faults.load_generator import CLIENTS
+from tests.support.deployments import deploy_title_max_length, roll
+from tests.support.nginx import Nginx, needs_nginx
+from tests.support.processes import child_pids
+from tests.support.servers import worker_pids
+from tests.support.socket_activation import SocketActivatedServer
+from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.heavy, pytest.mark.skipif(EXECUTABLE is None, reason=ABSENT)]
+pytestmark = [pytest.mark.heavy, needs_nginx]
 
 
 class Stack:
-    """nginx, and what is behind it."""
+    """nginx and the server behind it."""
 
-    def __init__(self, activation: Activation, nginx: Nginx) -> None:
-        self.activation, self.nginx, self.log = activation, nginx, activation.log
+    def __init__(self, nginx: Nginx, server: SocketActivatedServer) -> None:
+        self.nginx, self.server, self.log = nginx, server, server.log
 
     def connect(self, *, timeout: float) -> HTTPConnection:
         return self.nginx.connect(timeout=timeout)
 
 
 @pytest.fixture
-def stack(activate: Callable[..., Activation], deployed: Path) -> Iterator[Stack]:
-    activation = activate(house=deployed, PRESSROOM_TRUSTED_PROXIES="1")
-    nginx = Nginx(deployed / "nginx", activation.path).start()
-    yield Stack(activation, nginx)
+def stack(activate: Callable[..., SocketActivatedServer], code: Path) -> Iterator[Stack]:
+    server = activate(code=code, PRESSROOM_TRUSTED_PROXIES="1")
+    nginx = Nginx(code / "nginx", server.path).start()
+    yield Stack(nginx, server)
     nginx.stop()
 
 
-def test_no_request_fails_while_a_deployment_rolls(stack: Stack, deployed: Path, run: Path) -> None:
+def test_no_request_fails_behind_nginx_during_a_rolling_deployment(stack: Stack, code: Path, run_dir: Path) -> None:
     with under_load("rolling deployment behind nginx", stack) as load:
-        deploy(deployed, "TITLE_MAX_LENGTH = 199")
-        assert roll(run, deployed).stdout == "2 workers have been replaced.\n"
-    assert not load.failed()
+        deploy_title_max_length(code, "199")
+        assert roll(run_dir, code).stdout == "2 workers have been replaced.\n"
+    assert not load.failures()
 
 
-def test_no_request_fails_when_the_master_is_killed(stack: Stack) -> None:
+def test_no_request_fails_behind_nginx_when_the_master_is_killed(stack: Stack) -> None:
     with under_load("master killed behind nginx", stack) as load:
-        stack.activation.process.kill()
-        stack.activation.wait()
-    assert not load.failed()
+        stack.server.process.kill()
+        stack.server.wait_until_ready()
+    assert not load.failures()
 
 
-def test_what_a_killed_worker_had_begun_is_answered_by_503(stack: Stack) -> None:
+def test_requests_of_a_killed_worker_get_503_from_nginx(stack: Stack) -> None:
     with under_load("worker killed behind nginx", stack) as load:
-        os.kill(workers(stack.activation)[0], signal.SIGKILL)
-    assert load.failed().keys() <= {503}
-    assert load.failed().total() <= CLIENTS
+        os.kill(worker_pids(stack.server)[0], signal.SIGKILL)
+    assert load.failures().keys() <= {503}
+    assert load.failures().total() <= CLIENTS
 
 
-def test_only_kept_connections_notice_that_nginx_reads_its_configuration_anew(stack: Stack) -> None:
-    """HTTP/1.1 has no way to say that an idle connection will be closed."""
+def test_a_reload_of_nginx_fails_requests_only_on_persistent_connections(stack: Stack) -> None:
+    """HTTP/1.1 has no way to announce that an idle connection will be closed."""
     master = stack.nginx.process.pid
     with under_load("nginx reloaded, HTTP/1.1", stack) as load:
-        children = Path(f"/proc/{master}/task/{master}/children")
-        old = {*children.read_text().split()}
+        old = {*child_pids(master)}
         stack.nginx.reload()
-        until(lambda: not old & {*children.read_text().split()})
-    assert load.failed().total() <= CLIENTS // 2
+        wait_until(lambda: not old & {*child_pids(master)})
+    assert load.failures().total() <= CLIENTS // 2

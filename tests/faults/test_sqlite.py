@@ -1,4 +1,4 @@
-"""SQLite's disk is full, or loses power."""
+"""SQLite on a full disk, and after a power loss."""
 
 import os
 import re
@@ -15,13 +15,12 @@ import pytest
 from api.settings import Settings
 from api.store import archive
 from api.store.engine.database import Database
-from tests.faults.accounts import is_whole, note, under_load
-from tests.faults.conftest import SETTINGS
-from tests.faults.load import Load
-from tests.faults.power import STRACE, cuts
+from tests.faults.accounting import is_intact, note, under_load
+from tests.faults.load_generator import SERVER_ENVIRONMENT, Load
+from tests.faults.power_loss import STRACE, power_losses
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.heavy
 
@@ -32,108 +31,112 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", disk], check=False).returncode:
-        pytest.skip("only root mounts a small disk")
+        pytest.skip("only root can mount a small disk")
     yield disk
     subprocess.run(["umount", "--lazy", disk], check=True)
 
 
-def test_who_reads_is_served_while_the_disk_is_full(start: Callable[..., Server], small_disk: Path) -> None:
+def test_reads_succeed_while_the_disk_is_full(serve: Callable[..., Server], small_disk: Path) -> None:
     database = small_disk / "pressroom.sqlite"
-    server = start(PRESSROOM_DATABASE_URL=f"sqlite:///{database}")
+    server = serve(PRESSROOM_DATABASE_URL=f"sqlite:///{database}")
     with under_load("disk full, on SQLite", server) as load:
         filler = small_disk / "filler"
         with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
             while True:
                 file.write(bytes(4096))
-        until(lambda: load.failed("POST")[503] > 20)
+        wait_until(lambda: load.failures("POST")[503] > 20)
         filler.unlink()
-    assert load.failed().keys() == {503}
-    assert not load.failed("GET")
-    assert is_whole(database)
+    assert load.failures().keys() == {503}
+    assert not load.failures("GET")
+    assert is_intact(database)
 
 
 class Recording(NamedTuple):
-    """How many requests were sent to a server, and what it has asked of the kernel meanwhile."""
+    """The number of requests that a server got, and the strace log of its system calls."""
 
     requests: int
-    calls: Path
+    strace_log: Path
 
 
-class Traced(Server):
-    """A server whose calls to the kernel are written down."""
+class TracedServer(Server):
+    """A server whose system calls strace records."""
 
-    def start(self) -> "Traced":
-        self.calls = self.log.with_name("calls")
-        self._command = [*STRACE, "-o", str(self.calls), *self._command]
+    def start(self) -> "TracedServer":
+        self.strace_log = self.log.with_name("strace")
+        self._command = [*STRACE, "-o", str(self.strace_log), *self._command]
         super().start()
         return self
 
-    def is_written_down(self) -> bool:
-        """Whether all is, to the end of the master, which is the last."""
-        with self.calls.open("rb") as calls:
-            calls.seek(-100, os.SEEK_END)
-            return re.search(rb"^%d +\+\+\+ exited" % self.process.pid, calls.read(), re.MULTILINE) is not None
+    def log_is_complete(self) -> bool:
+        """Return whether the log ends with the exit of the master, the last process."""
+        with self.strace_log.open("rb") as log:
+            log.seek(-100, os.SEEK_END)
+            return re.search(rb"^%d +\+\+\+ exited" % self.process.pid, log.read(), re.MULTILINE) is not None
 
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recording]:
-    """Serves for a while, and tells how many requests, and what it has asked of the kernel."""
+    """Record a server under load, once for each value of PRESSROOM_SQLITE_SYNCHRONOUS."""
     if shutil.which("strace") is None:
         pytest.skip("no strace: apt-get install strace")
 
     @cache
     def run(synchronous: str) -> Recording:
-        directory = tmp_path_factory.mktemp(synchronous)
-        settings = {**SETTINGS, "PRESSROOM_SQLITE_SYNCHRONOUS": synchronous}
-        server = Traced(["gunicorn"], directory, PROJECT_ROOT, **settings)
-        server.wait()
+        environment = {**SERVER_ENVIRONMENT, "PRESSROOM_SQLITE_SYNCHRONOUS": synchronous}
+        server = TracedServer(["gunicorn"], tmp_path_factory.mktemp(synchronous), PROJECT_ROOT, **environment)
+        server.wait_until_ready()
         with Load(lambda: server.connect(30)) as load:
             time.sleep(3)
         assert server.stop() == 0
-        until(server.is_written_down)
-        assert not load.failed()
-        return Recording(len(load.requests), server.calls)
+        wait_until(server.log_is_complete)
+        assert not load.failures()
+        return Recording(len(load.requests), server.strace_log)
 
     return run
 
 
-def found(recording: Recording, directory: Path, *, honest: bool = True) -> Iterator[int | None]:
-    """How many acknowledged posts are missing after each of 40 cuts of power; None where the database is broken."""
-    for number, cut in enumerate(cuts(recording.calls, number=40, honest=honest)):
-        (place := directory / f"{number}").mkdir()
-        for name, content in cut.files.items():
-            (place / Path(name).name).write_bytes(content)
-        path = place / "pressroom.sqlite"
-        if not is_whole(path):
+def lost_posts(recording: Recording, directory: Path, *, ignore_syncs: bool = False) -> Iterator[int | None]:
+    """Count the acknowledged posts lost in each of 40 power losses; None where the database is corrupt."""
+    losses = power_losses(recording.strace_log, number=40, ignore_syncs=ignore_syncs)
+    for number, loss in enumerate(losses):
+        (found := directory / f"{number}").mkdir()
+        for name, content in loss.files.items():
+            (found / Path(name).name).write_bytes(content)
+        path = found / "pressroom.sqlite"
+        if not is_intact(path):
             yield None
             continue
         database = Database(Settings(database_url=f"sqlite:///{path}"))
-        # Without NORMAL's syncs, even the tables may not be there yet.
+        # NORMAL syncs so rarely that the tables themselves may be missing.
         with database.read() as db:
-            kept = {post.title for post in archive.all_posts(db)} if database.revision() else set()
+            stored = {post.title for post in archive.all_posts(db)} if database.revision() else set()
         database.close()
-        yield len(cut.acknowledged - kept)
+        yield len(loss.acknowledged - stored)
 
 
-def test_nothing_acknowledged_is_lost_with_the_power(record: Callable[[str], Recording], tmp_path: Path) -> None:
-    recording = record("FULL")
-    missing = [*found(recording, tmp_path)]
-    note("power lost at 40 moments, on SQLite", recording.requests, "—", sum(filter(None, missing)), "—", "—")
-    assert missing == [0] * 40
-
-
-def test_what_was_acknowledged_last_may_be_lost_with_the_power_where_that_was_chosen(
+def test_no_acknowledged_write_is_lost_in_a_power_loss_with_synchronous_full(
     record: Callable[[str], Recording], tmp_path: Path
 ) -> None:
-    """With NORMAL; the database is whole nevertheless."""
+    recording = record("FULL")
+    lost = [*lost_posts(recording, tmp_path)]
+    note("power loss at 40 points, on SQLite", recording.requests, "—", sum(filter(None, lost)), "—", "—")
+    assert lost == [0] * 40
+
+
+def test_acknowledged_writes_but_not_the_database_are_lost_in_a_power_loss_with_synchronous_normal(
+    record: Callable[[str], Recording], tmp_path: Path
+) -> None:
     recording = record("NORMAL")
-    missing = [*found(recording, tmp_path)]
-    lost = sum(filter(None, missing))
-    note("the same with `PRESSROOM_SQLITE_SYNCHRONOUS=NORMAL`", recording.requests, "—", f"{lost} (together)", "—", "—")
-    assert None not in missing
-    assert lost
+    lost = [*lost_posts(recording, tmp_path)]
+    total = sum(filter(None, lost))
+    note(
+        "power loss at 40 points, with `PRESSROOM_SQLITE_SYNCHRONOUS=NORMAL`",
+        *(recording.requests, "—", f"{total} (sum)", "—", "—"),
+    )
+    assert None not in lost
+    assert total
 
 
-def test_a_disk_that_lies_breaks_the_database(record: Callable[[str], Recording], tmp_path: Path) -> None:
-    """No setting helps; and this suite sees what is broken."""
-    assert None in found(record("FULL"), tmp_path, honest=False)
+def test_a_disk_that_ignores_syncs_corrupts_the_database(record: Callable[[str], Recording], tmp_path: Path) -> None:
+    """No setting can prevent that; it also shows that this suite detects corruption."""
+    assert None in lost_posts(record("FULL"), tmp_path, ignore_syncs=True)

@@ -16,7 +16,7 @@ from api.store import credentials, tokens, users
 from api.store.columns import now
 from api.store.credentials import Credentials
 from api.store.engine.database import Database
-from tests.support.clients import PASSWORD, Client, basic, member
+from tests.support.clients import PASSWORD, Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
 from tests.support.rows import select_rows
 
@@ -63,7 +63,7 @@ def test_invalid_tokens_are_rejected_even_where_authentication_is_optional(
 
 
 def test_a_password_is_rejected_where_a_token_is_required(ada: Client) -> None:
-    assert_problem(ada.get("/me", headers=basic("ada", PASSWORD)), 401)
+    assert_problem(ada.get("/me", headers=basic_auth("ada", PASSWORD)), 401)
 
 
 def test_creating_a_token_requires_a_password(ada: Client, anyone: Client) -> None:
@@ -80,7 +80,7 @@ def test_expired_tokens_are_rejected(app: Application, ada: Client) -> None:
 
 
 def test_a_token_can_be_created_with_a_password(ada: Client, anyone: Client) -> None:
-    response = anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD))
+    response = anyone.send("POST", "/tokens", headers=basic_auth("ada", PASSWORD))
     assert response.status_code == 201
     assert response.json
     assert anyone.with_token(response.json["token"]).get("/me").status_code == 200
@@ -88,7 +88,7 @@ def test_a_token_can_be_created_with_a_password(ada: Client, anyone: Client) -> 
 
 @pytest.mark.parametrize("password", ["", "wrong", PASSWORD + " ", "x" * 5_000, "\x00"])
 def test_wrong_passwords_are_rejected(ada: Client, anyone: Client, password: str) -> None:
-    response = anyone.send("POST", "/tokens", headers=basic("ada", password))
+    response = anyone.send("POST", "/tokens", headers=basic_auth("ada", password))
     assert_problem(response, 401, detail="Wrong username or password, or not sent as HTTP Basic.")
     assert response.headers["WWW-Authenticate"] == 'Basic realm="Pressroom", charset="UTF-8"'
 
@@ -100,13 +100,13 @@ def test_malformed_basic_credentials_are_rejected(anyone: Client, value: str) ->
 
 @pytest.mark.parametrize("username", ["eve", "ADA", "", "a:da", "\x00", "ada\n", "x" * 5_000])
 def test_unknown_and_malformed_usernames_are_rejected(ada: Client, anyone: Client, username: str) -> None:
-    assert_problem(anyone.send("POST", "/tokens", headers=basic(username, PASSWORD)), 401)
+    assert_problem(anyone.send("POST", "/tokens", headers=basic_auth(username, PASSWORD)), 401)
 
 
 def test_a_user_without_a_password_cannot_sign_in(app: Application, anyone: Client) -> None:
     with app.database.write() as db:
         users.register(db, username="imported")
-    assert_problem(anyone.send("POST", "/tokens", headers=basic("imported", "")), 401)
+    assert_problem(anyone.send("POST", "/tokens", headers=basic_auth("imported", "")), 401)
 
 
 def test_rejecting_an_unknown_username_verifies_a_hash_as_well(
@@ -121,7 +121,7 @@ def test_rejecting_an_unknown_username_verifies_a_hash_as_well(
     verify = PasswordHasher.verify
     monkeypatch.setattr(PasswordHasher, "verify", spy)
     for username in ("ada", "eve", "EVE"):
-        anyone.send("POST", "/tokens", headers=basic(username, "wrong"))
+        anyone.send("POST", "/tokens", headers=basic_auth(username, "wrong"))
     assert len(verified) == 3
 
 
@@ -134,10 +134,10 @@ def test_a_hash_with_outdated_parameters_is_replaced(app: Application, anyone: C
     weaker = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     with app.database.write() as db:
         users.register(db, username="ada", password_hash=weaker)
-    assert_problem(anyone.send("POST", "/tokens", headers=basic("ada", "wrong")), 401)
+    assert_problem(anyone.send("POST", "/tokens", headers=basic_auth("ada", "wrong")), 401)
     stored = []
     for _ in range(2):
-        assert anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD)).status_code == 201
+        assert anyone.send("POST", "/tokens", headers=basic_auth("ada", PASSWORD)).status_code == 201
         with app.database.read() as db:
             stored.append(credentials.get(db, "ada").password_hash)
     assert stored[0] == stored[1] != weaker
@@ -155,7 +155,7 @@ def test_no_token_is_created_if_the_password_is_changed_concurrently(
 
     verify = authentication.verify_credentials
     monkeypatch.setattr(authentication, "verify_credentials", verify_and_change)
-    response = anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD))
+    response = anyone.send("POST", "/tokens", headers=basic_auth("ada", PASSWORD))
     assert_problem(response, 401, detail="Wrong username or password, or not sent as HTTP Basic.")
     assert response.headers["WWW-Authenticate"].startswith("Basic ")
 
@@ -165,7 +165,9 @@ def test_concurrent_sign_ins_succeed_while_a_hash_is_replaced(app: Application, 
     with app.database.write() as db:
         users.register(db, username="ada", password_hash=weaker)
     with ThreadPoolExecutor(5) as threads:
-        statuses = threads.map(lambda _: anyone.send("POST", "/tokens", headers=basic("ada")).status_code, range(5))
+        statuses = threads.map(
+            lambda _: anyone.send("POST", "/tokens", headers=basic_auth("ada")).status_code, range(5)
+        )
     assert [*statuses] == [201] * 5
 
 
@@ -187,9 +189,9 @@ def test_last_used_at_is_updated_at_most_once_a_minute(app: Application, ada: Cl
 
 @pytest.mark.parametrize("same_process", [True, False])
 def test_requests_do_not_wait_for_another_writer_to_update_last_used_at(
-    app: Application, house: Settings, ada: Client, same_process: bool
+    app: Application, settings: Settings, ada: Client, same_process: bool
 ) -> None:
-    other_database = Database(house)  # as another process opens it
+    other_database = Database(settings)  # as another process opens it
     with (app.database if same_process else other_database).write():
         started = monotonic()
         assert last_used_at(ada) == last_used_at(ada) == "None"
@@ -208,7 +210,7 @@ def test_passwords_and_tokens_are_not_stored(app: Application, ada: Client) -> N
 
 
 def test_tokens_have_256_random_bits(app: Application) -> None:
-    one, another = member(app, "one").token, member(app, "another").token
+    one, another = signed_in_user(app, "one").token, signed_in_user(app, "another").token
     assert one != another
     assert len(one) == len("prt_") + 43
 

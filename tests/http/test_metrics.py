@@ -11,7 +11,7 @@ from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
 from api.store.errors import Unavailable
-from tests.support.clients import Client, member
+from tests.support.clients import Client, signed_in_user
 from tests.support.metrics import read_metrics
 
 REQUESTS = "pressroom_http_request_duration_seconds"
@@ -60,7 +60,7 @@ def test_rate_limited_requests_replays_and_database_errors_are_counted(
     build: Callable[..., Application], difference: Callable[[], dict[str, int]]
 ) -> None:
     app = build()
-    ada, key = member(app, "ada"), {"headers": {"Idempotency-Key": "k"}}
+    ada, key = signed_in_user(app, "ada"), {"headers": {"Idempotency-Key": "k"}}
     for _ in range(3):
         ada.post("/posts", {"title": "t", "body": "b"}, **key)
     for _ in range(300):

@@ -15,7 +15,7 @@ import pytest
 from api.http.access_log import BACKLOG, AccessLog
 from api.http.application import Application
 from api.settings import InvalidSetting
-from tests.support.clients import PASSWORD, Client, basic, member
+from tests.support.clients import PASSWORD, Client, basic_auth, signed_in_user
 
 ReadLog = Callable[[int], list[dict[str, Any]]]
 
@@ -64,10 +64,10 @@ def test_each_request_is_a_log_record(app_with_log: Application, read_log: ReadL
 
 
 def test_the_authenticated_user_is_logged(app_with_log: Application, read_log: ReadLog) -> None:
-    ada = member(app_with_log, "ada")
+    ada = signed_in_user(app_with_log, "ada")
     ada.get("/me")
-    Client(app_with_log).post("/tokens", headers=basic("ada"))
-    Client(app_with_log).post("/tokens", headers=basic("ada", "wrong password"))
+    Client(app_with_log).post("/tokens", headers=basic_auth("ada"))
+    Client(app_with_log).post("/tokens", headers=basic_auth("ada", "wrong password"))
     ada.with_token("prt_wrong").get("/me")
     assert [(record["user"], record["status"]) for record in read_log(4)] == [
         ("ada", 200),
@@ -78,7 +78,7 @@ def test_the_authenticated_user_is_logged(app_with_log: Application, read_log: R
 
 
 def test_secrets_are_not_logged(app_with_log: Application, read_log: ReadLog, log_path: Path) -> None:
-    ada = member(app_with_log, "ada")
+    ada = signed_in_user(app_with_log, "ada")
     Client(app_with_log).post("/users", {"username": "bob", "password": PASSWORD})
     Client(app_with_log).get(f"/posts?token={ada.token}")
     ada.post("/posts", {"title": "A title", "body": "A body"})

@@ -6,7 +6,7 @@ import pytest
 from flask import request
 
 from api.http.application import Application
-from tests.support.clients import Client, member
+from tests.support.clients import Client, signed_in_user
 
 FORWARDED = {
     "X-Forwarded-For": "203.0.113.7",
@@ -19,7 +19,7 @@ FORWARDED = {
 @pytest.mark.parametrize(("proxies", "prefix"), [(0, ""), (1, "/api")])
 def test_urls_have_the_prefix_of_a_trusted_proxy(build: Callable[..., Application], proxies: int, prefix: str) -> None:
     app = build(trusted_proxies=proxies)
-    ada = member(app, "ada")
+    ada = signed_in_user(app, "ada")
     created = ada.post("/posts", {"title": "t", "body": "b"}, headers=FORWARDED)
     assert created.json
     assert created.headers["Location"] == created.json["url"] == f"{prefix}/posts/1"

@@ -22,16 +22,16 @@ from api.http import rate_limit_store
 from api.http.application import Application
 from api.http.rate_limit_store import RateLimitStore
 from api.settings import InvalidSetting
-from tests.support.clients import PASSWORD, Client, basic, member
+from tests.support.clients import PASSWORD, Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
-from tests.support.redis_server import Redis
+from tests.support.redis_server import RedisServer
 
 FIVE = parse("5 per minute")
 
 
 def sign_in(client: Client, username: str, password: str = "wrong", address: str = "192.0.2.1") -> TestResponse:
     environ = {"REMOTE_ADDR": address}
-    return client.send("POST", "/tokens", headers=basic(username, password), environ_overrides=environ)
+    return client.send("POST", "/tokens", headers=basic_auth(username, password), environ_overrides=environ)
 
 
 def register(client: Client, number: int, address: str = "192.0.2.1") -> TestResponse:
@@ -138,13 +138,13 @@ def test_reads_do_not_use_the_rate_limit_store(ada: Client, path: str, monkeypat
 
 
 def test_rate_limits_can_be_disabled(build: Callable[..., Application]) -> None:
-    ada = member(build(rate_limits="off"), "ada")
+    ada = signed_in_user(build(rate_limits="off"), "ada")
     responses = [ada.delete("/tokens/999") for _ in range(301)]
     assert {response.status_code for response in responses} == {404}
     assert "RateLimit" not in responses[0].headers
 
 
-def test_processes_count_together_in_redis(build: Callable[..., Application], redis_server: Redis) -> None:
+def test_processes_count_together_in_redis(build: Callable[..., Application], redis_server: RedisServer) -> None:
     one, another = Client(build(redis_url=redis_server.url)), Client(build(redis_url=redis_server.url))
     for number in range(20):
         assert_problem(register(one if number % 2 else another, number), 422)
@@ -158,7 +158,7 @@ def hits(store: RateLimitStore, count: int) -> list[bool]:
 
 
 def test_each_process_counts_for_itself_while_redis_is_down(
-    redis_server: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(rate_limit_store, "PAUSE", 0.2)
     store = RateLimitStore(redis_server.url)
@@ -171,7 +171,7 @@ def test_each_process_counts_for_itself_while_redis_is_down(
     assert hits(store, 6) == [True] * 5 + [False]
 
 
-def test_a_hanging_redis_delays_one_request_briefly(redis_server: Redis) -> None:
+def test_a_hanging_redis_delays_one_request_briefly(redis_server: RedisServer) -> None:
     store = RateLimitStore(redis_server.url)
     assert hits(store, 1) == [True]
     redis_server.process.send_signal(signal.SIGSTOP)
@@ -180,7 +180,9 @@ def test_a_hanging_redis_delays_one_request_briefly(redis_server: Redis) -> None
     assert 0.2 <= time.monotonic() - started < 0.5
 
 
-def test_one_request_at_a_time_tries_a_hanging_redis(redis_server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_request_at_a_time_tries_a_hanging_redis(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rate_limit_store, "PAUSE", 0.3)
     store = RateLimitStore(redis_server.url)
     redis_server.process.send_signal(signal.SIGSTOP)

@@ -15,7 +15,7 @@ from api.http.application import Application
 from api.settings import InvalidSetting
 from api.store.engine import postgresql as driver
 from tests.conftest import numbers
-from tests.support.clients import Client, basic, member
+from tests.support.clients import Client, basic_auth, signed_in_user
 from tests.support.instructions import count_instructions
 from tests.support.metrics import read_metrics
 from tests.support.postgresql import Cluster
@@ -128,7 +128,7 @@ def test_what_is_new_is_found_by_anybody_at_once(ada: Client, bob: Client, anyon
 
 @pytest.mark.usefixtures("_behind")
 def test_a_token_lives_and_dies_at_once(ada: Client) -> None:
-    granted = content(ada.post("/tokens", headers=basic("ada")), 201)
+    granted = content(ada.post("/tokens", headers=basic_auth("ada")), 201)
     other = ada.with_token(granted["token"])
     assert other.get("/me").status_code == 200
     assert ada.delete(granted["url"]).status_code == 204
@@ -290,7 +290,7 @@ def test_few_strangers_wait_for_a_primary_that_has_vanished(
     monkeypatch.setattr("api.store.engine.database.PATIENCE", 2)
     with Cluster.made(tmp_path / "primary") as primary, primary.replica(tmp_path / "replica") as standby:
         app = build(database_url=primary.url(), replica_url=standby.url())
-        member(app, "ada")
+        signed_in_user(app, "ada")
         standby.catch_up(primary)
         standby.query("ALTER SYSTEM SET wal_receiver_timeout = '1s'")
         standby.query("SELECT pg_reload_conf()")

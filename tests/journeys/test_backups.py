@@ -111,10 +111,10 @@ def test_a_server_under_load_sees_what_was_or_what_is_restored(server: Server, t
     old = [f"old {number}" for number in range(100)]
     new = [f"new {number}" for number in range(100)]
     for title in old:
-        server.post("/posts", {"title": title, "body": "b" * 5000}, reader)
+        server.post_json("/posts", {"title": title, "body": "b" * 5000}, reader)
     pressroom(server, "backup", saved)
     for title in new:
-        server.post("/posts", {"title": title, "body": "b" * 5000}, reader)
+        server.post_json("/posts", {"title": title, "body": "b" * 5000}, reader)
     with load.going():
         load.wait_for(BEFORE)
         pressroom(server, "restore", saved, "--yes")

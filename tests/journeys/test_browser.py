@@ -1,4 +1,4 @@
-"""Swagger UI, in a real browser."""
+"""Swagger UI in a browser."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect, sync_playwright
 
-from tests.support.clients import PASSWORD, basic
+from tests.support.clients import PASSWORD, basic_auth
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server
 
@@ -28,53 +28,56 @@ EXAMPLES = {name: schema["examples"][0] for name, schema in DOCUMENT["components
 expect.set_options(timeout=30_000)
 pytestmark = [
     pytest.mark.heavy,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no browser: apt-get install chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium"),
 ]
 
 
 @contextmanager
-def opened(server: Server, prefix: str = "", **options: Any) -> Iterator[Page]:
-    """The page, of which a reader has nothing to complain until it is closed; a proxy takes away the `prefix`."""
+def swagger_ui(server: Server, prefix: str = "", **options: Any) -> Iterator[Page]:
+    """Open /docs in a browser, through a proxy that removes `prefix`, and assert at the end that nothing went wrong."""
     origin = f"http://127.0.0.1:{server.port}"
-    complaints = []
+    problems = []
 
-    def notice(url: str, *, fine: bool, complaint: object) -> None:
-        if not fine:
-            complaints.append(f"{url}: {complaint}")
+    def check(url: str, *, ok: bool, problem: object) -> None:
+        if not ok:
+            problems.append(f"{url}: {problem}")
 
-    def pass_on(route: Route) -> None:
-        inside = route.request.url.replace(f"{origin}{prefix}", origin, 1)
-        route.continue_(url=inside, headers={**route.request.headers, "X-Forwarded-Prefix": prefix})
+    def proxy(route: Route) -> None:
+        url = route.request.url.replace(f"{origin}{prefix}", origin, 1)
+        route.continue_(url=url, headers={**route.request.headers, "X-Forwarded-Prefix": prefix})
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
         context = browser.new_context(**options)
-        # What the Content-Security-Policy stops is told on the console.
+        # The console reports what the Content-Security-Policy blocks.
         context.on(
-            "console", lambda told: notice(told.text, fine=told.type not in {"error", "warning"}, complaint=told)
+            "console",
+            lambda message: check(message.text, ok=message.type not in {"error", "warning"}, problem=message),
         )
-        context.on("weberror", lambda error: notice("an error", fine=False, complaint=error.error))
+        context.on("weberror", lambda error: check("an error", ok=False, problem=error.error))
         context.on(
             "request",
-            lambda sent: notice(sent.url, fine=sent.url.startswith(f"{origin}{prefix}/"), complaint="is elsewhere"),
+            lambda request: check(
+                request.url, ok=request.url.startswith(f"{origin}{prefix}/"), problem="is another origin or prefix"
+            ),
         )
-        context.on("requestfailed", lambda sent: notice(sent.url, fine=False, complaint=sent.failure))
-        context.on("response", lambda got: notice(got.url, fine=got.status < 400, complaint=got.status))
+        context.on("requestfailed", lambda request: check(request.url, ok=False, problem=request.failure))
+        context.on("response", lambda response: check(response.url, ok=response.status < 400, problem=response.status))
         if prefix:
-            context.route(f"{origin}{prefix}/**", pass_on)
+            context.route(f"{origin}{prefix}/**", proxy)
         page = context.new_page()
         page.goto(f"{origin}{prefix}/docs")
         yield page
         browser.close()
-    assert complaints == []
+    assert problems == []
 
 
-def sign_in(page: Page, scheme: str, **credentials: str) -> None:
-    """By the dialog; instead of whoever was signed in."""
+def authorize(page: Page, scheme: str, **credentials: str) -> None:
+    """Enter credentials in the dialog, in place of earlier ones."""
     page.get_by_role("button", name="Authorize").click()
     form = page.locator("form", has=page.get_by_role("heading", name=scheme))
-    if (signed_in := form.get_by_role("button", name="Remove authorization")).is_visible():
-        signed_in.click()
+    if (remove := form.get_by_role("button", name="Remove authorization")).is_visible():
+        remove.click()
     for name, value in credentials.items():
         form.get_by_label(f"auth-{scheme}-{name}").fill(value)
     form.get_by_role("button", name="Apply credentials").click()
@@ -82,96 +85,97 @@ def sign_in(page: Page, scheme: str, **credentials: str) -> None:
 
 
 @contextmanager
-def unfolded(page: Page, name: str) -> Iterator[Locator]:
-    """The operation of that `operationId`, open for a while: the more is open, the slower the page."""
-    operation = page.locator(f"#operations-{TAGS[name]}-{name}")
-    handle = operation.locator(".opblock-summary-control")
-    handle.click()
+def expanded(page: Page, operation_id: str) -> Iterator[Locator]:
+    """Expand an operation, and collapse it afterwards: many expanded operations make the page slow."""
+    operation = page.locator(f"#operations-{TAGS[operation_id]}-{operation_id}")
+    control = operation.locator(".opblock-summary-control")
+    control.click()
     yield operation
-    handle.click()
+    control.click()
 
 
 def execute(operation: Locator) -> tuple[int, str]:
-    """Status and body of the answer to what the operation shows, as the page shows them."""
+    """Execute an expanded operation, and return status and body of the response as shown."""
     button = operation.get_by_role("button", name="Execute")
     expect(button).to_be_visible()
     if (clear := operation.get_by_role("button", name="Clear")).is_visible():
         clear.click()
     button.click()
-    answer = operation.locator(".live-responses-table .response")
-    return int(answer.locator(".response-col_status").inner_text()), "".join(answer.locator("code").all_inner_texts())
+    response = operation.locator(".live-responses-table .response")
+    status = int(response.locator(".response-col_status").inner_text())  # waits for the response
+    return status, "".join(response.locator("code").all_inner_texts())
 
 
-def shown(page: Page, name: str) -> str:
-    """The answer to the operation as it is shown."""
-    with unfolded(page, name) as operation:
-        status, answer = execute(operation)
-    assert status // 100 == 2 or status == 304, (name, status, answer)
-    return answer
+def execute_example(page: Page, operation_id: str) -> str:
+    """Execute an operation with its example, and return the body of the successful response."""
+    with expanded(page, operation_id) as operation:
+        status, body = execute(operation)
+    assert status // 100 == 2 or status == 304, (operation_id, status, body)
+    return body
 
 
 @pytest.mark.parametrize("prefix", ["", "/press"])
-def test_the_api_can_be_tried_out(serve: Callable[..., Server], prefix: str) -> None:
-    with opened(serve(PRESSROOM_TRUSTED_PROXIES="1" if prefix else "0"), prefix) as page:
+def test_swagger_ui_can_try_out_the_api(serve: Callable[..., Server], prefix: str) -> None:
+    with swagger_ui(serve(PRESSROOM_TRUSTED_PROXIES="1" if prefix else "0"), prefix) as page:
         expect(page.get_by_role("heading", level=1)).to_contain_text(DOCUMENT["info"]["title"])
-        shown(page, "registerUser")
-        sign_in(page, "basic", username="ada", password=PASSWORD)
-        sign_in(page, "bearer", value=json.loads(shown(page, "createToken"))["token"])
-        with unfolded(page, "publishPost") as publish:
+        execute_example(page, "registerUser")
+        authorize(page, "basic", username="ada", password=PASSWORD)
+        authorize(page, "bearer", value=json.loads(execute_example(page, "createToken"))["token"])
+        with expanded(page, "publishPost") as publish:
             publish.get_by_role("textbox").last.fill(json.dumps({"title": "Tried out", "body": "In a browser."}))
-            status, answer = execute(publish)
-            post = json.loads(answer)
+            status, body = execute(publish)
+            post = json.loads(body)
             assert (status, post["title"], post["url"]) == (201, "Tried out", f"{prefix}/posts/1")
-        with unfolded(page, "readPost") as read:
+        with expanded(page, "readPost") as read:
             read.get_by_placeholder("post_id").fill(str(post["id"]))
-            assert execute(read) == (200, answer)
+            assert execute(read) == (200, body)
             page.screenshot(path=SCREENSHOTS / "docs.png", full_page=True)
 
 
-def test_every_example_works_as_shown(serve: Callable[..., Server]) -> None:
+def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None:
     server = serve(PRESSROOM_RATE_LIMITS="off")
     executed = set()
-    with opened(server) as page:
+    with swagger_ui(server) as page:
 
-        def tried(name: str) -> str:
-            executed.add(name)
-            return shown(page, name)
+        def try_out(operation_id: str) -> str:
+            executed.add(operation_id)
+            return execute_example(page, operation_id)
 
-        def me(token: str) -> int:
+        def status_of_me(token: str) -> int:
             url = f"http://127.0.0.1:{server.port}/me"
             return page.request.get(url, headers={"Authorization": f"Bearer {token}"}).status
 
-        tried("registerUser")
-        sign_in(page, "basic", username="ada", password=PASSWORD)
-        token = json.loads(tried("createToken"))["token"]
-        sign_in(page, "bearer", value=token)
-        tried("readMe")
-        tried("readUser")
-        tried("readToken")
-        assert [user["username"] for user in json.loads(tried("listUsers"))["items"]] == ["ada"]
-        assert [each["name"] for each in json.loads(tried("listTokens"))["items"]] == ["laptop"]
-        tried("reviseUser")
-        assert server.read("/users/ada").items() >= EXAMPLES["UserPatch"].items()
+        try_out("registerUser")
+        authorize(page, "basic", username="ada", password=PASSWORD)
+        token = json.loads(try_out("createToken"))["token"]
+        authorize(page, "bearer", value=token)
+        try_out("readMe")
+        try_out("readUser")
+        try_out("readToken")
+        assert [user["username"] for user in json.loads(try_out("listUsers"))["items"]] == ["ada"]
+        assert [each["name"] for each in json.loads(try_out("listTokens"))["items"]] == ["laptop"]
+        try_out("reviseUser")
+        assert server.get_json("/users/ada").items() >= EXAMPLES["UserPatch"].items()
 
-        tried("publishPost")
-        assert server.read("/posts/1").items() >= EXAMPLES["PostCreate"].items()
-        assert [post["id"] for post in json.loads(tried("listPosts"))["items"]] == [1]
-        tried("readPost")
-        tried("revisePost")
-        assert server.read("/posts/1").items() >= (EXAMPLES["PostCreate"] | EXAMPLES["PostPatch"]).items()
+        try_out("publishPost")
+        assert server.get_json("/posts/1").items() >= EXAMPLES["PostCreate"].items()
+        assert [post["id"] for post in json.loads(try_out("listPosts"))["items"]] == [1]
+        try_out("readPost")
+        try_out("revisePost")
+        assert server.get_json("/posts/1").items() >= (EXAMPLES["PostCreate"] | EXAMPLES["PostPatch"]).items()
 
-        tried("changePassword")
+        try_out("changePassword")
         password = EXAMPLES["PasswordChange"]["new_password"]
-        assert me(server.post("/tokens", {}, basic("ada", password))["token"]) == 200
-        tried("revokeToken")
-        assert me(token) == 401
+        assert status_of_me(server.post_json("/tokens", {}, basic_auth("ada", password))["token"]) == 200
+        try_out("revokeToken")
+        assert status_of_me(token) == 401
 
-        sign_in(page, "basic", username="ada", password=password)
-        sign_in(page, "bearer", value=json.loads(tried("createToken"))["token"])
-        tried("removePost")
-        assert server.get("/posts/1") == 404
-        tried("removeUser")
-        assert server.get("/users/ada") == 404
+        authorize(page, "basic", username="ada", password=password)
+        authorize(page, "bearer", value=json.loads(try_out("createToken"))["token"])
+        try_out("removePost")
+        assert server.get_status("/posts/1") == 404
+        try_out("removeUser")
+        assert server.get_status("/users/ada") == 404
 
         for name in (
             "readRoot",
@@ -182,14 +186,14 @@ def test_every_example_works_as_shown(serve: Callable[..., Server]) -> None:
             "readDocs",
             "readDocument",
         ):
-            tried(name)
+            try_out(name)
     assert executed == TAGS.keys()
 
 
-def test_a_phone_in_the_dark_shows_it_all(serve: Callable[..., Server]) -> None:
+def test_swagger_ui_fits_a_phone_and_has_a_dark_mode(serve: Callable[..., Server]) -> None:
     width = 390
-    with opened(serve(), viewport={"width": width, "height": 844}, color_scheme="dark") as page:
-        with unfolded(page, "publishPost") as publish:
+    with swagger_ui(serve(), viewport={"width": width, "height": 844}, color_scheme="dark") as page:
+        with expanded(page, "publishPost") as publish:
             expect(publish.get_by_role("button", name="Execute")).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth") == width
             page.screenshot(path=SCREENSHOTS / "docs-phone.png", full_page=True)

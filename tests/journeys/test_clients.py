@@ -1,4 +1,4 @@
-"""Clients, generated from the document and strictly typed, against the real server."""
+"""Clients generated from the OpenAPI document, type-checked strictly and run against a real server."""
 
 import shutil
 import subprocess
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.heavy
 
 
 def run(*command: str | Path, directory: Path) -> None:
-    """Run what must succeed, or show what it says."""
-    ran = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, f"{command[0]}: {ran.stdout}{ran.stderr}"
+    """Run a command that must succeed, and show its output if it does not."""
+    result = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{command[0]}: {result.stdout}{result.stderr}"
 
 
-def test_a_python_client_is_generated_typed_and_useful(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_generated_python_client_is_typed_and_works(serve: Callable[..., Server], tmp_path: Path) -> None:
     shutil.copy(STORIES / "story.py", tmp_path)
-    # Without ruff's hooks: what they warn of is not in the document, and what they mend fails `mypy --strict`.
+    # Without the generator's ruff hooks: they warn of the generator's own code, and their fixes fail `mypy --strict`.
     (tmp_path / "config.json").write_text('{"post_hooks": []}')
     generator = Path(sys.executable).with_name("openapi-python-client")
     options = ["--config", "config.json", "--meta", "none", "--fail-on-warning", "--output-path", "pressroom_client"]
@@ -39,11 +39,11 @@ def test_a_python_client_is_generated_typed_and_useful(serve: Callable[..., Serv
     shutil.which("node") is None or not NODE_MODULES.exists(),
     reason="the client needs Node 20 and its packages: npm ci --prefix openapi",
 )
-def test_a_typescript_client_is_generated_typed_and_useful(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_generated_typescript_client_is_typed_and_works(serve: Callable[..., Server], tmp_path: Path) -> None:
     for name in ("story.mts", "tsconfig.json"):
         shutil.copy(STORIES / name, tmp_path)
     (tmp_path / "node_modules").symlink_to(NODE_MODULES)
-    # Without the option, a request could not leave out a member that has a default.
+    # Otherwise a request could not omit a property that has a default.
     options = ["--default-non-nullable", "false", "--output", "pressroom.d.ts"]
     run(NODE_MODULES / ".bin" / "openapi-typescript", DOCUMENT, *options, directory=tmp_path)
     run(NODE_MODULES / ".bin" / "tsc", directory=tmp_path)

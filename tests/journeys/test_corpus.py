@@ -95,7 +95,7 @@ def test_a_site_moves_to_postgresql_and_back_and_no_url_changes(
         assert pressroom(site, "export", last).returncode == 0
         exports.append(last.read_bytes())
         server = serve(PRESSROOM_DATABASE_URL=site)
-        reads.append([server.read(f"/posts/{line['post']['id']}") for line in lines if "post" in line])
+        reads.append([server.get_json(f"/posts/{line['post']['id']}") for line in lines if "post" in line])
     for post in (post for read in reads for post in read):
         del post["created_at"], post["updated_at"]
     assert exports == [exports[0]] * 3

@@ -1,7 +1,6 @@
-"""`gunicorn`, without arguments."""
+"""`gunicorn` without arguments: configuration, start, HTTP, metrics and rolling deployments."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +14,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.deployments import copy_code, deploy_title_max_length, deployed_title_max_length, replace_in, roll
 from tests.support.paths import PROJECT_ROOT
-from tests.support.servers import Server, roll, workers
+from tests.support.servers import Server, worker_pids
 
 
 def gunicorn(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -26,12 +26,12 @@ def gunicorn(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     )
 
 
-def test_the_configuration_is_good(tmp_path: Path) -> None:
+def test_the_configuration_is_valid(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'pressroom.sqlite'}"
     assert gunicorn("--check-config", PRESSROOM_DATABASE_URL=database).returncode == 0
 
 
-SHOWN = {
+CONFIGURATION = {
     ("PRESSROOM_BIND", "127.0.0.1:9000"): "bind = ['127.0.0.1:9000']",
     ("PRESSROOM_WORKER_CLASS", "gevent"): "worker_class = gevent",
     ("PRESSROOM_THREADS", "3"): "threads = 3",
@@ -47,87 +47,80 @@ SHOWN = {
 }
 
 
-def test_every_setting_of_the_server_has_its_variable() -> None:
-    printed = gunicorn("--print-config", **dict(SHOWN.keys())).stdout
-    assert set(SHOWN.values()) <= {" ".join(line.split()) for line in printed.splitlines()}
+def test_every_setting_of_gunicorn_has_an_environment_variable() -> None:
+    printed = gunicorn("--print-config", **dict(CONFIGURATION.keys())).stdout
+    assert set(CONFIGURATION.values()) <= {" ".join(line.split()) for line in printed.splitlines()}
 
 
 @pytest.mark.parametrize("variable", ["PRESSROOM_THREADS", "PRESSROOM_THREAD"])
-def test_a_bad_setting_stops_the_start_with_a_sentence(variable: str) -> None:
-    refused = gunicorn(**{variable: "many"})
-    assert refused.returncode == 1
-    assert refused.stderr.count("\n") == 1
-    assert refused.stderr.startswith(f"{variable} is ")
+def test_an_invalid_setting_stops_the_start_with_a_one_line_message(variable: str) -> None:
+    result = gunicorn(**{variable: "many"})
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"{variable} is ")
 
 
-def test_no_worker_is_no_server() -> None:
-    refused = gunicorn(WEB_CONCURRENCY="0")
-    assert (refused.returncode, refused.stderr) == (1, "WEB_CONCURRENCY is 0. Write a whole number from 1.\n")
+def test_gunicorn_does_not_start_without_workers() -> None:
+    result = gunicorn(WEB_CONCURRENCY="0")
+    assert (result.returncode, result.stderr) == (1, "WEB_CONCURRENCY is 0. Write a whole number from 1.\n")
 
 
 @pytest.mark.parametrize(
-    ("settings", "reason"),
+    ("environment", "reason"),
     [
         ({"PRESSROOM_DATABASE_URL": "sqlite:////nowhere/x"}, "/nowhere/x cannot be made: No such file"),
         ({"PRESSROOM_DATABASE_URL": "sqlite:///{directory}/letter"}, "cannot be read. (file is not a database)"),
         ({"PRESSROOM_REPLICA_URL": "postgresql://nowhere/x"}, "PRESSROOM_REPLICA_URL is for PostgreSQL."),
     ],
 )
-def test_what_workers_find_wrong_stops_the_start_with_a_sentence(
-    tmp_path: Path, settings: dict[str, str], reason: str
+def test_an_error_while_a_worker_boots_stops_the_start_with_a_message(
+    tmp_path: Path, environment: dict[str, str], reason: str
 ) -> None:
     Path(tmp_path, "letter").write_text("A letter, not a database.")
-    given = {"PRESSROOM_DATABASE_URL": "sqlite:///{directory}/new", **settings}
-    settings = {name: text.format(directory=tmp_path) for name, text in given.items()}
-    # One worker: where two end at nearly the same time, gunicorn may print a traceback of its own.
-    refused = gunicorn(PRESSROOM_BIND="127.0.0.1:0", WEB_CONCURRENCY="1", **settings)
-    assert refused.returncode == 4
-    assert reason in refused.stderr
-    assert "Traceback" not in refused.stderr
+    defaults = {"PRESSROOM_DATABASE_URL": "sqlite:///{directory}/new"}
+    environment = {name: text.format(directory=tmp_path) for name, text in {**defaults, **environment}.items()}
+    # One worker: if two end at nearly the same time, gunicorn itself may print a traceback.
+    result = gunicorn(PRESSROOM_BIND="127.0.0.1:0", WEB_CONCURRENCY="1", **environment)
+    assert result.returncode == 4
+    assert reason in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(
     "worker_class", ["gthread", *(pytest.param(other, marks=pytest.mark.heavy) for other in ("sync", "gevent"))]
 )
-def test_the_first_start_makes_the_database(serve: Callable[..., Server], worker_class: str) -> None:
+def test_the_first_start_creates_the_database(serve: Callable[..., Server], worker_class: str) -> None:
     server = serve(PRESSROOM_WORKER_CLASS=worker_class)
     assert f"Using worker: {worker_class}\n" in server.log.read_text()
-    assert server.get("/posts") == 200
+    assert server.get_status("/posts") == 200
     assert server.stop() == 0
 
 
-def test_flask_serves_development(serve: Callable[..., Server]) -> None:
-    assert serve("flask", "--app", "api.wsgi:application", "run").get("/posts") == 200
+def test_flask_run_serves_the_api(serve: Callable[..., Server]) -> None:
+    assert serve("flask", "--app", "api.wsgi:application", "run").get_status("/posts") == 200
 
 
-def test_connections_are_kept(serve: Callable[..., Server]) -> None:
+def test_connections_are_persistent(serve: Callable[..., Server]) -> None:
     connection = HTTPConnection("127.0.0.1", serve().port, timeout=10)
     for _ in range(3):
         connection.request("GET", "/health/live")
         assert connection.getresponse().read() == b'{"status":"live"}\n'
-        kept = connection.sock
-        assert kept is not None
+        assert connection.sock is not None  # http.client drops it when the server closes the connection
     connection.close()
 
 
-def test_new_workers_load_what_was_deployed(serve: Callable[..., Server], tmp_path: Path) -> None:
-    """A master that had imported the application would hand its old code down to new workers."""
-    shutil.copytree(PROJECT_ROOT / "api", tmp_path / "api")
-    shutil.copy(PROJECT_ROOT / "gunicorn.conf.py", tmp_path)
-    server = serve(directory=tmp_path)
-    for name, old, new in (
-        ("constraints", "TITLE_MAX_LENGTH = 200", "TITLE_MAX_LENGTH = 199"),
-        ("settings", "setting(30,", "setting(29,"),
-    ):
-        module = tmp_path / "api" / f"{name}.py"
-        assert old in module.read_text()
-        module.write_text(module.read_text().replace(old, new))
+def test_new_workers_run_the_deployed_code(serve: Callable[..., Server], tmp_path: Path) -> None:
+    """A master that had imported the application would pass its old code on to new workers."""
+    code = copy_code(tmp_path)
+    server = serve(code=code)
+    deploy_title_max_length(code, "199")
+    replace_in(code / "api" / "settings.py", "setting(30,", "setting(29,")
     server.process.send_signal(signal.SIGHUP)
     deadline = time.monotonic() + 20
-    while server.read("/about")["limits"]["title"] != 199:
+    while deployed_title_max_length(server) != 199:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert server.read("/about")["limits"]["token_days"] == 29
+    assert server.get_json("/about")["limits"]["token_days"] == 29
 
 
 CHUNKED = (
@@ -136,147 +129,146 @@ CHUNKED = (
 )
 
 
-def test_a_chunked_body_is_read(serve: Callable[..., Server]) -> None:
+def test_chunked_request_bodies_are_accepted(serve: Callable[..., Server]) -> None:
     body = b'{"username": "ada", "password": "12345678"}'
     half = len(body) // 2
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:half], body[half:], b""))
-    assert serve().send(CHUNKED + chunks).startswith(b"HTTP/1.1 201 ")
+    assert serve().send_raw(CHUNKED + chunks).startswith(b"HTTP/1.1 201 ")
 
 
-def test_nobody_but_a_trusted_proxy_moves_the_application(serve: Callable[..., Server]) -> None:
+def test_clients_that_are_no_trusted_proxy_cannot_change_urls(serve: Callable[..., Server]) -> None:
     server = serve()
     for header in (b"SCRIPT_NAME: /users", b"X-Forwarded-Prefix: /evil", b"X-Forwarded-Host: evil.example"):
         raw = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + b"\r\n\r\n"
-        answer = server.send(raw)
-        assert answer.startswith(b"HTTP/1.1 200 ")
-        assert b'"users_url":"/users"' in answer
-        assert b"evil" not in answer
+        response = server.send_raw(raw)
+        assert response.startswith(b"HTTP/1.1 200 ")
+        assert b'"users_url":"/users"' in response
+        assert b"evil" not in response
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("path", ["/", "/posts", "/docs", "/docs/assets/swagger-ui.css", "/openapi.json", "/nothing"])
-def test_httplint_finds_nothing_in_what_it_sends(serve: Callable[..., Server], path: str) -> None:
-    answer = serve().send(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+def test_httplint_finds_no_fault_in_responses(serve: Callable[..., Server], path: str) -> None:
+    response = serve().send_raw(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     command = [str(Path(sys.executable).with_name("httplint")), "--now"]
-    said = subprocess.run(command, input=answer, capture_output=True, check=True).stdout.decode()
-    assert "[GOOD]" in said
-    assert "[BAD]" not in said
+    report = subprocess.run(command, input=response, capture_output=True, check=True).stdout.decode()
+    assert "[GOOD]" in report
+    assert "[BAD]" not in report
 
 
-def counted(server: Server, status: str = "200") -> float:
-    """How many answers to GET /posts the workers have counted."""
+def counted_responses(server: Server, status: str = "200") -> float:
+    """Return the number of responses to GET /posts in the metrics."""
     return sum(
         sample.value
-        for family in text_string_to_metric_families(server.text("/metrics"))
+        for family in text_string_to_metric_families(server.get_text("/metrics"))
         for sample in family.samples
         if sample.name == "pressroom_http_request_duration_seconds_count"
         if sample.labels == {"method": "GET", "route": "/posts", "status": status}
     )
 
 
-def test_what_all_workers_count_is_added_up_and_outlives_them(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_metrics_are_summed_over_workers_and_outlive_them(serve: Callable[..., Server], tmp_path: Path) -> None:
     server = serve(
         WEB_CONCURRENCY="2",
         PRESSROOM_MAX_REQUESTS="20",
         PRESSROOM_MAX_REQUESTS_JITTER="0",
         PRESSROOM_RUN_DIR=str(tmp_path),
     )
-    first = set(workers(server))
+    first = set(worker_pids(server))
     for _ in range(300):
-        assert server.get("/posts") == 200
-    assert counted(server) == 300
-    assert not first & set(workers(server))
-    [counts] = tmp_path.glob("pressroom-*")
-    # As many as there are workers at once, and one more while one is renewed.
-    assert len([*counts.glob("histogram_*")]) <= 4
+        assert server.get_status("/posts") == 200
+    assert counted_responses(server) == 300
+    assert not first & set(worker_pids(server))
+    [metrics] = tmp_path.glob("pressroom-*")
+    # Files of ended workers are merged: there are two workers and, for a while, their replacements.
+    assert len([*metrics.glob("histogram_*")]) <= 4
     assert server.stop() == 0
-    assert not counts.exists()
+    assert not metrics.exists()
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Path:
-    """A version, in a directory of its own."""
-    house = tmp_path / "house"
-    shutil.copytree(PROJECT_ROOT / "api", house / "api")
-    shutil.copy(PROJECT_ROOT / "gunicorn.conf.py", house)
-    return house
+def code(tmp_path: Path) -> Path:
+    """A copy of the code, to change."""
+    return copy_code(tmp_path / "code")
 
 
-def test_a_roll_replaces_every_worker_and_drops_nothing(
-    serve: Callable[..., Server], tmp_path: Path, house: Path
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    (directory := tmp_path / "run").mkdir()
+    return directory
+
+
+def test_a_roll_replaces_every_worker_and_no_request_fails(
+    serve: Callable[..., Server], code: Path, run_dir: Path
 ) -> None:
-    (run := tmp_path / "run").mkdir()
-    server = serve(directory=house, WEB_CONCURRENCY="2", PRESSROOM_RUN_DIR=str(run))
-    old, module = set(workers(server)), house / "api" / "constraints.py"
-    module.write_text(module.read_text().replace("TITLE_MAX_LENGTH = 200", "TITLE_MAX_LENGTH = 199"))
+    server = serve(code=code, WEB_CONCURRENCY="2", PRESSROOM_RUN_DIR=str(run_dir))
+    old = set(worker_pids(server))
+    deploy_title_max_length(code, "199")
     rolled = threading.Event()
 
-    def ask() -> list[int]:
-        answers = []
+    def read() -> list[int]:
+        statuses = []
         while not rolled.is_set():
-            answers.append(server.get("/posts"))
-        return answers
+            statuses.append(server.get_status("/posts"))
+        return statuses
 
     with ThreadPoolExecutor(4) as clients:
-        asking = [clients.submit(ask) for _ in range(4)]
-        told = roll(run, house)
+        readers = [clients.submit(read) for _ in range(4)]
+        result = roll(run_dir, code)
         rolled.set()
-        answers = [answer for each in asking for answer in each.result()]
-    assert told.stdout == "2 workers have been replaced.\n", told.stderr
-    assert len(workers(server)) == 2
-    assert not old & set(workers(server))
-    assert server.read("/about")["limits"]["title"] == 199
-    assert len(answers) > 20
-    assert set(answers) == {200}
+        statuses = [status for reader in readers for status in reader.result()]
+    assert result.stdout == "2 workers have been replaced.\n", result.stderr
+    assert len(worker_pids(server)) == 2
+    assert not old & set(worker_pids(server))
+    assert deployed_title_max_length(server) == 199
+    assert len(statuses) > 20
+    assert set(statuses) == {200}
 
 
-def test_a_link_that_leads_to_another_version_is_taken_up_by_a_restart_alone(
-    serve: Callable[..., Server], tmp_path: Path, house: Path
+def test_a_roll_rejects_a_link_that_now_points_to_another_version(
+    serve: Callable[..., Server], tmp_path: Path, code: Path, run_dir: Path
 ) -> None:
-    link, run = tmp_path / "link", tmp_path / "run"
-    run.mkdir()
-    link.symlink_to(house)
-    # As a shell that has gone there tells gunicorn.
-    server = serve(directory=link, PWD=str(link), PRESSROOM_RUN_DIR=str(run))
-    other = Path(shutil.copytree(house, tmp_path / "other"))
-    module = other / "api" / "constraints.py"
-    module.write_text(module.read_text().replace("TITLE_MAX_LENGTH = 200", "TITLE_MAX_LENGTH = 199"))
+    link = tmp_path / "link"
+    link.symlink_to(code)
+    # PWD: a shell that has changed into the link passes the link's path to gunicorn.
+    server = serve(code=link, PWD=str(link), PRESSROOM_RUN_DIR=str(run_dir))
+    other = copy_code(tmp_path / "other")
+    deploy_title_max_length(other, "199")
     link.unlink()
     link.symlink_to(other)
-    refused = roll(run, other)
-    assert refused.stderr == f"Error: The server runs the code in {house}, not {other}. Restart it.\n"
-    assert roll(run, house).returncode == 0
-    assert server.read("/about")["limits"]["title"] == 200
+    result = roll(run_dir, other)
+    assert result.stderr == f"Error: The server runs the code in {code}, not {other}. Restart it.\n"
+    assert roll(run_dir, code).returncode == 0
+    assert deployed_title_max_length(server) == 200
 
 
 @pytest.mark.parametrize("broken", ["code", "log", "migration"])
-def test_a_roll_leaves_the_workers_alone_if_others_could_not_start(
-    serve: Callable[..., Server], tmp_path: Path, house: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+def test_a_roll_keeps_the_workers_if_new_ones_could_not_start(
+    serve: Callable[..., Server], code: Path, run_dir: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    (run := tmp_path / "run").mkdir()
-    server = serve(directory=house, PRESSROOM_RUN_DIR=str(run))
-    old = workers(server)
+    server = serve(code=code, PRESSROOM_RUN_DIR=str(run_dir))
+    old = worker_pids(server)
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", server.database_url)
     match broken:
         case "code":
-            (house / "api" / "wsgi.py").write_text("import nonexistent\n")
+            (code / "api" / "wsgi.py").write_text("import nonexistent\n")
         case "log":
             monkeypatch.setenv("PRESSROOM_ACCESS_LOG", "/nowhere/access.log")
         case "migration":
-            (house / "api/store/migrations/versions/9999_broken.py").write_text("import nonexistent\n")
-    assert roll(run, house).returncode == 1
-    assert workers(server) == old
-    assert server.get("/posts") == 200
+            (code / "api/store/migrations/versions/9999_broken.py").write_text("import nonexistent\n")
+    assert roll(run_dir, code).returncode == 1
+    assert worker_pids(server) == old
+    assert server.get_status("/posts") == 200
 
 
-def test_a_roll_without_a_server_says_so(serve: Callable[..., Server], tmp_path: Path) -> None:
-    refused = roll(tmp_path)
-    assert refused.returncode == 1
-    assert refused.stderr == "Error: No server has that PRESSROOM_RUN_DIR. Set it for both, and start one.\n"
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    (tmp_path / "gunicorn.pid").write_text(f"{gone.pid}\n")
+def test_a_roll_without_a_server_is_an_error(serve: Callable[..., Server], tmp_path: Path) -> None:
+    result = roll(tmp_path)
+    assert result.returncode == 1
+    assert result.stderr == "Error: No server has that PRESSROOM_RUN_DIR. Set it for both, and start one.\n"
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    (tmp_path / "gunicorn.pid").write_text(f"{ended.pid}\n")
     assert roll(tmp_path).stderr == "Error: No worker is ready: the server has just begun, or has ended. See its log.\n"
-    (tmp_path / f"pressroom-{gone.pid}-left").mkdir()
-    (tmp_path / f"pressroom-{gone.pid}-left" / "ready_1").touch()
+    (tmp_path / f"pressroom-{ended.pid}-left").mkdir()
+    (tmp_path / f"pressroom-{ended.pid}-left" / "ready_1").touch()
     assert roll(tmp_path).stderr == "Error: gunicorn cannot be told: No such process.\n"

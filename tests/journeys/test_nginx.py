@@ -1,4 +1,4 @@
-"""nginx in front, with the configuration that is shipped."""
+"""nginx with the shipped configuration, in front of gunicorn."""
 
 import gzip
 import json
@@ -12,8 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from http.client import HTTPConnection, HTTPMessage
-from io import BytesIO
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -21,16 +20,21 @@ import pytest
 from api import constraints
 from api.http.statuses import STATUSES
 from api.settings import Settings
-from tests.journeys.test_readme import matches, session
-from tests.support.clients import PASSWORD, basic
-from tests.support.nginx import ABSENT, EXECUTABLE, SHIPPED, Answer, Nginx, answer_of, in_front
-from tests.support.socket_activation import UnixConnection
-from tests.test_documentation import section
+from tests.support.http import Response, UnixConnection, parse_response, send_request
+from tests.support.nginx import (
+    SHIPPED_CONFIGURATION,
+    Nginx,
+    application_log,
+    needs_nginx,
+    nginx_and_gunicorn,
+    nginx_log,
+)
+from tests.support.readme import console_session, matches, section
 
-pytestmark = [pytest.mark.heavy, pytest.mark.skipif(EXECUTABLE is None, reason=ABSENT)]
+pytestmark = [pytest.mark.heavy, needs_nginx]
 
 logger = logging.getLogger(__name__)
-curl_needed = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl: apt-get install curl")
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl: apt-get install curl")
 
 POST = {"title": "Notes", "body": "It *weaves* patterns. " * 100}
 FORGED = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Prefix": "/evil"}
@@ -39,277 +43,268 @@ HEAD = b"Host: localhost\r\nConnection: close\r\n"
 
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    """With no limits but nginx's own."""
-    with in_front(tmp_path_factory.mktemp("nginx"), PRESSROOM_RATE_LIMITS="off") as (nginx, _):
+    """nginx, in front of an application without rate limits."""
+    with nginx_and_gunicorn(tmp_path_factory.mktemp("nginx"), PRESSROOM_RATE_LIMITS="off") as (nginx, _):
         yield nginx
 
 
 @pytest.fixture(scope="module")
 def ada(nginx: Nginx) -> dict[str, str]:
-    """The header field that signs her in."""
-    nginx.ask("POST", "/users", {"username": "ada", "password": PASSWORD})
-    return {"Authorization": f"Bearer {nginx.ask('POST', '/tokens', {}, basic('ada')).json['token']}"}
+    """The header field with ada's token."""
+    return nginx.sign_up()
 
 
 def publish(nginx: Nginx, headers: Mapping[str, str]) -> str:
-    """The URL of a new post."""
-    return str(nginx.ask("POST", "/posts", POST, headers).json["url"])
+    """Publish a post, and return its URL."""
+    return str(nginx.request("POST", "/posts", POST, headers).json["url"])
 
 
-def test_the_shipped_files_are_good(nginx: Nginx) -> None:
-    checked = nginx.check()
-    assert checked.returncode == 0, checked.stderr
-    assert "[warn]" not in checked.stderr
+def test_nginx_accepts_the_shipped_configuration(nginx: Nginx) -> None:
+    result = nginx.check()
+    assert result.returncode == 0, result.stderr
+    assert "[warn]" not in result.stderr
 
 
-def test_a_connection_is_closed_first_by_who_asks_on_it() -> None:
-    kept = re.findall(r"\n    keepalive_timeout (\d+)s;", (SHIPPED / "pressroom.conf").read_text())
-    assert [int(seconds) < Settings().keepalive for seconds in kept] == [True]
+def test_nginx_closes_idle_connections_to_gunicorn_before_gunicorn_does() -> None:
+    """Otherwise nginx could send a request on a connection that gunicorn is closing."""
+    configuration = (SHIPPED_CONFIGURATION / "pressroom.conf").read_text()
+    timeouts = re.findall(r"\n    keepalive_timeout (\d+)s;", configuration)
+    assert [int(seconds) < Settings().keepalive for seconds in timeouts] == [True]
 
 
-# ---- What it refuses itself
+# ---- Requests that nginx rejects itself
 
 PROBLEMS = {
-    "control character": (b"GET /\x00 HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
+    "a control character": (b"GET /\x00 HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
     "no host": (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
     "a long method": (b"G" * 21 + b" / HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
-    "no ASCII": ("GET /ö HTTP/1.1\r\n".encode() + HEAD + b"\r\n", 400),
-    "no file, no ASCII": ("GET /docs/page/ö HTTP/1.1\r\n".encode() + HEAD + b"\r\n", 400),
+    "a path that is not ASCII": ("GET /ö HTTP/1.1\r\n".encode() + HEAD + b"\r\n", 400),
+    "a path below static files that is not ASCII": ("GET /docs/page/ö HTTP/1.1\r\n".encode() + HEAD + b"\r\n", 400),
     "two lengths": (b"POST /posts HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-    "not for the outside": (b"GET /health/ready HTTP/1.1\r\n" + HEAD + b"\r\n", 404),
-    "the same, encoded": (b"GET //%6detrics HTTP/1.1\r\n" + HEAD + b"\r\n", 404),
-    "another version": (b'GET /docs/assets/index.css HTTP/1.1\r\nIf-Match: "other"\r\n' + HEAD + b"\r\n", 412),
-    "large": (
+    "an internal path": (b"GET /health/ready HTTP/1.1\r\n" + HEAD + b"\r\n", 404),
+    "an encoded internal path": (b"GET //%6detrics HTTP/1.1\r\n" + HEAD + b"\r\n", 404),
+    "another version": (
+        b'GET /docs/assets/index.css HTTP/1.1\r\nIf-Match: "other"\r\n' + HEAD + b"\r\n",
+        412,
+    ),
+    "a body that is too large": (
         b"POST /posts HTTP/1.1\r\n" + HEAD + b"Content-Length: %d\r\n\r\n" % (constraints.REQUEST_BODY_MAX_BYTES + 1),
         413,
     ),
-    "long": (b"GET /" + b"x" * 4_000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 414),
-    "another site": (b"GET / HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n", 421),
-    "a long field": (b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 4_000 + b"\r\n\r\n", 431),
+    "a path that is too long": (b"GET /" + b"x" * 4_000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 414),
+    "another host": (b"GET / HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n", 421),
+    "a field that is too long": (b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 4_000 + b"\r\n\r\n", 431),
     "TRACE": (b"TRACE / HTTP/1.1\r\n" + HEAD + b"\r\n", 501),
-    "a coding": (b"POST /posts HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: x\r\n\r\n", 501),
-    "HTTP/2, as text": (b"GET / HTTP/2.0\r\n" + HEAD + b"\r\n", 505),
+    "an unknown transfer coding": (b"POST /posts HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: x\r\n\r\n", 501),
+    "HTTP/2 in plain text": (b"GET / HTTP/2.0\r\n" + HEAD + b"\r\n", 505),
 }
 
 
-def read(raw: bytes) -> Answer:
-    told = BytesIO(raw)
-    status = int(told.readline().split()[1])
-    headers = HTTPMessage()
-    while line := told.readline().strip():
-        name, _, value = line.decode("latin-1").partition(": ")
-        headers[name] = value
-    return Answer(status, headers, told.read())
-
-
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_what_nginx_refuses_is_a_problem_in_the_words_of_the_application(nginx: Nginx, name: str) -> None:
+def test_nginx_rejects_requests_with_the_same_problems_as_the_application(nginx: Nginx, name: str) -> None:
     raw, status = PROBLEMS[name]
-    assert_is_problem(read(nginx.send(raw)), status)
+    assert_problem(parse_response(nginx.send_raw(raw)), status)
 
 
-def assert_is_problem(answer: Answer, status: int) -> None:
-    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
-    problem = answer.json
+def assert_problem(response: Response, status: int) -> None:
+    assert (response.status, response.headers["Content-Type"]) == (status, "application/problem+json")
+    problem = response.json
     assert list(problem) == ["type", "title", "status", "detail"]
     assert (problem["type"], problem["status"]) == ("about:blank", status)
     assert all(problem.values())
     if status in STATUSES and status != 503:
         assert (problem["title"], problem["detail"]) == (STATUSES[status].title, STATUSES[status].detail)
-    assert (answer.headers["Retry-After"] is not None) == (status in {429, 503})
-    assert answer.headers.get_all("Cache-Control") == ["no-store"]
-    assert_is_guarded(answer)
+    assert (response.headers["Retry-After"] is not None) == (status in {429, 503})
+    assert response.headers.get_all("Cache-Control") == ["no-store"]
+    assert_default_headers(response)
 
 
 DEFAULT_HEADERS = ("Strict-Transport-Security", "X-Request-ID", "Content-Security-Policy", "X-Content-Type-Options")
 
 
-def assert_is_guarded(answer: Answer, *names: str) -> None:
-    """Each of these once, be it nginx's or the application's."""
+def assert_default_headers(response: Response, *names: str) -> None:
+    """Assert that each of these headers is there once, whether nginx or the application adds it."""
     for name in names or DEFAULT_HEADERS:
-        assert len(answer.headers.get_all(name, [])) == 1, name
-    assert answer.headers["Server"] == "nginx"
+        assert len(response.headers.get_all(name, [])) == 1, name
+    assert response.headers["Server"] == "nginx"
 
 
-def test_a_body_of_the_limit_reaches_the_application_and_one_more_byte_does_not(
-    nginx: Nginx, ada: Mapping[str, str]
-) -> None:
-    for size, status, seen in (
+def test_only_bodies_within_the_limit_reach_the_application(nginx: Nginx, ada: Mapping[str, str]) -> None:
+    for size, status, requests in (
         (constraints.REQUEST_BODY_MAX_BYTES, 400, 1),
         (constraints.REQUEST_BODY_MAX_BYTES + 1, 413, 0),
     ):
-        before = requests(nginx)
+        before = len(application_log(nginx))
         with closing(nginx.connect()) as connection:
             connection.request("POST", "/posts", b" " * size, {**ada, "Content-Type": "application/json"})
             assert connection.getresponse().status == status
-        assert requests(nginx) - before == seen
+        assert len(application_log(nginx)) - before == requests
 
 
-def requests(nginx: Nginx) -> int:
-    """How many have reached the application."""
-    time.sleep(0.3)  # its log is written ten times a second
-    return (nginx.behind.parent / "requests.log").read_text().count("\n")
+def test_plain_http_is_redirected_to_https(nginx: Nginx) -> None:
+    response = send_request(HTTPConnection("localhost", nginx.http), "GET", "/posts?tag=x")
+    assert (response.status, response.headers["Location"]) == (308, f"{nginx.url}/posts?tag=x")
 
 
-def test_plain_http_leads_to_https(nginx: Nginx) -> None:
-    answer = answer_of(HTTPConnection("localhost", nginx.http), "GET", "/posts?tag=x")
-    assert (answer.status, answer.headers["Location"]) == (308, f"{nginx.url}/posts?tag=x")
+def test_plain_http_is_not_redirected_to_another_host(nginx: Nginx) -> None:
+    connection = HTTPConnection("localhost", nginx.http)
+    assert_problem(send_request(connection, "GET", "/", headers={"Host": "other.example"}), 421)
 
 
-def test_plain_http_leads_nobody_to_another_site(nginx: Nginx) -> None:
-    answer = answer_of(HTTPConnection("localhost", nginx.http), "GET", "/", headers={"Host": "other.example"})
-    assert_is_problem(answer, 421)
-
-
-def test_an_application_that_is_gone_is_a_problem_that_passes(tmp_path: Path) -> None:
-    nginx = Nginx(tmp_path / "nginx", tmp_path / "nobody.sock").start()
+def test_an_unreachable_application_is_a_503_problem(tmp_path: Path) -> None:
+    nginx = Nginx(tmp_path / "nginx", tmp_path / "missing.sock").start()
     try:
         for path in ("/posts", "/docs/page/nothing"):
-            assert_is_problem(nginx.ask("GET", path), 503)
+            assert_problem(nginx.request("GET", path), 503)
     finally:
         nginx.stop()
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/tokens"), ("POST", "/users"), ("PUT", "/me/password")])
-def test_what_hashes_a_password_is_limited_for_an_address(nginx: Nginx, method: str, path: str) -> None:
+def test_requests_that_hash_a_password_are_limited_per_address(nginx: Nginx, method: str, path: str) -> None:
     source = f"127.0.1.{len(path)}"
-    answers = [answer_of(nginx.connect(source=source), method, path) for _ in range(30)]
-    refused = [answer for answer in answers if answer.status == 429]
-    # Eleven at once; while thirty are sent, some of five a second are added.
-    assert 1 <= len(refused) <= 19
-    assert_is_problem(refused[0], 429)
-    assert answer_of(nginx.connect(source=source), "GET", "/posts").status == 200
-    assert answer_of(nginx.connect(source="127.0.1.1"), method, path).status != 429
+    responses = [send_request(nginx.connect(source=source), method, path) for _ in range(30)]
+    rejected = [response for response in responses if response.status == 429]
+    # A burst of eleven is allowed, and five a second while the thirty are sent.
+    assert 1 <= len(rejected) <= 19
+    assert_problem(rejected[0], 429)
+    assert send_request(nginx.connect(source=source), "GET", "/posts").status == 200
+    assert send_request(nginx.connect(source="127.0.1.1"), method, path).status != 429
 
 
-# ---- What it tells the application
+# ---- Requests as the application gets them
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Iterator[Callable[[str], list[str]]]:
-    """Sends lines of a header to nginx; returns the lines that arrive behind it."""
-    path = tmp_path / "recorder.sock"
+def forward(tmp_path: Path) -> Iterator[Callable[[str], list[str]]]:
+    """Send header lines to nginx, and return the lines that it forwards."""
+    path = tmp_path / "backend.sock"
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
     nginx = Nginx(tmp_path / "nginx", path).start()
 
     def send(lines: str) -> list[str]:
-        arrived = []
+        forwarded = []
 
-        def record() -> None:
+        def serve_one_request() -> None:
             with listener.accept()[0] as connection:
-                arrived.extend(connection.recv(65536).decode().splitlines())
+                forwarded.extend(connection.recv(65536).decode().splitlines())
                 connection.sendall(
                     b"HTTP/1.1 204 No Content\r\nX-Request-ID: its-own-name\r\nConnection: close\r\n\r\n"
                 )
 
-        recorder = threading.Thread(target=record)
-        recorder.start()
-        answer = read(nginx.send(b"GET / HTTP/1.1\r\n" + HEAD + lines.encode() + b"\r\n"))
-        recorder.join()
-        # By the name that the application is told, and by no other, the client knows the request.
-        assert f"X-Request-ID: {answer.headers['X-Request-ID']}" in arrived
-        assert_is_guarded(answer, "X-Request-ID")
-        return arrived
+        backend = threading.Thread(target=serve_one_request)
+        backend.start()
+        response = parse_response(nginx.send_raw(b"GET / HTTP/1.1\r\n" + HEAD + lines.encode() + b"\r\n"))
+        backend.join()
+        # Application and client get the same request id, and the client gets no other.
+        assert f"X-Request-ID: {response.headers['X-Request-ID']}" in forwarded
+        assert_default_headers(response, "X-Request-ID")
+        return forwarded
 
     yield send
     nginx.stop()
     listener.close()
 
 
-def test_nothing_that_a_client_forges_reaches_the_application(told: Callable[[str], list[str]]) -> None:
+def test_forged_forwarding_headers_do_not_reach_the_application(forward: Callable[[str], list[str]]) -> None:
     forged = {"For": "203.0.113.7", "Host": "evil.example", "Prefix": "/evil", "Proto": "http"}
     lines = "".join(f"X-Forwarded-{name}: {value}\r\n" for name, value in forged.items())
-    arrived = told(f"{lines}SCRIPT_NAME: /evil\r\n")
-    assert "Host: localhost" in arrived
-    assert {line for line in arrived if line.startswith("X-Forwarded-")} == {
+    forwarded = forward(f"{lines}SCRIPT_NAME: /evil\r\n")
+    assert "Host: localhost" in forwarded
+    assert {line for line in forwarded if line.startswith("X-Forwarded-")} == {
         "X-Forwarded-For: 127.0.0.1",
         "X-Forwarded-Host: localhost",
         "X-Forwarded-Proto: https",
     }
-    assert "evil" not in "".join(arrived)
+    assert "evil" not in "".join(forwarded)
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"),
+    ("request_id", "valid"),
     [("", False), ("a-name_of.8", True), ("short", False), ("evil value", False), ("x" * 64, True), ("x" * 65, False)],
 )
-def test_a_request_keeps_the_name_that_its_client_gave_it_if_it_can_be_one(
-    told: Callable[[str], list[str]], sent: str, *, kept: bool
+def test_a_valid_request_id_of_a_client_is_forwarded_and_any_other_replaced(
+    forward: Callable[[str], list[str]], request_id: str, *, valid: bool
 ) -> None:
-    names = [line for line in told(f"X-Request-ID: {sent}\r\n") if line.startswith("X-Request-ID: ")]
-    assert len(names) == 1
-    assert (names == [f"X-Request-ID: {sent}"]) == kept
-    assert re.fullmatch("X-Request-ID: [A-Za-z0-9._-]{8,64}", names[0])
+    fields = [line for line in forward(f"X-Request-ID: {request_id}\r\n") if line.startswith("X-Request-ID: ")]
+    assert len(fields) == 1
+    assert (fields == [f"X-Request-ID: {request_id}"]) == valid
+    assert re.fullmatch("X-Request-ID: [A-Za-z0-9._-]{8,64}", fields[0])
 
 
-def test_the_application_logs_who_asks_and_by_what_name(nginx: Nginx) -> None:
-    answer = answer_of(nginx.connect(source="127.0.0.9"), "GET", "/posts?author=who-asks", headers=FORGED)
-    requests(nginx)
-    line = json.loads((nginx.behind.parent / "requests.log").read_text().splitlines()[-1])
-    assert (line["address"], line["id"]) == ("127.0.0.9", answer.headers["X-Request-ID"])
+def test_the_application_logs_the_clients_address_and_request_id(nginx: Nginx) -> None:
+    connection = nginx.connect(source="127.0.0.9")
+    response = send_request(connection, "GET", "/posts?author=ada", headers=FORGED)
+    line = json.loads(application_log(nginx)[-1])
+    assert (line["address"], line["id"]) == ("127.0.0.9", response.headers["X-Request-ID"])
 
 
-def test_the_log_has_a_line_of_json_for_each_request_without_its_query_string(nginx: Nginx) -> None:
-    answer = nginx.ask("GET", '/users?cursor="secret"', headers={"User-Agent": 'a "quoted" name'})
-    time.sleep(1.5)  # it is written every second
-    lines = [json.loads(line) for line in nginx.access_log.read_text().splitlines()]
-    [line] = [line for line in lines if line["id"] == answer.headers["X-Request-ID"]]
-    told = [line[name] for name in ("address", "method", "path", "status", "upstream_status")]
-    assert told == ["127.0.0.1", "GET", "/users", 422, "422"]
+def logged(nginx: Nginx, response: Response) -> dict[str, object]:
+    """Return the line of nginx's log about the request with this response."""
+    lines = [json.loads(line) for line in nginx_log(nginx)]
+    [line] = [line for line in lines if line["id"] == response.headers["X-Request-ID"]]
+    return dict(line)
+
+
+def test_nginx_logs_each_request_as_json_without_its_query_string(nginx: Nginx) -> None:
+    line = logged(nginx, nginx.request("GET", '/users?cursor="secret"', headers={"User-Agent": 'a "quoted" name'}))
+    names = ("address", "method", "path", "status", "upstream_status")
+    assert [line[name] for name in names] == ["127.0.0.1", "GET", "/users", 422, "422"]
     assert "secret" not in str(line)
 
 
-def test_the_log_tells_what_was_asked_also_of_what_nginx_refuses(nginx: Nginx) -> None:
-    answer = read(nginx.send(PROBLEMS["large"][0]))
-    time.sleep(1.5)
-    lines = [json.loads(line) for line in nginx.access_log.read_text().splitlines()]
-    [line] = [line for line in lines if line["id"] == answer.headers["X-Request-ID"]]
+def test_nginx_logs_method_and_path_of_requests_that_it_rejects(nginx: Nginx) -> None:
+    line = logged(nginx, parse_response(nginx.send_raw(PROBLEMS["a body that is too large"][0])))
     assert [line[name] for name in ("method", "path", "status", "upstream_status")] == ["POST", "/posts", 413, ""]
 
 
-# ---- What it serves
+# ---- Static files, compression, HTTP/2, TLS and reloads
 
 
 FILES = ["assets/swagger-ui.css", "assets/swagger-ui-bundle.js", "assets/favicon-32x32.png", "page/initializer.js"]
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_swagger_ui_is_served_by_nginx_as_the_application_serves_it(nginx: Nginx, path: str) -> None:
-    before = requests(nginx)
-    served = nginx.ask("GET", f"/docs/{path}")
-    assert requests(nginx) == before
-    own = answer_of(UnixConnection(nginx.behind), "GET", f"/docs/{path}")
-    assert served.body == own.body
+def test_nginx_serves_the_files_of_swagger_ui_as_the_application_does(nginx: Nginx, path: str) -> None:
+    before = len(application_log(nginx))
+    response = nginx.request("GET", f"/docs/{path}")
+    assert len(application_log(nginx)) == before
+    expected = send_request(UnixConnection(nginx.backend), "GET", f"/docs/{path}")
+    assert response.body == expected.body
     for name in ("Content-Type", "Cache-Control", "Content-Security-Policy", "X-Content-Type-Options"):
-        assert served.headers.get_all(name) == own.headers.get_all(name), name
-    assert_is_guarded(served)
-    again = nginx.ask("GET", f"/docs/{path}", headers={"If-None-Match": str(served.headers["ETag"])})
-    assert again.status == 304
+        assert response.headers.get_all(name) == expected.headers.get_all(name), name
+    assert_default_headers(response)
+    etag = str(response.headers["ETag"])
+    assert nginx.request("GET", f"/docs/{path}", headers={"If-None-Match": etag}).status == 304
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "assets/nothing", 404), ("GET", "assets/", 404), ("GET", "assets/../page", 404), ("POST", FILES[0], 405)],
 )
-def test_what_is_no_file_is_answered_by_the_application(nginx: Nginx, method: str, path: str, status: int) -> None:
-    answer = nginx.ask(method, f"/docs/{path}")
-    own = answer_of(UnixConnection(nginx.behind), method, f"/docs/{path}")
-    assert (answer.status, answer.body, answer.headers["Allow"]) == (status, own.body, own.headers["Allow"])
+def test_the_application_responds_where_nginx_has_no_file(nginx: Nginx, method: str, path: str, status: int) -> None:
+    response = nginx.request(method, f"/docs/{path}")
+    expected = send_request(UnixConnection(nginx.backend), method, f"/docs/{path}")
+    assert (response.status, response.body, response.headers["Allow"]) == (
+        status,
+        expected.body,
+        expected.headers["Allow"],
+    )
 
 
-def test_what_is_compressed_has_a_tag_to_edit_by(nginx: Nginx, ada: Mapping[str, str]) -> None:
+def test_the_etag_of_a_compressed_response_is_valid_in_if_match(nginx: Nginx, ada: Mapping[str, str]) -> None:
     url = publish(nginx, ada)
-    squeezed = nginx.ask("GET", url, headers={"Accept-Encoding": "gzip"})
-    assert squeezed.headers["Content-Encoding"] == "gzip"
-    assert "Accept-Encoding" in squeezed.headers.get_all("Vary", [])
-    assert json.loads(gzip.decompress(squeezed.body)) == nginx.ask("GET", url).json
-    tag = str(squeezed.headers["ETag"])
+    response = nginx.request("GET", url, headers={"Accept-Encoding": "gzip"})
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in response.headers.get_all("Vary", [])
+    assert json.loads(gzip.decompress(response.body)) == nginx.request("GET", url).json
+    tag = str(response.headers["ETag"])
     assert tag.startswith('W/"')
-    assert nginx.ask("GET", url, headers={"If-None-Match": tag}).status == 304
-    assert nginx.ask("PATCH", url, {"title": "Once"}, {**ada, "If-Match": tag}).status == 200
-    assert nginx.ask("PATCH", url, {"title": "Twice"}, {**ada, "If-Match": tag}).status == 412
+    assert nginx.request("GET", url, headers={"If-None-Match": tag}).status == 304
+    assert nginx.request("PATCH", url, {"title": "Once"}, {**ada, "If-Match": tag}).status == 200
+    assert nginx.request("PATCH", url, {"title": "Twice"}, {**ada, "If-Match": tag}).status == 412
 
 
 def curl(nginx: Nginx, *arguments: str) -> str:
@@ -317,62 +312,55 @@ def curl(nginx: Nginx, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-@curl_needed
-def test_http_2_is_spoken(nginx: Nginx) -> None:
-    told = curl(
-        nginx, "--http2", "--output", "/dev/null", "--write-out", "%{http_version} %{http_code}", f"{nginx.url}/posts"
-    )
-    assert told == "2 200"
+@needs_curl
+def test_nginx_speaks_http_2(nginx: Nginx) -> None:
+    output = ["--output", "/dev/null", "--write-out", "%{http_version} %{http_code}"]
+    assert curl(nginx, "--http2", *output, f"{nginx.url}/posts") == "2 200"
 
 
-@curl_needed
-@pytest.mark.parametrize(("version", "spoken"), [("1.1", False), ("1.2", True), ("1.3", True)])
-def test_tls_is_1_2_or_1_3(nginx: Nginx, version: str, *, spoken: bool) -> None:
-    # Security level 0, or curl itself would refuse what is older.
-    only = ["--tls-max", version, f"--tlsv{version}", "--ciphers", "DEFAULT@SECLEVEL=0"]
-    command = ["curl", "--silent", "--cacert", str(nginx.certificate), *only, f"{nginx.url}/about"]
-    assert (subprocess.run(command, capture_output=True, check=False).returncode == 0) == spoken
+@needs_curl
+@pytest.mark.parametrize(("version", "accepted"), [("1.1", False), ("1.2", True), ("1.3", True)])
+def test_nginx_accepts_tls_1_2_and_1_3_only(nginx: Nginx, version: str, *, accepted: bool) -> None:
+    # Security level 0: otherwise curl itself would reject older versions.
+    options = ["--tls-max", version, f"--tlsv{version}", "--ciphers", "DEFAULT@SECLEVEL=0"]
+    command = ["curl", "--silent", "--cacert", str(nginx.certificate), *options, f"{nginx.url}/about"]
+    assert (subprocess.run(command, capture_output=True, check=False).returncode == 0) == accepted
 
 
-@curl_needed
+@needs_curl
 def test_the_readmes_session_works_through_nginx(tmp_path: Path) -> None:
-    with in_front(tmp_path) as (nginx, _):
-        # Its ETag is cut out of a header as HTTP/1.1 has it.
+    with nginx_and_gunicorn(tmp_path) as (nginx, _):
+        # HTTP/1.1, because the session cuts the ETag out of a header with that spelling.
         (tmp_path / ".curlrc").write_text(f"cacert = {nginx.certificate}\nhttp1.1\n")
-        commands = [*session(section("A session"))]
+        commands = [*console_session(section("A session"))]
         script = "\n".join(f"{command}\necho; echo =====" for command, _ in commands)
-        here = script.replace("http://127.0.0.1:8000", nginx.url)
-        ran = subprocess.run(
-            ["bash", "-c", here],
+        result = subprocess.run(
+            ["bash", "-c", script.replace("http://127.0.0.1:8000", nginx.url)],
             capture_output=True,
             text=True,
             check=True,
             env={**os.environ, "CURL_HOME": str(tmp_path)},
         )
-    for (command, shown), printed in zip(commands, ran.stdout.split("=====\n"), strict=False):
-        assert matches(printed, shown), f"$ {command}\n{printed}{ran.stderr}"
+    for (command, documented), actual in zip(commands, result.stdout.split("=====\n"), strict=False):
+        assert matches(actual, documented), f"$ {command}\n{actual}{result.stderr}"
 
 
-@curl_needed
+@needs_curl
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])
-def test_a_reload_loses_no_request_of_who_repeats_what_was_not_answered(
-    nginx: Nginx, tmp_path: Path, version: str
-) -> None:
+def test_clients_that_retry_lose_no_request_in_a_reload(nginx: Nginx, tmp_path: Path, version: str) -> None:
     parallel = ["--parallel", "--parallel-max", "8", "--retry", "3", "--retry-all-errors", "--no-progress-meter"]
-    shown = ["--output", "/dev/null", "--write-out", "%{stderr}%{http_code}\\n"]
+    output = ["--output", "/dev/null", "--write-out", "%{stderr}%{http_code}\\n"]
     urls = f"{nginx.url}/posts?limit=[1-100]&tag=t[1-30]"
-    command = ["curl", "--cacert", str(nginx.certificate), version, *parallel, *shown, urls]
+    command = ["curl", "--cacert", str(nginx.certificate), version, *parallel, *output, urls]
     reloads = 0
-    # Into a file: a pipe that nobody reads would hold curl up.
-    with (
-        (tmp_path / "told").open("w") as output,
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=output) as load,
-    ):
+    # Into a file: curl would block on a full pipe.
+    log = tmp_path / "curl.log"
+    with log.open("w") as file, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=file) as load:
         while load.poll() is None:
             time.sleep(0.5)
             nginx.reload()
             reloads += 1
-    told = (tmp_path / "told").read_text()
-    logger.info("%s: %d reloads, 3000 requests, %d repeated", version, reloads, told.count("Will retry"))
+    text = log.read_text()
+    logger.info("%s: %d reloads, 3000 requests, %d repeated", version, reloads, text.count("Will retry"))
     assert reloads > 2
-    assert re.findall(r"^\d{3}$", told, flags=re.MULTILINE) == ["200"] * 3000
+    assert re.findall(r"^\d{3}$", text, flags=re.MULTILINE) == ["200"] * 3000

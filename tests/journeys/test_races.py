@@ -1,4 +1,4 @@
-"""Many clients at once, on several workers: no update is lost, and nothing is done twice."""
+"""Concurrent clients on several workers: no update is lost, and no request is carried out twice."""
 
 import json
 import os
@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from tests.support.processes import child_pids
 from tests.support.servers import Server, sign_up
 
 pytestmark = pytest.mark.heavy
@@ -22,115 +22,121 @@ CLIENTS, INCREMENTS = 8, 25
 KEYS, DUPLICATES = 30, 10
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
+    """A response that can be compared with others."""
+
     status: int
     location: str | None
     etag: str | None
     body: bytes
 
 
-class Journey(NamedTuple):
+class Ada(NamedTuple):
+    """A signed-in client that uses a new connection for each request, so that any worker may get it."""
+
     server: Server
     headers: dict[str, str]
 
-    def send(self, method: str, path: str, content: object = None, **headers: str) -> Answer:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent = {**self.headers, **named, "Content-Type": "application/json"}
+    def send(self, method: str, path: str, content: object = None, **headers: str) -> Response:
+        """Send a request; in names of header fields, `_` stands for `-`."""
+        own = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields = {**self.headers, **own, "Content-Type": "application/json"}
         with closing(HTTPConnection("127.0.0.1", self.server.port, timeout=30)) as connection:
-            connection.request(method, path, None if content is None else json.dumps(content), sent)
+            connection.request(method, path, None if content is None else json.dumps(content), fields)
             response = connection.getresponse()
-            return Answer(response.status, response.getheader("Location"), response.getheader("ETag"), response.read())
+            location, etag = response.getheader("Location"), response.getheader("ETag")
+            return Response(response.status, location, etag, response.read())
 
     def titles(self) -> list[str]:
+        """Return the titles of the newest 100 posts."""
         return [post["title"] for post in json.loads(self.send("GET", "/posts?limit=100").body)["items"]]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def journey(request: pytest.FixtureRequest, serve: Callable[..., Server]) -> Iterator[Journey]:
-    """Three workers on an empty database, and ada, who is signed in."""
-    settings = {"WEB_CONCURRENCY": "3", "PRESSROOM_RATE_LIMITS": "off", "PRESSROOM_ACCESS_LOG": ""}
+def ada(request: pytest.FixtureRequest, serve: Callable[..., Server]) -> Iterator[Ada]:
+    """ada, on a server with three workers and an empty database."""
+    environment = {"WEB_CONCURRENCY": "3", "PRESSROOM_RATE_LIMITS": "off", "PRESSROOM_ACCESS_LOG": ""}
     if request.param == "postgresql":
-        settings["PRESSROOM_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
-    server = serve(**settings)
-    yield Journey(server, sign_up(server))
+        environment["PRESSROOM_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+    server = serve(**environment)
+    yield Ada(server, sign_up(server))
     assert "Traceback" not in server.log.read_text()
 
 
-def test_no_update_is_lost(journey: Journey) -> None:
-    post = json.loads(journey.send("POST", "/posts", {"title": "0", "body": "b"}).body)
-    answers: list[int] = []
+def test_no_concurrent_update_is_lost(ada: Ada) -> None:
+    post = json.loads(ada.send("POST", "/posts", {"title": "0", "body": "b"}).body)
+    statuses: list[int] = []
 
     def increment() -> None:
         status = 0
         while status != 200:
-            read = journey.send("GET", post["url"])
+            read = ada.send("GET", post["url"])
             title = str(int(json.loads(read.body)["title"]) + 1)
-            status = journey.send("PATCH", post["url"], {"title": title}, If_Match=str(read.etag)).status
-            answers.append(status)
+            status = ada.send("PATCH", post["url"], {"title": title}, If_Match=str(read.etag)).status
+            statuses.append(status)
 
     with ThreadPoolExecutor(CLIENTS) as clients:
         for incremented in [clients.submit(increment) for _ in range(CLIENTS * INCREMENTS)]:
             incremented.result()
-    assert set(answers) == {200, 412}
-    assert answers.count(200) == CLIENTS * INCREMENTS
-    assert journey.titles() == [str(CLIENTS * INCREMENTS)]
+    assert set(statuses) == {200, 412}
+    assert statuses.count(200) == CLIENTS * INCREMENTS
+    assert ada.titles() == [str(CLIENTS * INCREMENTS)]
 
 
-def test_what_is_sent_many_times_at_once_is_done_once(journey: Journey) -> None:
-    def publish(key: int) -> Answer:
-        return journey.send("POST", "/posts", {"title": str(key), "body": "b"}, Idempotency_Key=str(key))
+def test_concurrent_requests_with_one_idempotency_key_create_one_post(ada: Ada) -> None:
+    def publish(key: int) -> Response:
+        return ada.send("POST", "/posts", {"title": str(key), "body": "b"}, Idempotency_Key=str(key))
 
     with ThreadPoolExecutor(DUPLICATES) as clients:
-        answers = [*clients.map(publish, [key for key in range(KEYS) for _ in range(DUPLICATES)])]
-    assert len(answers) == KEYS * DUPLICATES
+        responses = [*clients.map(publish, [key for key in range(KEYS) for _ in range(DUPLICATES)])]
+    assert len(responses) == KEYS * DUPLICATES
     for key in range(KEYS):
-        alike = set(answers[key * DUPLICATES : (key + 1) * DUPLICATES])
-        assert len(alike) == 1
-        assert alike.pop().status == 201
-    assert sorted(journey.titles(), key=int) == [str(key) for key in range(KEYS)]
+        distinct = set(responses[key * DUPLICATES : (key + 1) * DUPLICATES])
+        assert len(distinct) == 1
+        assert distinct.pop().status == 201
+    assert sorted(ada.titles(), key=int) == [str(key) for key in range(KEYS)]
 
 
-def test_who_repeats_until_there_is_an_answer_publishes_once_though_workers_are_killed(journey: Journey) -> None:
+def test_retries_with_an_idempotency_key_create_one_post_though_workers_are_killed(ada: Ada) -> None:
     stopped = threading.Event()
 
-    def kill() -> None:
+    def kill_workers() -> None:
         while not stopped.wait(0.5):
-            children = Path(f"/proc/{journey.server.process.pid}/task/{journey.server.process.pid}/children")
-            os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+            os.kill(child_pids(ada.server.process.pid)[0], signal.SIGKILL)
 
     def publish(key: int) -> int:
-        tries = 0
+        attempts = 0
         while True:
-            tries += 1
+            attempts += 1
             try:
                 content: Any = {"title": str(key), "body": "b"}
-                answer = journey.send("POST", "/posts", content, Idempotency_Key=str(key))
+                response = ada.send("POST", "/posts", content, Idempotency_Key=str(key))
             except (OSError, HTTPException):
                 time.sleep(0.05)
             else:
-                assert answer.status == 201
-                return tries
+                assert response.status == 201
+                return attempts
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill_workers)
     killer.start()
     try:
         with ThreadPoolExecutor(8) as clients:
-            tries = [*clients.map(publish, range(800))]
+            attempts = [*clients.map(publish, range(800))]
     finally:
         stopped.set()
         killer.join()
-    assert sum(tries) > 800
-    seen: list[str] = []
+    assert sum(attempts) > 800
+    titles: list[str] = []
     path = "/posts?limit=100"
     while path:
-        page = json.loads(journey.send("GET", path).body)
-        seen += [post["title"] for post in page["items"]]
+        page = json.loads(ada.send("GET", path).body)
+        titles += [post["title"] for post in page["items"]]
         path = page["next_cursor"] and f"/posts?limit=100&cursor={page['next_cursor']}"
-    assert sorted(seen, key=int) == [str(key) for key in range(800)]
+    assert sorted(titles, key=int) == [str(key) for key in range(800)]
 
 
-def test_a_username_is_given_to_one_of_many(journey: Journey) -> None:
+def test_concurrent_registrations_give_a_username_once(ada: Ada) -> None:
     account = {"username": "bob", "password": "correct horse battery staple"}
     with ThreadPoolExecutor(10) as clients:
-        answers = [*clients.map(lambda _: journey.send("POST", "/users", account).status, range(10))]
-    assert sorted(answers) == [201] + [409] * 9
+        statuses = [*clients.map(lambda _: ada.send("POST", "/users", account).status, range(10))]
+    assert sorted(statuses) == [201] + [409] * 9

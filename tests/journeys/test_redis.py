@@ -1,4 +1,4 @@
-"""Limits that all workers share, while Redis goes and comes."""
+"""Rate limits that workers share in Redis, while Redis is killed and restarted."""
 
 import threading
 import time
@@ -7,17 +7,19 @@ from http.client import HTTPConnection
 
 import pytest
 
-from tests.support.redis_server import Redis
+from tests.support.redis_server import RedisServer
 from tests.support.servers import Server, sign_up
 
-KEY = "LIMITS:LIMITER/writes/1/300/1/minute"
+COUNTER = "LIMITS:LIMITER/writes/1/300/1/minute"
 
 
 @pytest.mark.heavy
-def test_nothing_fails_when_redis_does(serve: Callable[..., Server], redis_server: Redis) -> None:
+def test_rate_limits_apply_per_worker_while_redis_is_down(
+    serve: Callable[..., Server], redis_server: RedisServer
+) -> None:
     server = serve(PRESSROOM_REDIS_URL=redis_server.url, WEB_CONCURRENCY="2")
     headers, stopped = sign_up(server), threading.Event()
-    answers: list[int] = []
+    statuses: list[int] = []
 
     def write() -> None:
         connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
@@ -25,28 +27,28 @@ def test_nothing_fails_when_redis_does(serve: Callable[..., Server], redis_serve
             connection.request("DELETE", "/tokens/999", headers=headers)
             response = connection.getresponse()
             response.read()
-            answers.append(response.status)
+            statuses.append(response.status)
         connection.close()
 
     threads = [threading.Thread(target=write) for _ in range(6)]
     for thread in threads:
         thread.start()
     try:
-        while answers.count(429) < 20:
+        while statuses.count(429) < 20:
             time.sleep(0.05)
-        assert answers.count(404) == 300
+        assert statuses.count(404) == 300
         redis_server.kill()
-        while answers.count(404) < 600 or answers[-20:] != [429] * 20:
+        while statuses.count(404) < 600 or statuses[-20:] != [429] * 20:
             time.sleep(0.05)
         redis_server.start()
-        returned = time.monotonic()
-        while not redis_server.client.exists(KEY):
-            assert time.monotonic() - returned < 5
+        restarted = time.monotonic()
+        while not redis_server.client.exists(COUNTER):
+            assert time.monotonic() - restarted < 5
             time.sleep(0.05)
     finally:
         stopped.set()
         for thread in threads:
             thread.join()
-    # 300 counted by Redis, 300 by each worker that is asked, and what a new window in Redis allows again.
-    assert 600 <= answers.count(404) <= 1200
-    assert set(answers) == {404, 429}
+    # 300 counted in Redis, 300 by each worker that gets requests, and those of a new window in Redis.
+    assert 600 <= statuses.count(404) <= 1200
+    assert set(statuses) == {404, 429}

@@ -1,4 +1,4 @@
-"""schemathesis by its command line against the real gunicorn, which no test client is like."""
+"""schemathesis by its command line, against gunicorn instead of a test client."""
 
 import json
 import os
@@ -15,12 +15,12 @@ from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.heavy
-SETTINGS = {"PRESSROOM_DATABASE_URL": f"sqlite:///{scene.DATABASE}", "PRESSROOM_RATE_LIMITS": "off"}
+ENVIRONMENT = {"PRESSROOM_DATABASE_URL": f"sqlite:///{scene.DATABASE}", "PRESSROOM_RATE_LIMITS": "off"}
 
 
-# The second repeats what is random for a minute, from a seed of its own.
+# The second repeats its random phases for a minute, from a random seed.
 @pytest.mark.parametrize("option", ["--seed=1", "--max-time=60"])
-def test_any_request_over_the_wire(
+def test_schemathesis_finds_no_failure_in_gunicorns_responses(
     serve: Callable[..., Server],
     tmp_path: Path,
     pytestconfig: pytest.Config,
@@ -28,10 +28,10 @@ def test_any_request_over_the_wire(
     option: str,
 ) -> None:
     scene.reset()
-    server = serve(**SETTINGS)
+    server = serve(**ENVIRONMENT)
     report = tmp_path / "report.json"
     command = [sys.executable, "-m", "schemathesis.cli", "run", "openapi/openapi.json", option]
-    ran = subprocess.run(
+    result = subprocess.run(
         [*command, f"--url=http://127.0.0.1:{server.port}", "--report=json", f"--report-json-path={report}"],
         cwd=PROJECT_ROOT,
         env={**os.environ, "SCHEMATHESIS_HOOKS": scene.__name__, "SCENE": str(scene.DIRECTORY), "PYTHONPATH": "."},
@@ -39,23 +39,27 @@ def test_any_request_over_the_wire(
         text=True,
         check=False,
     )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    told = json.loads(report.read_text())
+    assert result.returncode == 0, result.stdout + result.stderr
+    results = json.loads(report.read_text())
     with capsys.disabled():
-        pytestconfig.get_terminal_writer().line(f" {told['test_cases']['generated']} requests, seed {told['seed']}")
-    assert told["complete"]
-    # A round that is as short as the time left may by chance have named only what is not there.
-    chance = {"base_url_mismatch", "missing_test_data"} if "--max-time" in option else set()
-    assert {name for name, found in told["warnings"].items() if found} <= chance
-    assert told["operations"]["tested"] == told["operations"]["total"] == len(told["valid_rates"])
-    for operation, phases in told["valid_rates"].items():
+        pytestconfig.get_terminal_writer().line(
+            f" {results['test_cases']['generated']} requests, seed {results['seed']}"
+        )
+    assert results["complete"]
+    # The last repetition may be so short that its requests name only resources that do not exist.
+    possible = {"base_url_mismatch", "missing_test_data"} if "--max-time" in option else set()
+    assert {name for name, found in results["warnings"].items() if found} <= possible
+    operations = results["operations"]
+    assert operations["tested"] == operations["total"] == len(results["valid_rates"])
+    for operation, phases in results["valid_rates"].items():
         assert sum(counted["accepted"] for counted in phases.values()), operation
-    # Else the workflows, which come last, would have been turned away; where they are repeated, the last may be.
-    assert "--max-time" in option or sign_in(server, scene.TOKENS["root"])
+    # Otherwise the workflows, which run last, would have got 401; the last of repeated ones may.
+    assert "--max-time" in option or is_valid(server, scene.TOKENS["root"])
     assert "Traceback" not in server.log.read_text()
 
 
-def sign_in(server: Server, token: str) -> bool:
+def is_valid(server: Server, token: str) -> bool:
+    """Return whether a token still signs in."""
     connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
     connection.request("GET", "/me", headers={"Authorization": f"Bearer {token}"})
     status = connection.getresponse().status

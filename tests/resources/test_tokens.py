@@ -8,12 +8,12 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api.http.application import Application
-from tests.support.clients import Client, basic, member
+from tests.support.clients import Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
 
 
 def sign_in(client: Client, content: object = None) -> TestResponse:
-    return client.post("/tokens", content, headers=basic("ada"))
+    return client.post("/tokens", content, headers=basic_auth("ada"))
 
 
 def test_the_secret_of_a_token_is_shown_once(ada: Client, anyone: Client) -> None:
@@ -32,7 +32,7 @@ def test_the_name_of_a_token_is_optional(ada: Client, content: object) -> None:
 
 
 def test_the_body_is_optional_even_with_a_content_type(ada: Client) -> None:
-    response = ada.send("POST", "/tokens", headers=basic("ada"), content_type="application/json")
+    response = ada.send("POST", "/tokens", headers=basic_auth("ada"), content_type="application/json")
     assert response.status_code == 201
 
 
@@ -42,7 +42,7 @@ def test_invalid_bodies_are_rejected(ada: Client, content: Any) -> None:
 
 
 def test_tokens_expire_after_the_configured_days(build: Callable[..., Application]) -> None:
-    created = sign_in(member(build(token_days=7), "ada")).json
+    created = sign_in(signed_in_user(build(token_days=7), "ada")).json
     assert created
     lifetime = datetime.fromisoformat(created["expires_at"]) - datetime.fromisoformat(created["created_at"])
     assert abs(lifetime - timedelta(days=7)) < timedelta(seconds=1)

@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from api import constraints
 from api.http.application import Application
-from tests.support.clients import PASSWORD, Client, basic, member, sign_in
+from tests.support.clients import PASSWORD, Client, basic_auth, sign_in, signed_in_user
 from tests.support.problems import assert_problem
 
 ACCOUNT = {"username": "ada", "password": PASSWORD}
@@ -133,8 +133,8 @@ def test_changing_the_password_revokes_all_other_tokens(ada: Client, anyone: Cli
     assert (changed.status_code, changed.data) == (204, b"")
     assert ada.get("/me").status_code == 200
     assert_problem(stolen.get("/me"), 401)
-    assert_problem(anyone.post("/tokens", headers=basic("ada", PASSWORD)), 401)
-    assert anyone.post("/tokens", headers=basic("ada", NEW_PASSWORD)).status_code == 201
+    assert_problem(anyone.post("/tokens", headers=basic_auth("ada", PASSWORD)), 401)
+    assert anyone.post("/tokens", headers=basic_auth("ada", NEW_PASSWORD)).status_code == 201
 
 
 def test_changing_the_password_is_idempotent(ada: Client) -> None:
@@ -179,8 +179,8 @@ def test_only_admins_can_register_users_if_registration_is_closed(build: Callabl
     assert_problem(response, 401, detail="Registration is closed. Sign in as an admin.")
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
     for content in (account, {}):  # authorization precedes validation
-        assert_problem(member(app, f"m{len(content)}").post("/users", content), 403)
-    assert member(app, "admin", role="admin").post("/users", account).status_code == 201
+        assert_problem(signed_in_user(app, f"m{len(content)}").post("/users", content), 403)
+    assert signed_in_user(app, "admin", role="admin").post("/users", account).status_code == 201
 
 
 def test_members_can_register_other_users_if_registration_is_open(ada: Client) -> None:

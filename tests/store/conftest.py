@@ -15,11 +15,11 @@ from tests.conftest import numbers
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, house: Settings) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Database]:
     """An empty database of each kind."""
     if request.param == "postgresql":
-        house = Settings(database_url=request.getfixturevalue("postgresql_url"))
-    database = Database(house)
+        settings = Settings(database_url=request.getfixturevalue("postgresql_url"))
+    database = Database(settings)
     yield database
     database.close()
 

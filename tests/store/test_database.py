@@ -174,8 +174,8 @@ def test_moments_do_not_depend_on_where_the_server_is(unmade: Settings) -> None:
     database.close()
 
 
-def test_nobody_waits_for_sqlites_writer_for_ever(house: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    database = Database(house)
+def test_nobody_waits_for_sqlites_writer_for_ever(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(settings)
     monkeypatch.setattr("api.store.engine.database.PATIENCE", 0.2)
 
     def write() -> None:

@@ -166,8 +166,8 @@ def test_the_kernel_gives_up_on_a_machine_that_has_vanished(tmp_path: Path) -> N
 
 
 @pytest.fixture
-def sqlite(house: Settings) -> Iterator[Database]:
-    with opened(house) as database:
+def sqlite(settings: Settings) -> Iterator[Database]:
+    with opened(settings) as database:
         with database.write() as db:
             users.register(db, username="ada")
             publish(db)

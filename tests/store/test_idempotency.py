@@ -122,8 +122,8 @@ def test_requests_with_different_keys_do_not_wait_for_each_other(postgresql_url:
     database.close()
 
 
-def test_expired_keys_are_found_by_an_index(house: Settings) -> None:
-    database = Database(house)
+def test_expired_keys_are_found_by_an_index(settings: Settings) -> None:
+    database = Database(settings)
     with database.engine.connect() as db:
         statement = idempotency._DELETE_EXPIRED_OF_USER.compile(db)
         plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (1, 1, now().isoformat())).all()

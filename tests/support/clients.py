@@ -1,4 +1,4 @@
-"""Clients of an application in this process, and the users they sign in as."""
+"""Clients of an application in this process, and the users that they sign in as."""
 
 from base64 import b64encode
 from dataclasses import dataclass, replace
@@ -13,7 +13,6 @@ from api.http.authentication import hash_token, new_token
 from api.passwords import hash_password
 from api.store import credentials, tokens, users
 from api.store.columns import now
-from api.store.engine.database import Database
 
 PASSWORD = "correct horse battery staple"
 ANY_VERSION = {"headers": {"If-Match": "*"}}
@@ -21,13 +20,13 @@ ANY_VERSION = {"headers": {"If-Match": "*"}}
 
 @cache
 def password_hash() -> str:
-    """The hash of PASSWORD, computed once: it is slow on purpose."""
+    """Return the hash of PASSWORD, computed once because hashing is slow on purpose."""
     return hash_password(PASSWORD)
 
 
 @dataclass(frozen=True)
 class Client:
-    """Somebody at the other end: what they send is JSON, signed with their token if they have one."""
+    """A client that sends JSON, its token if it has one and, with PATCH and DELETE, `If-Match: *`."""
 
     app: Application
     username: str = ""
@@ -56,21 +55,20 @@ class Client:
         return replace(self, token=token)
 
 
-def basic(username: str, password: str = PASSWORD) -> dict[str, str]:
-    """The header field of HTTP Basic."""
+def basic_auth(username: str, password: str = PASSWORD) -> dict[str, str]:
+    """Return the header field of HTTP Basic authentication."""
     return {"Authorization": "Basic " + b64encode(f"{username}:{password}".encode()).decode()}
 
 
 def sign_in(client: Client, password: str = PASSWORD) -> str:
-    """A new token for who has the client's username and that password."""
-    return str((client.post("/tokens", headers=basic(client.username, password)).json or {})["token"])
+    """Sign in with the client's username and a password, and return the new token."""
+    return str((client.post("/tokens", headers=basic_auth(client.username, password)).json or {})["token"])
 
 
-def member(app: Application, username: str, *, role: str = "member") -> Client:
-    """A user of that name, signed in."""
+def signed_in_user(app: Application, username: str, *, role: str = "member") -> Client:
+    """Create a user with a token, and return their client."""
     token = new_token()
-    database: Database = app.database
-    with database.write() as db:
+    with app.database.write() as db:
         users.register(db, username=username, password_hash=password_hash())
         users.set_role(db, username, role)
         proven = credentials.get(db, username)

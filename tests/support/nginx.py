@@ -1,6 +1,5 @@
-"""nginx with the files of `deploy/nginx`, as shipped but for where things are."""
+"""nginx with the configuration of `deploy/nginx`, in which only paths, ports and names are replaced."""
 
-import json
 import os
 import shutil
 import signal
@@ -10,23 +9,28 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from http.client import HTTPConnection, HTTPMessage, HTTPSConnection
+from http.client import HTTPSConnection
 from importlib.resources import files
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
 
+import pytest
+
+from tests.support.clients import PASSWORD, basic_auth
+from tests.support.http import NO_HEADERS, Response, send_request
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server
+from tests.support.sockets import receive_all
 
-SHIPPED = PROJECT_ROOT / "deploy" / "nginx"
-NAME = "localhost"
-# Debian has it in /usr/sbin, which is not in everybody's PATH.
+SHIPPED_CONFIGURATION = PROJECT_ROOT / "deploy" / "nginx"
+SERVER_NAME = "localhost"
+# Debian installs it in /usr/sbin, which is not in every PATH.
 EXECUTABLE = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-ABSENT = "no nginx: apt-get install nginx-light"
+NGINX_MISSING = "no nginx: apt-get install nginx-light"
+needs_nginx = pytest.mark.skipif(EXECUTABLE is None, reason=NGINX_MISSING)
 
-# What is the operator's own; without `user`, workers of root's nginx could not read the test's files.
-MAIN = """
+# In place of Debian's nginx.conf, which includes the shipped files. Without `user root`, workers of an nginx that root
+# starts could not read the test's files.
+MAIN_CONFIGURATION = """
 {user}
 worker_processes 1;
 worker_shutdown_timeout 5s;
@@ -41,55 +45,37 @@ http {{
     include {directory}/pressroom.conf;
 }}
 """
-KEY = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "90")
-
-NONE: Mapping[str, str] = MappingProxyType({})
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: HTTPMessage
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-def answer_of(
-    connection: HTTPConnection, method: str, path: str, body: object = None, headers: Mapping[str, str] = NONE
-) -> Answer:
-    """The answer to a request, after which the connection is closed; `body` is sent as JSON."""
-    fields = {"Content-Type": "application/json", **headers} if body is not None else dict(headers)
-    with closing(connection):
-        connection.request(method, path, None if body is None else json.dumps(body), fields)
-        response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
+MAKE_CERTIFICATE = (
+    *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "90"),
+    *("-subj", f"/CN={SERVER_NAME}", "-addext", f"subjectAltName=DNS:{SERVER_NAME}"),
+)
 
 
 class Nginx:
-    """nginx on ports of its own at 127.0.0.1 and ::1, in front of the application at `behind`; not started."""
+    """nginx on free ports of 127.0.0.1 and ::1, in front of the application at the socket `backend`; not started."""
 
-    def __init__(self, directory: Path, behind: Path) -> None:
-        self.directory, self.behind = directory, behind
+    def __init__(self, directory: Path, backend: Path) -> None:
+        self.directory, self.backend = directory, backend
         self.http, self.https = _free_port(), _free_port()
-        self.url = f"https://{NAME}:{self.https}"
+        self.url = f"https://{SERVER_NAME}:{self.https}"
         self.certificate = directory / "certificate.pem"
         self.log = directory / "error.log"
         self.access_log = directory / "access.log"
         self.cache = directory / "cache"
-        self._render()
+        self._write_configuration()
+        key = ["-keyout", str(directory / "key.pem"), "-out", str(self.certificate)]
+        subprocess.run([*MAKE_CERTIFICATE, *key], check=True, capture_output=True)
 
-    def _render(self) -> None:
+    def _write_configuration(self) -> None:
         assets, page = files("flask_swagger_ui") / "dist", PROJECT_ROOT / "api" / "resources" / "swagger_ui"
-        changes = {
+        replacements = {
             "listen 80": f"listen 127.0.0.1:{self.http}",
             "listen 443": f"listen 127.0.0.1:{self.https}",
             "listen [::]:80": f"listen [::1]:{self.http}",
             "listen [::]:443": f"listen [::1]:{self.https}",
             "https://$host$request_uri": f"https://$host:{self.https}$request_uri",
-            "server_name pressroom.example": f"server_name {NAME}",
-            "unix:/run/pressroom/pressroom.sock": f"unix:{self.behind}",
+            "server_name pressroom.example": f"server_name {SERVER_NAME}",
+            "unix:/run/pressroom/pressroom.sock": f"unix:{self.backend}",
             "/var/lib/nginx/pressroom": str(self.cache),
             "/opt/pressroom/.venv/lib/python3.11/site-packages/flask_swagger_ui/dist/": f"{assets}/",
             "/opt/pressroom/api/resources/swagger_ui/": f"{page}/",
@@ -99,31 +85,29 @@ class Nginx:
             "include pressroom/": f"include {self.directory}/pressroom/",
         }
         (self.directory / "pressroom").mkdir(parents=True)
-        unused = set(changes)
-        for shipped in SHIPPED.rglob("*.conf"):
+        unused = set(replacements)
+        for shipped in SHIPPED_CONFIGURATION.rglob("*.conf"):
             text = shipped.read_text()
-            for old, new in changes.items():
+            for old, new in replacements.items():
                 if old in text:
                     unused.discard(old)
                     text = text.replace(old, new)
-            (self.directory / shipped.relative_to(SHIPPED)).write_text(text)
-        assert unused == set(), "the shipped files have changed"
+            (self.directory / shipped.relative_to(SHIPPED_CONFIGURATION)).write_text(text)
+        assert unused == set(), "deploy/nginx has changed: update the replacements"
         user = "user root;" if os.geteuid() == 0 else ""
-        (self.directory / "nginx.conf").write_text(MAIN.format(user=user, directory=self.directory))
-        names = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
-        where = ["-keyout", str(self.directory / "key.pem"), "-out", str(self.certificate)]
-        subprocess.run([*KEY, *names, *where], check=True, capture_output=True)
+        main = MAIN_CONFIGURATION.format(user=user, directory=self.directory)
+        (self.directory / "nginx.conf").write_text(main)
 
     def _command(self, *arguments: str) -> list[str]:
         assert EXECUTABLE
         return [EXECUTABLE, "-p", str(self.directory), "-c", "nginx.conf", "-e", str(self.log), *arguments]
 
     def check(self) -> subprocess.CompletedProcess[str]:
-        """What `nginx -t` says of the files."""
+        """Run `nginx -t`."""
         return subprocess.run(self._command("-t"), capture_output=True, text=True, check=False)
 
     def start(self) -> "Nginx":
-        """Serve; whether the application answers is another question."""
+        """Start nginx and wait until it listens, whether or not the application does."""
         self.process = subprocess.Popen(self._command("-g", "daemon off;"), stderr=subprocess.DEVNULL)
         for _ in range(1000):
             assert self.process.poll() is None, self.log.read_text()
@@ -133,47 +117,50 @@ class Nginx:
         raise TimeoutError(self.log.read_text())
 
     def reload(self) -> None:
-        """Hand over to new workers; the old ones answer what they have begun."""
+        """Reload the configuration: new workers take over, old ones finish their requests."""
         self.process.send_signal(signal.SIGHUP)
 
     def stop(self) -> int:
+        """Stop nginx and return its exit status."""
         self.process.terminate()
         return self.process.wait(10)
 
     def connect(self, *, source: str = "127.0.0.1", timeout: float = 10) -> HTTPSConnection:
-        """A connection from that address, by HTTP/1.1 over TLS; the certificate is verified."""
+        """Return an HTTP/1.1 connection over TLS from the address `source`; it verifies the certificate."""
         context = ssl.create_default_context(cafile=self.certificate)
-        return HTTPSConnection(NAME, self.https, timeout=timeout, source_address=(source, 0), context=context)
+        return HTTPSConnection(SERVER_NAME, self.https, timeout=timeout, source_address=(source, 0), context=context)
 
-    def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] = NONE) -> Answer:
-        """The answer to a request by a connection of its own."""
-        return answer_of(self.connect(), method, path, body, headers)
+    def request(self, method: str, path: str, body: object = None, headers: Mapping[str, str] = NO_HEADERS) -> Response:
+        """Send a request on a new connection."""
+        return send_request(self.connect(), method, path, body, headers)
 
-    def send(self, raw: bytes, *, source: str = "127.0.0.1", timeout: float = 2) -> bytes:
-        """The bytes that are answered to `raw`, sent over TLS, until the connection is closed or silent."""
-        answer = b""
+    def send_raw(self, raw: bytes, *, source: str = "127.0.0.1", timeout: float = 2) -> bytes:
+        """Send bytes over TLS, and return those that come back until the connection closes or times out."""
         with closing(self.connect(source=source, timeout=timeout)) as connection:
             connection.connect()
             connection.sock.sendall(raw)
-            with suppress(OSError):
-                while more := connection.sock.recv(65536):
-                    answer += more
-        return answer
+            return receive_all(connection.sock, until=OSError)
+
+    def sign_up(self, username: str = "ada") -> dict[str, str]:
+        """Register a user, and return the header field with a token for them."""
+        self.request("POST", "/users", {"username": username, "password": PASSWORD})
+        token = self.request("POST", "/tokens", {}, basic_auth(username)).json["token"]
+        return {"Authorization": f"Bearer {token}"}
 
 
 @contextmanager
-def in_front(directory: Path, **settings: str) -> Iterator[tuple[Nginx, Server]]:
-    """nginx, and gunicorn behind it on a socket, as in production; both answer."""
-    behind = directory / "pressroom.sock"
-    given = {
-        "PRESSROOM_BIND": f"unix:{behind}",
+def nginx_and_gunicorn(directory: Path, **environment: str) -> Iterator[tuple[Nginx, Server]]:
+    """Run nginx and, behind it at a Unix domain socket, gunicorn, as in production."""
+    backend = directory / "pressroom.sock"
+    defaults = {
+        "PRESSROOM_BIND": f"unix:{backend}",
         "PRESSROOM_TRUSTED_PROXIES": "1",
         "PRESSROOM_ACCESS_LOG": str(directory / "requests.log"),
     }
-    server = Server(["gunicorn"], directory, PROJECT_ROOT, **given | settings)
-    nginx = Nginx(directory / "nginx", behind).start()
+    server = Server(["gunicorn"], directory, PROJECT_ROOT, **defaults | environment)
+    nginx = Nginx(directory / "nginx", backend).start()
     try:
-        while nginx.ask("GET", "/about").status == 503:
+        while nginx.request("GET", "/about").status == 503:
             assert server.process.poll() is None, server.log.read_text()
             time.sleep(0.05)
         yield nginx, server
@@ -182,8 +169,20 @@ def in_front(directory: Path, **settings: str) -> Iterator[tuple[Nginx, Server]]
         server.stop()
 
 
+def application_log(nginx: Nginx) -> list[str]:
+    """Return the lines of the access log of the application behind nginx, one per request."""
+    time.sleep(0.3)  # it is written ten times a second
+    return (nginx.backend.parent / "requests.log").read_text().splitlines()
+
+
+def nginx_log(nginx: Nginx) -> list[str]:
+    """Return the lines of nginx's access log, one per request."""
+    time.sleep(1.5)  # it is written every second
+    return nginx.access_log.read_text().splitlines()
+
+
 def _free_port() -> int:
-    """A port that is free at both addresses."""
+    """Return a port that is free at 127.0.0.1 and at ::1."""
     with socket.socket(socket.AF_INET6) as probe:
         probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         probe.bind(("::", 0))

@@ -1,4 +1,4 @@
-"""Where the project is."""
+"""Paths in the repository."""
 
 from pathlib import Path
 

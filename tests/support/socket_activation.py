@@ -1,4 +1,4 @@
-"""What systemd does: it owns the socket, so that clients wait while the server behind it is started anew."""
+"""Socket activation as systemd does it: the socket outlives the server, so clients wait while the server restarts."""
 
 import os
 import signal
@@ -8,96 +8,89 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from http.client import HTTPConnection
 from pathlib import Path
 
+from tests.support.http import UnixConnection
 from tests.support.paths import PROJECT_ROOT
 
-RESTART = 0.2
-"""Seconds from the end of a server to the start of the next: `RestartSec`."""
-_ENTER = """
+RESTART_SECONDS = 0.2
+"""Time between the end of a server and the start of the next (`RestartSec`)."""
+_EXEC_WITH_SOCKET = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
 os.environ["LISTEN_PID"] = str(os.getpid())
 os.execv(sys.executable, [sys.executable, "-m", *sys.argv[2:]])
 """
-"""What runs between fork and exec, as sd_listen_fds(3) has it: the socket is number 3, for this process alone."""
+"""Runs between fork and exec. sd_listen_fds(3): the socket is file descriptor 3, LISTEN_PID the server's process id."""
 
 
-class UnixConnection(HTTPConnection):
-    """A client's connection to a server that listens at a path."""
+class SocketActivatedServer:
+    """gunicorn behind a Unix domain socket that outlives it; started again whenever it ends (`Restart=always`).
 
-    def __init__(self, path: Path, timeout: float = 10) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
-
-
-class Activation:
-    """gunicorn behind a socket at `path` that outlives it, started anew whenever it ends (`Restart=always`).
-
-    `process` is the master of the moment, to be sent signals. `directory` must be short: a path of a socket has at most
-    107 bytes.
+    `process` is the current master. `directory` must be short: a socket's path has at most 107 bytes.
     """
 
-    def __init__(self, directory: Path, house: Path | str = PROJECT_ROOT, **settings: str) -> None:
+    def __init__(self, directory: Path, code: Path = PROJECT_ROOT, **environment: str) -> None:
         self.path, self.log = directory / "pressroom.sock", directory / "log"
         self.database_url = f"sqlite:///{directory / 'pressroom.sqlite'}"
-        self._socket, self._notified = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(str(self.path))
         self._socket.listen(2048)
-        self._notified.bind(str(directory / "notify"))
-        self._notified.settimeout(20)
-        given = {"PRESSROOM_DATABASE_URL": self.database_url, "WEB_CONCURRENCY": "2", **settings}
-        protocol = {"LISTEN_FDS": "1", "NOTIFY_SOCKET": str(directory / "notify")}
-        self._house, self._environment = house, {**os.environ, **given, **protocol}
+        self._notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notifications.bind(str(directory / "notify"))
+        self._notifications.settimeout(20)
+        self._code = code
+        self._environment = {
+            **os.environ,
+            "PRESSROOM_DATABASE_URL": self.database_url,
+            "WEB_CONCURRENCY": "2",
+            **environment,
+            "LISTEN_FDS": "1",
+            "NOTIFY_SOCKET": str(directory / "notify"),
+        }
         self._stopping, self._lock = False, threading.Lock()
         self.process = self._start()
-        self._keeper = threading.Thread(target=self._keep)
-        self._keeper.start()
+        self._supervisor = threading.Thread(target=self._supervise)
+        self._supervisor.start()
 
     def connect(self, timeout: float = 10) -> UnixConnection:
-        """A client's connection, which waits in the queue of the socket while there is no server."""
+        """Return a connection, which waits in the socket's backlog while no server runs."""
         return UnixConnection(self.path, timeout)
 
-    def wait(self) -> "Activation":
-        """Until the next server says that it is ready (`Type=notify`), once for each."""
-        assert b"READY=1" in self._notified.recv(4096).split(b"\n"), self.log.read_text()
+    def wait_until_ready(self) -> "SocketActivatedServer":
+        """Wait until a server that has started since the last call says that it is ready (`Type=notify`)."""
+        assert b"READY=1" in self._notifications.recv(4096).split(b"\n"), self.log.read_text()
         return self
 
     def stop(self) -> None:
-        """End the server for good, and give the socket up."""
+        """Stop the server for good, and close the socket."""
         with self._lock:
             self._stopping = True
             self.process.terminate()
-        self._keeper.join()
+        self._supervisor.join()
         self._socket.close()
-        self._notified.close()
+        self._notifications.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        number = self._socket.fileno()
+        descriptor = self._socket.fileno()
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-c", _ENTER, str(number), "gunicorn"],
-                cwd=self._house,
+                [sys.executable, "-c", _EXEC_WITH_SOCKET, str(descriptor), "gunicorn"],
+                cwd=self._code,
                 env=self._environment,
-                pass_fds=[number],
+                pass_fds=[descriptor],
                 process_group=0,
                 stdout=log,
                 stderr=log,
             )
 
-    def _keep(self) -> None:
+    def _supervise(self) -> None:
         while True:
             self.process.wait()
             with suppress(ProcessLookupError):
-                # Workers that have outlived their master finish what they have.
+                # Workers that outlive their master finish their requests and stop.
                 os.killpg(self.process.pid, signal.SIGTERM)
-            time.sleep(RESTART)
+            time.sleep(RESTART_SECONDS)
             with self._lock:
                 if self._stopping:
                     return

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 
-def until(happened: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until it has."""
-    deadline = time.monotonic() + seconds
-    while not happened():
+def wait_until(condition: Callable[[], object], timeout: float = 20) -> None:
+    """Wait until a condition holds, for at most `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -1,6 +1,6 @@
-"""Pressroom from Python: a post's life, told by the client that openapi-python-client generates from the document.
+"""A post from creation to deletion, in Python, with the client that openapi-python-client generates.
 
-openapi/README.md tells how to run it.
+openapi/README.md says how to run it.
 """
 
 import sys
@@ -27,21 +27,21 @@ from pressroom_client.types import UNSET, Unset
 url = sys.argv[1] if sys.argv[1:] else "http://127.0.0.1:8000"
 username, password = f"ada-{uuid4().hex[:8]}", "correct horse battery staple"
 
-# Register. An answer is what you asked for or a Problem: say which, and the type checker knows its members.
+# Register. The result is a User or a Problem: after the assertion, the type checker knows its attributes.
 user = register_user.sync(
-    client=Client(base_url=url),  # type: ignore[arg-type] # to the generator, who may sign in must (its issue 1372)
+    client=Client(base_url=url),  # type: ignore[arg-type] # the generator makes it required (its issue 1372)
     body=UserCreate(username=username, password=password),
 )
 assert isinstance(user, User), user
 assert user.posts_url == f"/posts?author={username}"
 
-# Sign in by HTTP Basic, once; from then on, the token does.
+# Sign in with HTTP Basic once; later requests send the token.
 basic = b64encode(f"{username}:{password}".encode()).decode()
 signed_in = create_token.sync(client=AuthenticatedClient(base_url=url, prefix="Basic", token=basic))
 assert isinstance(signed_in, NewToken), signed_in
 ada = AuthenticatedClient(base_url=url, token=signed_in.token, raise_on_unexpected_status=True)
 
-# Publish. With a key you may send it again until there is an answer: it is one post.
+# Publish. With an idempotency key, a request can be repeated until there is a response: it creates one post.
 note = PostCreate(title="Note A", body="It *weaves* patterns.", published_at=datetime(1843, 9, 1, tzinfo=UTC))
 key = str(uuid4())
 first = publish_post.sync(client=ada, body=note, idempotency_key=key)
@@ -53,7 +53,7 @@ assert first.published_at == note.published_at, first
 second = publish_post.sync(client=ada, body=PostCreate(title="Note G", body="Bernoulli.", tags=["engines"]))
 assert isinstance(second, Post), second
 
-# List, a page after the other, the latest first.
+# List page by page, newest first.
 pages: list[list[str]] = []
 cursor: str | Unset | None = UNSET
 while cursor is not None:
@@ -63,7 +63,7 @@ while cursor is not None:
     cursor = page.next_cursor
 assert pages == [["Note G"], ["Note A"]], pages
 
-# Read, with the header fields: the ETag names the version that you revise.
+# Read with the header fields: the ETag identifies the version to revise.
 read = read_post.sync_detailed(first.id, client=ada)
 assert read.parsed == first, read
 old = read.headers["ETag"]
@@ -71,12 +71,12 @@ revised = revise_post.sync_detailed(first.id, client=ada, if_match=old, body=Pos
 assert isinstance(revised.parsed, Post), revised
 assert (revised.parsed.title, revised.parsed.body) == ("Note A, revised", note.body), revised
 
-# Nobody's change is lost: who goes by the old version is told to read again.
+# No update is lost: a change of an old version is rejected.
 stale = revise_post.sync(first.id, client=ada, if_match=old, body=PostPatch(title="Lost?"))
 assert isinstance(stale, Problem), stale
 assert stale.status == 412, stale
 
-# What is wrong is told by its place, so that a form can show it there.
+# Validation errors name their place, so that a form can show each next to its field.
 current = revised.headers["ETag"]
 untitled = PostPatch(title="", tags=["engines"])
 wrong = revise_post.sync(first.id, client=ada, if_match=current, body=untitled)
@@ -85,7 +85,7 @@ assert wrong.errors, wrong
 assert wrong.errors[0].pointer == "#/title", wrong
 assert wrong.errors[0].detail == "Length must be between 1 and 200.", wrong
 
-# Remove it: it is gone.
+# Remove the post.
 removed = remove_post.sync_detailed(first.id, client=ada, if_match=current)
 assert removed.status_code == 204, removed
 gone = read_post.sync(first.id, client=ada)

@@ -1,6 +1,6 @@
-"""What is on a disk when its power goes: what was synced, and of what was written since, perhaps a part.
+"""Simulation of a disk whose power fails: synced writes survive, later ones may survive in part.
 
-`strace` writes down what the server itself asks of the kernel, so nothing of it is imitated.
+`strace` records the system calls of the server itself, so that no call is simulated.
 """
 
 import random
@@ -13,19 +13,19 @@ STRACE = (
     *("strace", "-D", "-f", "--seccomp-bpf", "-y", "-xx", "--string-limit=1000000"),
     "--trace=pwrite64,ftruncate,unlink,fsync,fdatasync,sendto",
 )
-SECTOR = 512
-"""Bytes that a disk writes whole or not at all."""
+SECTOR_BYTES = 512
+"""A disk writes a sector entirely or not at all."""
 
 _CALL = re.compile(
     r"(?P<process>\d+) +(?P<resumed><\.\.\. )?(?P<name>\w+)[( ]"
     r'(?:\d+<(?P<file>[^>]*)>)?(?:, )?(?:"(?P<data>[^"]*)")?(?P<rest>.*)'
 )
 _PUBLISHED = re.compile(rb'\{"id":\d+,"title":"(\d+)"')
-"""How the body of the answer begins that acknowledges a post."""
+"""How the body of a response begins that acknowledges a post."""
 
 
 class Write(NamedTuple):
-    """Bytes on their way to a file; none at all cut it off there."""
+    """A write to a file; without data, it truncates the file at the offset."""
 
     number: int
     offset: int
@@ -33,7 +33,7 @@ class Write(NamedTuple):
 
 
 class Disk:
-    """Files, and what has been written to each but may not have reached it yet."""
+    """Files as synced, and the writes to each that are not synced yet."""
 
     def __init__(self) -> None:
         self._files: dict[str, bytearray] = {}
@@ -49,7 +49,7 @@ class Disk:
         self._syncing[process] = file, self._number
 
     def end_sync(self, process: str) -> None:
-        """What was written before the sync began has reached the file."""
+        """Apply the writes that were made before the process began its sync."""
         file, last = self._syncing.pop(process)
         pending = self._pending.get(file, [])
         for write in pending:
@@ -61,43 +61,43 @@ class Disk:
         self._files.pop(file, None)
         self._pending.pop(file, None)
 
-    def without_power(self, chance: random.Random) -> dict[str, bytes]:
-        """The files as they may be found: each write since the last sync is there, is not, or is torn."""
-        found = {file: bytearray(self._files.get(file, b"")) for file in {*self._files, *self._pending}}
+    def lose_power(self, chance: random.Random) -> dict[str, bytes]:
+        """Return the files as they may be after a power loss: each unsynced write is present, missing or torn."""
+        files = {file: bytearray(self._files.get(file, b"")) for file in {*self._files, *self._pending}}
         for file, pending in self._pending.items():
             for write in pending:
-                fate = chance.choice(("there", "gone", "torn"))
+                fate = chance.choice(("present", "missing", "torn"))
                 if fate == "torn":
-                    for start in range(0, len(write.data), SECTOR):
+                    for start in range(0, len(write.data), SECTOR_BYTES):
                         if chance.random() < 0.5:
-                            part = write.data[start : start + SECTOR]
-                            _apply(found[file], write._replace(offset=write.offset + start, data=part))
-                elif fate == "there":
-                    _apply(found[file], write)
-        return {file: bytes(content) for file, content in found.items()}
+                            sector = write.data[start : start + SECTOR_BYTES]
+                            _apply(files[file], write._replace(offset=write.offset + start, data=sector))
+                elif fate == "present":
+                    _apply(files[file], write)
+        return {file: bytes(content) for file, content in files.items()}
 
 
-class Cut(NamedTuple):
-    """What is found after the power has gone: the files, and the titles that had been acknowledged."""
+class PowerLoss(NamedTuple):
+    """The files after a power loss, and the titles of the posts that had been acknowledged."""
 
     files: Mapping[str, bytes]
     acknowledged: frozenset[str]
 
 
-def cuts(calls: Path, *, number: int, honest: bool = True) -> Iterator[Cut]:
-    """Cuts at so many moments after the first answer; a disk that is not `honest` does nothing when told to sync."""
+def power_losses(strace_log: Path, *, number: int, ignore_syncs: bool = False) -> Iterator[PowerLoss]:
+    """Yield power losses at `number` random points after the first response that acknowledges a post."""
     chance = random.Random(1)
-    with calls.open() as lines:
-        happened = [call for line in lines if (call := _CALL.match(line))]
-    first = next(moment for moment, call in enumerate(happened) if _published(call))
-    moments = {*chance.sample(range(first, len(happened)), number)}
+    with strace_log.open() as lines:
+        calls = [call for line in lines if (call := _CALL.match(line))]
+    first = next(index for index, call in enumerate(calls) if _acknowledged_title(call))
+    points = {*chance.sample(range(first, len(calls)), number)}
     disk, acknowledged = Disk(), set[str]()
-    for moment, call in enumerate(happened):
-        if moment in moments:
-            yield Cut(disk.without_power(chance), frozenset(acknowledged))
-        if title := _published(call):
+    for index, call in enumerate(calls):
+        if index in points:
+            yield PowerLoss(disk.lose_power(chance), frozenset(acknowledged))
+        if title := _acknowledged_title(call):
             acknowledged.add(title)
-        elif honest or moment < first or "sync" not in call["name"]:
+        elif not ignore_syncs or index < first or "sync" not in call["name"]:
             _replay(disk, call)
 
 
@@ -118,20 +118,20 @@ def _replay(disk: Disk, call: re.Match[str]) -> None:
             disk.remove(_text(call["data"]))
 
 
-def _published(call: re.Match[str]) -> str | None:
-    """The title of the post that the call acknowledges."""
+def _acknowledged_title(call: re.Match[str]) -> str | None:
+    """Return the title of the post that a system call acknowledges, if it does."""
     if call["name"] != "sendto" or call["resumed"]:
         return None
     published = _PUBLISHED.match(_bytes(call["data"]))
     return published and published[1].decode()
 
 
-def _bytes(shown: str) -> bytes:
-    return bytes.fromhex(shown.replace("\\x", ""))
+def _bytes(hexadecimal: str) -> bytes:
+    return bytes.fromhex(hexadecimal.replace("\\x", ""))
 
 
-def _text(shown: str) -> str:
-    return _bytes(shown).decode()
+def _text(hexadecimal: str) -> str:
+    return _bytes(hexadecimal).decode()
 
 
 def _apply(file: bytearray, write: Write) -> None:

@@ -1,4 +1,4 @@
-"""The accounts themselves: what is lost, or there twice, does not escape them."""
+"""The accounting itself detects lost and duplicate posts."""
 
 import sqlite3
 import time
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.accounts import settle
-from tests.faults.load import Load, Post
+from tests.faults.accounting import count_lost_writes
+from tests.faults.load_generator import Load, Post
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.heavy
@@ -23,30 +23,30 @@ pytestmark = pytest.mark.heavy
         ("UPDATE posts SET version = version WHERE id = 1", 0),
     ],
 )
-def test_every_acknowledged_post_that_is_missing_is_counted(
-    start: Callable[..., Server], tmp_path: Path, change: str, lost: int
+def test_lost_acknowledged_posts_are_counted(
+    serve: Callable[..., Server], tmp_path: Path, change: str, lost: int
 ) -> None:
-    load = published(start())
+    load = publish_for_half_a_second(serve())
     with closing(sqlite3.connect(tmp_path / "pressroom.sqlite", isolation_level=None)) as database:
         database.execute(change)
-    assert settle(load) == lost
+    assert count_lost_writes(load) == lost
 
 
-def test_a_post_that_is_there_twice_is_noticed(start: Callable[..., Server], tmp_path: Path) -> None:
-    load = published(start())
+def test_duplicate_posts_are_detected(serve: Callable[..., Server], tmp_path: Path) -> None:
+    load = publish_for_half_a_second(serve())
     with closing(sqlite3.connect(tmp_path / "pressroom.sqlite", isolation_level=None)) as database:
         database.execute("UPDATE posts SET title = (SELECT title FROM posts WHERE id = 1) WHERE id = 2")
     with pytest.raises(AssertionError, match="twice"):
-        settle(load)
+        count_lost_writes(load)
 
 
-def test_a_post_that_is_missing_is_counted_though_another_has_its_url(start: Callable[..., Server]) -> None:
-    load = published(start())
+def test_a_lost_post_is_counted_even_if_another_post_has_its_url(serve: Callable[..., Server]) -> None:
+    load = publish_for_half_a_second(serve())
     load.posts.insert(0, Post("lost", None, load.posts[0].url))
-    assert settle(load) == 1
+    assert count_lost_writes(load) == 1
 
 
-def published(server: Server) -> Load:
+def publish_for_half_a_second(server: Server) -> Load:
     with Load(lambda: server.connect(timeout=30)) as load:
         time.sleep(0.5)
     return load
