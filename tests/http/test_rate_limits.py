@@ -18,7 +18,6 @@ import pytest
 from limits import parse
 from werkzeug.test import TestResponse
 
-from api.http import rate_limit_store
 from api.http.application import Application
 from api.http.rate_limit_store import RateLimitStore
 from api.settings import InvalidSetting
@@ -152,11 +151,8 @@ def hits(counted: RateLimitStore, number: int) -> list[bool]:
     return [counted.hit(FIVE, "x")[0] for _ in range(number)]
 
 
-def test_without_redis_each_process_counts_for_itself(
-    redis_server: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(rate_limit_store, "PAUSE", 0.2)
-    counted = RateLimitStore(redis_server.url)
+def test_without_redis_each_process_counts_for_itself(redis_server: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    counted = RateLimitStore(redis_server.url, redis_retry_seconds=0.2)
     assert hits(counted, 4) == [True] * 4
     redis_server.kill()
     assert hits(counted, 6) == [True] * 5 + [False]
@@ -175,11 +171,8 @@ def test_a_redis_that_hangs_holds_one_request_up_and_not_for_long(redis_server: 
     assert 0.2 <= time.monotonic() - started < 0.5
 
 
-def test_only_one_request_at_a_time_tries_a_redis_that_is_gone(
-    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rate_limit_store, "PAUSE", 0.3)
-    counted = RateLimitStore(redis_server.url)
+def test_only_one_request_at_a_time_tries_a_redis_that_is_gone(redis_server: Redis) -> None:
+    counted = RateLimitStore(redis_server.url, redis_retry_seconds=0.3)
     redis_server.process.send_signal(signal.SIGSTOP)
     hits(counted, 1)
     time.sleep(0.3)
