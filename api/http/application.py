@@ -19,6 +19,7 @@ from api.http.rate_limit_store import RateLimitStore
 from api.settings import Settings
 from api.store.engine.database import Database
 from api.store.engine.replica import Replica
+from api.store.engine.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
@@ -63,11 +64,11 @@ class Application(Flask):
 
     request_class = Request
 
-    def __init__(self, import_name: str, settings: Settings) -> None:
+    def __init__(self, import_name: str, settings: Settings, *, timeouts: Timeouts = Timeouts()) -> None:
         super().__init__(import_name, static_folder=None)
         self.settings = settings
-        self.database = Database(settings)
-        self.replica = Replica(settings, self.database) if settings.replica_url else None
+        self.database = Database(settings, timeouts=timeouts)
+        self.replica = Replica(settings, self.database, timeouts=timeouts) if settings.replica_url else None
         self.rate_limits = RateLimitStore(settings.redis_url) if settings.rate_limits == "on" else None
         self.access_log = AccessLog(settings.access_log) if settings.access_log else None
 

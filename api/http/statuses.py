@@ -87,6 +87,6 @@ STATUSES = {
     503: Status(
         "Service Unavailable",
         "The database does not answer, is not up to date, or has too many writers; try again when `Retry-After` says.",
-        "The database does not answer. Try again in a moment.",
+        "The database is not responding. Try again in a moment.",
     ),
 }

@@ -22,7 +22,7 @@ OURS = "FROM pg_stat_activity WHERE datname = 'pressroom'"
 
 @pytest.fixture
 def primary(tmp_path: Path) -> Iterator[Cluster]:
-    with Cluster.made(tmp_path / "primary") as cluster:
+    with Cluster.create(tmp_path / "primary") as cluster:
         yield cluster
 
 
@@ -75,9 +75,9 @@ def test_while_postgresql_is_gone_requests_are_answered_by_503(start: Callable[.
 def test_while_postgresql_hangs_nobody_waits_for_ever(start: Callable[..., Server], primary: Cluster) -> None:
     server = start(PRESSROOM_DATABASE_URL=primary.url())
     with under_load("PostgreSQL hanging for 14 s", server, crowd=CROWD) as load:
-        primary.hold()
+        primary.suspend()
         time.sleep(14)
-        primary.release()
+        primary.resume()
     assert load.failed().keys() == {503}
     assert load.slowest() < 13
     # Who needs no database waits until those who do are refused.
@@ -91,9 +91,9 @@ def test_while_a_primary_hangs_a_replica_answers_strangers(
     replica.query("SELECT pg_reload_conf()")
     server = start(PRESSROOM_DATABASE_URL=primary.url(), PRESSROOM_REPLICA_URL=replica.url())
     with under_load("primary hanging for 14 s, with a replica", server, crowd=CROWD) as load:
-        primary.hold()
+        primary.suspend()
         time.sleep(14)
-        primary.release()
+        primary.resume()
     assert load.failed().keys() == {503}
     assert load.gap("GET") < 3
     assert load.gap(LIVE) < 3
@@ -124,9 +124,9 @@ def test_while_a_replica_hangs_half_of_the_threads_go_on_and_no_request_fails(
 ) -> None:
     server = start(PRESSROOM_DATABASE_URL=primary.url(), PRESSROOM_REPLICA_URL=replica.url())
     with under_load("replica hanging for 14 s", server, crowd=CROWD) as load:
-        replica.hold()
+        replica.suspend()
         time.sleep(14)
-        replica.release()
+        replica.resume()
     assert not load.failed()
     assert 4.5 < load.slowest() < 7
     # In each of two workers: who reads there, with half of its threads, and who judges it again after 5 s, and 5 more.

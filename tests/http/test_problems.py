@@ -39,12 +39,12 @@ def test_a_refusal_of_the_store_speaks_for_itself(app: Application) -> None:
 
 
 def test_a_database_that_is_gone_may_come_back(app: Application, caplog: pytest.LogCaptureFixture) -> None:
-    gone = errors.Unavailable("The database does not answer.")
+    gone = errors.Unavailable("The database is not responding.")
     gone.__cause__ = OSError("no route to db.internal")
     response = failing(app, gone)
     assert "no route to db.internal" in caplog.text
     assert "db.internal" not in response.text
-    assert_problem(response, 503, detail="The database does not answer.")
+    assert_problem(response, 503, detail="The database is not responding.")
     assert response.headers["Retry-After"] == "1"
 
 

@@ -68,9 +68,9 @@ def test_no_worker_is_no_server() -> None:
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"PRESSROOM_DATABASE_URL": "sqlite:////nowhere/x"}, "/nowhere/x cannot be made: No such file"),
+        ({"PRESSROOM_DATABASE_URL": "sqlite:////nowhere/x"}, "Cannot create the database /nowhere/x: No such file"),
         ({"PRESSROOM_DATABASE_URL": "sqlite:///{directory}/letter"}, "cannot be read. (file is not a database)"),
-        ({"PRESSROOM_REPLICA_URL": "postgresql://nowhere/x"}, "PRESSROOM_REPLICA_URL is for PostgreSQL."),
+        ({"PRESSROOM_REPLICA_URL": "postgresql://nowhere/x"}, "PRESSROOM_REPLICA_URL requires PostgreSQL"),
     ],
 )
 def test_what_workers_find_wrong_stops_the_start_with_a_sentence(
