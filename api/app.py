@@ -1,13 +1,13 @@
-"""The application: its table of contents."""
+"""The application: everything wired together."""
 
 from flask import Flask, Response
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import constraints
-from api.http import converters, observability, problems
+from api.http import converters, observability, problems, urls
 from api.http.application import Application
-from api.http.json import Provider
+from api.http.json_provider import StrictJSONProvider
 from api.http.openapi.document import Api
 from api.resources import docs, health, me, metrics, posts, root, tokens, users
 from api.settings import Settings
@@ -23,13 +23,13 @@ def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeout
     app = Application(__name__, settings, timeouts=timeouts)
     app.config.update(MAX_CONTENT_LENGTH=constraints.REQUEST_BODY_MAX_BYTES + 1)
     observability.init_app(app)
-    app.json = Provider(app)
-    _believe_proxies(app, settings)
+    app.json = StrictJSONProvider(app)
+    _trust_proxies(app, settings)
     if settings.cors_origins:
         CORS(
             app,
             origins=list(settings.cors_origins),
-            send_wildcard=True,  # `*` is one answer for all, which caches may share
+            send_wildcard=True,  # so that caches can share one response
             expose_headers=[
                 "Accept",
                 "Accept-Encoding",
@@ -46,25 +46,25 @@ def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeout
         if "*" not in settings.cors_origins:
             app.after_request(_vary_by_origin)
 
-    api = Api(app)
     problems.init_app(app)
-    converters.init_app(app, api)
-    for blueprint in (root.blueprint, users.blueprint, me.blueprint, posts.blueprint, tokens.blueprint):
-        api.register_blueprint(blueprint)
-    for blueprint in (health.blueprint, metrics.blueprint, docs.blueprint):
-        api.register_blueprint(blueprint)
+    converters.init_app(app)
+    api = Api(app, title=root.NAME, version=root.VERSION, info=root.INFO)
+    for resource in (root, users, me, posts, tokens, health, metrics, docs):
+        api.register_blueprint(resource.blueprint)
     app.register_blueprint(docs.swagger_ui)
     app.register_blueprint(docs.page)
+    urls.check(app, api.schemas)
+    app.openapi_document = api.document
     return app
 
 
 def _vary_by_origin(response: Response) -> Response:
-    """As flask-cors does where there are several origins: with one, too, others get another answer."""
+    """Add `Vary: Origin`, which flask-cors omits for a single origin."""
     response.vary.add("Origin")
     return response
 
 
-def _believe_proxies(app: Flask, settings: Settings) -> None:
+def _trust_proxies(app: Flask, settings: Settings) -> None:
     if hops := settings.trusted_proxies:
         proxied = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)
         app.wsgi_app = proxied  # type: ignore[method-assign] # Flask's own advice

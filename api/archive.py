@@ -6,16 +6,17 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any, NamedTuple, cast
 
-from marshmallow import Schema, ValidationError
+from marshmallow import ValidationError
 
 from api import constraints
-from api.http.json import InvalidJSON, dumps, loads
+from api.json import InvalidJSON, dumps, loads
+from api.schemas.base import StrictSchema
 from api.schemas.posts import PostImport
 from api.schemas.problems import flatten_messages
 from api.schemas.users import UserImport
 from api.store import archive as stored
 from api.store import posts, users
-from api.store.engine.connections import Connection, Row
+from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import NotFound, UsernameTaken
 
@@ -26,7 +27,9 @@ Content = dict[str, Any]
 Present = dict[int, Counter[tuple[datetime | None, str]]]
 """Of each author, the moments and titles of the posts that no line has named yet."""
 
-_SHAPES: dict[str, Schema] = {"user": UserImport(), "post": PostImport()}
+_SHAPES: dict[str, StrictSchema] = {"user": UserImport(), "post": PostImport()}
+_SHAPES["user"].compile_for(stored.ArchivedUser)
+_SHAPES["post"].compile_for(stored.ArchivedPost)
 
 
 class InvalidLine(ValueError):
@@ -45,9 +48,9 @@ class Outcome(NamedTuple):
 def export(db: Connection) -> Iterator[str]:
     """Every user and every post, drafts too, a line each."""
     for user in stored.all_users(db):
-        yield _line("user", user._asdict())
+        yield _line("user", user)
     for post in stored.all_posts(db):
-        yield _line("post", post._asdict())
+        yield _line("post", post)
 
 
 def load(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
@@ -84,7 +87,7 @@ def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, int, "Content |
 
 
 def _keep(
-    db: Connection, content: "Content | InvalidLine", author: Callable[[str], Row], present: Present
+    db: Connection, content: "Content | InvalidLine", author: Callable[[str], users.User], present: Present
 ) -> tuple[str, str]:
     if isinstance(content, InvalidLine):
         return "bad", str(content)
@@ -118,16 +121,16 @@ def _read(line: bytes) -> "Content | InvalidLine":
     return content
 
 
-def _keep_post(db: Connection, content: Content, author: Row, present: Present) -> str:
+def _keep_post(db: Connection, content: Content, author: users.User, present: Present) -> str:
     if author.id not in present:
         present[author.id] = stored.titles(db, author.id)
     this = content["published_at"], content["title"]
     if present[author.id][this]:
         present[author.id][this] -= 1
         return "present"
-    posts.add(db, author_id=author.id, post_id=content.pop("id", None), **content)
+    posts.publish(db, author_id=author.id, post_id=content.pop("id", None), **content)
     return "kept"
 
 
 def _line(kind: str, row: Any) -> str:
-    return dumps({kind: _SHAPES[kind].dump(row)}).decode()
+    return dumps({kind: _SHAPES[kind].dump_row(row, "")}).decode()[:-1]

@@ -1,1 +1,1 @@
-"""What requests cost, here and elsewhere: `make bench`."""
+"""Benchmarks of what requests cost, beside other frameworks: `make bench`."""

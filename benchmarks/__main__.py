@@ -1,74 +1,78 @@
-"""`make bench`: measure, and tell."""
+"""Measure what requests cost, and check the limits: `make bench`."""
 
 import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
 
-from benchmarks import alone, plot, report, targets
+from benchmarks import limits, plot, pressroom_only, report
 from benchmarks.apps import APPS
 from benchmarks.compare import compare
 from benchmarks.load import require_tools
-from benchmarks.paths import HERE
-from benchmarks.works import WORKS
+from benchmarks.paths import BENCHMARKS, RESULTS
+from benchmarks.workloads import WORKLOADS
 
 
 def main() -> None:
-    """Measure what the command line asks for; without arguments, everything."""
-    asked = _arguments()
+    """Measure what the arguments select; without arguments, everything."""
+    arguments = _arguments()
     require_tools()
-    began = time.monotonic()
-    cells, memory = compare(asked.apps, asked.only, rounds=asked.rounds, seconds=asked.seconds)
-    told, verdicts = [report.comparison(cells)], targets.verdicts(report.costs(cells))
+    started_at = time.monotonic()
+    measurements, memory = compare(arguments.apps, arguments.only, rounds=arguments.rounds, seconds=arguments.seconds)
+    tables = [report.comparison_table(measurements)]
+    checks = limits.check_costs(report.median_costs(measurements))
     others: dict[str, object] = {}
-    if "pressroom" in asked.apps:
-        told.append(report.ratios(cells))
-    whole = asked.apps == list(APPS) and asked.only == list(WORKS)
-    if whole:
-        mine, others = _alone(memory, rounds=asked.rounds, seconds=asked.seconds)
-        verdicts += mine
-    told.append(report.judged(verdicts))
-    print("", *told, f"{time.monotonic() - began:.0f} seconds.", sep="\n\n")
-    if whole:
-        # What is measured in part replaces nothing.
-        results = report.as_json(cells, verdicts, seconds=asked.seconds, **others)
-        (HERE / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-        plot.draw(report.costs(cells), HERE / "results.png")
+    if "pressroom" in arguments.apps:
+        tables.append(report.ratio_table(measurements))
+    is_full = arguments.apps == list(APPS) and arguments.only == list(WORKLOADS)
+    if is_full:
+        more_checks, others = _pressroom_only(memory, rounds=arguments.rounds, seconds=arguments.seconds)
+        checks += more_checks
+    tables.append(report.limits_table(checks))
+    print("", *tables, f"{time.monotonic() - started_at:.0f} seconds.", sep="\n\n")
+    if is_full:
+        # A partial run does not overwrite the results of a full one.
+        results = report.as_json(measurements, checks, seconds=arguments.seconds, **others)
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        (RESULTS / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        plot.draw(report.median_costs(measurements), BENCHMARKS / "results.png")
 
 
-def _alone(memory: dict[str, float], *, rounds: int, seconds: int) -> tuple[list[targets.Verdict], dict[str, object]]:
-    print("Pressroom alone: growth, start, import", flush=True)
-    growth = alone.growth(rounds=rounds, seconds=seconds)
-    start, imported = alone.start(), alone.imports()
-    verdicts = [
-        targets.at_most(f"{read}: a million posts ÷ 100,000", found["large"] / found["small"], targets.GROWTH)
-        for read, found in growth.items()
+def _pressroom_only(
+    memory: dict[str, float], *, rounds: int, seconds: int
+) -> tuple[list[limits.Check], dict[str, object]]:
+    print("Pressroom only: growth, start, import", flush=True)
+    growth = pressroom_only.growth(rounds=rounds, seconds=seconds)
+    start, imported = pressroom_only.start_seconds(), pressroom_only.imports_per_second()
+    checks = [
+        limits.at_most(f"{read}: a million posts ÷ 100,000", cost["large"] / cost["small"], limits.GROWTH_RATIO)
+        for read, cost in growth.items()
     ]
     first, deepest = (growth[f"the {which} page"]["large"] for which in ("first", "deepest"))
-    verdicts += [
-        targets.at_most("of a million posts, the deepest page ÷ the first", deepest / first, targets.GROWTH),
-        targets.at_most("memory of the worker after the load, MB (RSS)", memory["rss"], targets.MEMORY),
-        targets.at_most("start to the first answer, seconds", start, targets.START),
-        targets.at_least("`pressroom import`, posts in a second", imported, targets.IMPORT),
+    checks += [
+        limits.at_most("a million posts: the deepest page ÷ the first", deepest / first, limits.GROWTH_RATIO),
+        limits.at_most("memory of the worker after the load, MB (RSS)", memory["rss"], limits.MEMORY_MB),
+        limits.at_most("start to the first response, seconds", start, limits.START_SECONDS),
+        limits.at_least("`pressroom import`, posts per second", imported, limits.IMPORTS_PER_SECOND),
     ]
-    return verdicts, {"growth": growth, "memory": memory, "start": start, "import": imported}
+    return checks, {"growth": growth, "memory": memory, "start": start, "import": imported}
 
 
 def _arguments() -> argparse.Namespace:
-    def some(known: Sequence[str]) -> Callable[[str], list[str]]:
-        def chosen(text: str) -> list[str]:
+    def subset(known: Sequence[str]) -> Callable[[str], list[str]]:
+        def parse(text: str) -> list[str]:
             names = text.split(",")
             if unknown := set(names) - set(known):
-                raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: write some of {','.join(known)}")
+                raise argparse.ArgumentTypeError(f"unknown {', '.join(sorted(unknown))}: choose from {','.join(known)}")
             return [name for name in known if name in names]
 
-        return chosen
+        return parse
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="how often each is measured (%(default)s)")
-    parser.add_argument("--seconds", type=int, default=1, help="for how long each time (%(default)s)")
-    parser.add_argument("--only", type=some(list(WORKS)), default=list(WORKS), help="works, such as W1,W3")
-    parser.add_argument("--apps", type=some(list(APPS)), default=list(APPS), help="applications, such as pressroom,B")
+    parser.add_argument("--rounds", type=int, default=9, help="number of rounds (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=1, help="seconds of load per round (%(default)s)")
+    parser.add_argument("--only", type=subset(list(WORKLOADS)), default=list(WORKLOADS), help="workloads: W1,W3")
+    parser.add_argument("--apps", type=subset(list(APPS)), default=list(APPS), help="applications: pressroom,B")
     return parser.parse_args()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.paths import PEERS, ROOT
 
 BIN = Path(sys.executable).parent
-"""All run on the interpreter that runs this, with the packages installed beside it."""
+"""All applications run on this interpreter, with the packages that are installed beside it."""
 
 GUNICORN = (str(BIN / "gunicorn"),)
 UVICORN = (str(BIN / "uvicorn"), "--loop=uvloop", "--http=httptools", "--no-access-log", "--log-level=warning")
@@ -17,18 +17,18 @@ UVICORN = (str(BIN / "uvicorn"), "--loop=uvloop", "--http=httptools", "--no-acce
 
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """An application: what it is, and what starts it."""
+    """An application and the command that starts it."""
 
     key: str
     title: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     directory: Path = PEERS
-    """Where it is started, and where gunicorn finds its settings: Pressroom's own, or the peers'."""
+    """Working directory, where gunicorn finds its configuration: Pressroom's own, or that of the peers."""
 
-    def start(self, port: int, database: Path) -> tuple[list[str], dict[str, str]]:
-        """The command that serves `database` on `port`, and its environment."""
-        environment = {name: text for name, text in os.environ.items() if not name.startswith("PRESSROOM_")}
+    def start_command(self, port: int, database: Path) -> tuple[list[str], dict[str, str]]:
+        """Return the command that serves `database` on `port`, and its environment."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PRESSROOM_")}
         if self.directory == ROOT:
             own = {"PRESSROOM_DATABASE_URL": f"sqlite:///{database}", "PRESSROOM_BIND": f"127.0.0.1:{port}"}
             return list(self.command), {**environment, **own, **self.environment}
@@ -37,7 +37,7 @@ class App:
 
 
 def pressroom(*, workers: int = 1, threads: int = 4, **settings: str) -> App:
-    """Pressroom as it is shipped, but for the setting that is meant for tests under load."""
+    """Return Pressroom with its default settings, except that rate limits are off, as they are for load tests."""
     environment = {
         **settings,
         "WEB_CONCURRENCY": str(workers),
@@ -57,10 +57,10 @@ APPS = {
         App(key="C", title="flask-smorest, ORM, marshmallow", command=(*GUNICORN, "naive_smorest:app")),
         App(key="E", title="FastAPI, ORM, pydantic", command=(*UVICORN, "fast_api:app")),
         App(key="F", title="Django REST framework", command=(*GUNICORN, "django_rest:app")),
-        App(key="H", title="Litestar, ORM, msgspec, on the loop", command=(*UVICORN, "lite_star:app")),
+        App(key="H", title="Litestar, ORM, msgspec, event loop", command=(*UVICORN, "lite_star:app")),
         App(
             key="H'",
-            title="Litestar, ORM, msgspec, in threads",
+            title="Litestar, ORM, msgspec, threads",
             command=(*UVICORN, "lite_star:app"),
             environment={"BENCH_THREADS": "1"},
         ),

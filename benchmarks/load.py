@@ -1,4 +1,4 @@
-"""Load, by wrk: 16 connections that are kept, from a core of its own."""
+"""Load from wrk: 16 persistent connections, on a core of its own."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from benchmarks.paths import HERE
+from benchmarks.paths import BENCHMARKS
 from benchmarks.servers import LOAD_CORE, Server
 
 CONNECTIONS = 16
@@ -14,29 +14,29 @@ CONNECTIONS = 16
 
 @dataclass(frozen=True)
 class Load:
-    """What came of some seconds of load."""
+    """The results of some seconds of load."""
 
     cpu_ms: float
-    """CPU time of the server for each answer, in milliseconds."""
+    """CPU time of the server per response, in milliseconds."""
     per_second: float
     p99_ms: float
     bytes: float
-    """Of an answer, with its header fields."""
+    """Size of a response, header fields included."""
     failed: int
-    """Requests answered by an error, or not at all."""
+    """Requests with an error response, or none."""
 
 
 def require_tools() -> None:
-    """Stop with a sentence where something is missing that pip does not install."""
+    """Exit with a message if wrk, taskset or a second core is missing."""
     if shutil.which("wrk") is None:
-        raise SystemExit("The load comes from wrk. Install it: apt-get install wrk")
+        raise SystemExit("wrk is missing, which generates the load. Install it: apt-get install wrk")
     if shutil.which("taskset") is None:
-        raise SystemExit("Processes are pinned by taskset. Install it: apt-get install util-linux")
+        raise SystemExit("taskset is missing, which pins processes to cores. Install it: apt-get install util-linux")
     if len(os.sched_getaffinity(0)) < 2:
-        raise SystemExit("The server and the load need a core each; this machine lets us have one.")
+        raise SystemExit("Only one core is available. Run this where the server and the load get one each.")
 
 
-def fire(
+def run_wrk(
     server: Server,
     script: str,
     *arguments: str,
@@ -45,21 +45,22 @@ def fire(
     connections: int = CONNECTIONS,
     strict: bool = True,
 ) -> Load:
-    """Let `lua/<script>.lua` ask the server as fast as it answers; if `strict`, no request may fail."""
+    """Send the requests of `lua/<script>.lua` as fast as the server responds; if `strict`, none may fail."""
     pin = [] if core is None else ["taskset", "--cpu-list", str(core)]
     wrk = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=10s"]
-    command = [*pin, *wrk, f"--script={HERE / 'lua' / script}.lua", server.url, "--", *arguments]
-    environment = {**os.environ, "LUA_PATH": f"{HERE / 'lua'}/?.lua;;"}
+    command = [*pin, *wrk, f"--script={BENCHMARKS / 'lua' / script}.lua", server.url, "--", *arguments]
+    environment = {**os.environ, "LUA_PATH": f"{BENCHMARKS / 'lua'}/?.lua;;"}
     before = server.cpu_seconds()
-    printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
     used = server.cpu_seconds() - before
-    told = json.loads(printed.splitlines()[-1])
-    if (told["failed"] and strict) or not told["requests"]:
-        raise SystemExit(f"{server.app.title}: {script}: {told['failed']} of {told['requests']} requests failed.")
+    summary = json.loads(output.splitlines()[-1])
+    if (summary["failed"] and strict) or not summary["requests"]:
+        failures = f"{summary['failed']} of {summary['requests']} requests failed"
+        raise SystemExit(f"{server.app.title}: {script}: {failures}. See the server's log in build/benchmarks/scratch.")
     return Load(
-        cpu_ms=used / told["requests"] * 1000,
-        per_second=told["requests"] / told["seconds"],
-        p99_ms=told["p99_ms"],
-        bytes=told["bytes"] / told["requests"],
-        failed=told["failed"],
+        cpu_ms=used / summary["requests"] * 1000,
+        per_second=summary["requests"] / summary["seconds"],
+        p99_ms=summary["p99_ms"],
+        bytes=summary["bytes"] / summary["requests"],
+        failed=summary["failed"],
     )

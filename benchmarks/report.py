@@ -1,4 +1,4 @@
-"""What has been measured, as Markdown and as JSON."""
+"""Results as Markdown and as JSON."""
 
 import platform
 import sqlite3
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.apps import APPS
-from benchmarks.compare import Cells
-from benchmarks.targets import Verdict
-from benchmarks.works import WORKS
+from benchmarks.compare import Measurements
+from benchmarks.limits import Check
+from benchmarks.workloads import WORKLOADS
 
 PACKAGES = (
     "django", "djangorestframework", "fastapi", "flask", "flask-smorest", "gunicorn", "litestar", "marshmallow",
@@ -21,7 +21,7 @@ PACKAGES = (
 
 
 def machine() -> dict[str, Any]:
-    """Where it is measured, and with what."""
+    """Describe the machine and the versions that are measured."""
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     return {
         "processor": models[0].partition(": ")[2] if models else platform.machine(),
@@ -33,54 +33,57 @@ def machine() -> dict[str, Any]:
     }
 
 
-def costs(cells: Cells) -> dict[str, dict[str, float]]:
-    """Of each application and work, the median CPU time of the rounds, in milliseconds."""
+def median_costs(measurements: Measurements) -> dict[str, dict[str, float]]:
+    """Return the median CPU time of the rounds in milliseconds, for each application and workload."""
     return {
-        key: {work: statistics.median(load.cpu_ms for load in loads) for work, loads in works.items()}
-        for key, works in cells.items()
+        key: {name: statistics.median(load.cpu_ms for load in loads) for name, loads in by_workload.items()}
+        for key, by_workload in measurements.items()
     }
 
 
-def comparison(cells: Cells) -> str:
-    """The first table: CPU milliseconds a request, median / least of the rounds, and the ratio of the median to B's."""
-    works = list(next(iter(cells.values())))
-    median = costs(cells)
+def comparison_table(measurements: Measurements) -> str:
+    """Format the first table: CPU milliseconds per request, median / least of the rounds, and the median ÷ B's."""
+    workloads = list(next(iter(measurements.values())))
+    median = median_costs(measurements)
     lines = []
-    for key, by_work in cells.items():
+    for key, by_workload in measurements.items():
         line = [f"{key} {APPS[key].title}" if len(key) < 3 else f"**{APPS[key].title}**"]
-        for work in works:
-            least = min(load.cpu_ms for load in by_work[work])
-            line.append(f"{median[key][work]:.3f} / {least:.3f}")
-            line.append(f"{median[key][work] / median['B'][work]:.2f}" if "B" in median else "")
+        for name in workloads:
+            least = min(load.cpu_ms for load in by_workload[name])
+            line.append(f"{median[key][name]:.3f} / {least:.3f}")
+            line.append(f"{median[key][name] / median['B'][name]:.2f}" if "B" in median else "")
         lines.append(line)
-    return table(["application", *(cell for work in works for cell in (f"{work} ms", "÷ B"))], lines)
+    return markdown_table(["application", *(cell for name in workloads for cell in (f"{name} ms", "÷ B"))], lines)
 
 
-def ratios(cells: Cells) -> str:
-    """Pressroom against each application: its cost, in multiples of the other's."""
-    median = costs(cells)
-    works = list(median["pressroom"])
+def ratio_table(measurements: Measurements) -> str:
+    """Format Pressroom's cost as a multiple of each other application's."""
+    median = median_costs(measurements)
+    workloads = list(median["pressroom"])
     lines = [
-        [f"÷ {key} {APPS[key].title}", *(f"{median['pressroom'][work] / median[key][work]:.2f}" for work in works)]
+        [f"÷ {key} {APPS[key].title}", *(f"{median['pressroom'][name] / median[key][name]:.2f}" for name in workloads)]
         for key in median
         if key != "pressroom"
     ]
-    return table(["Pressroom", *(f"{work} {WORKS[work].title}" for work in works)], lines)
+    return markdown_table(["Pressroom", *(f"{name} {WORKLOADS[name].title}" for name in workloads)], lines)
 
 
-def judged(verdicts: Iterable[Verdict]) -> str:
-    """Each limit, and whether it holds."""
-    told = {True: "holds", False: "**fails**"}
-    lines = [[each.what, f"{each.measured:,.2f}", f"{each.limit:,.2f}", told[each.holds]] for each in verdicts]
-    return table(["limit", "measured", "wanted", ""], lines)
+def limits_table(checks: Iterable[Check]) -> str:
+    """Format each limit, and whether it is met."""
+    results = {True: "passed", False: "**failed**"}
+    lines = [[each.name, f"{each.measured:,.2f}", f"{each.limit:,.2f}", results[each.passed]] for each in checks]
+    return markdown_table(["check", "measured", "limit", ""], lines)
 
 
-def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
+def markdown_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Format a table in Markdown."""
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines))
 
 
-def as_json(cells: Cells, verdicts: Iterable[Verdict], **others: object) -> dict[str, Any]:
-    """All of it, for who draws or compares."""
-    rounds = {key: {work: [asdict(load) for load in loads] for work, loads in by.items()} for key, by in cells.items()}
-    return {"machine": machine(), "limits": [each._asdict() for each in verdicts], **others, "rounds": rounds}
+def as_json(measurements: Measurements, checks: Iterable[Check], **others: object) -> dict[str, Any]:
+    """Return all results as JSON values."""
+    rounds = {
+        key: {name: [asdict(load) for load in loads] for name, loads in by_workload.items()}
+        for key, by_workload in measurements.items()
+    }
+    return {"machine": machine(), "checks": [each._asdict() for each in checks], **others, "rounds": rounds}

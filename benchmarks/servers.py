@@ -1,4 +1,4 @@
-"""Servers on this machine, each stopped by who started it."""
+"""Server processes on this machine."""
 
 import os
 import signal
@@ -16,12 +16,12 @@ from benchmarks.apps import App
 from benchmarks.paths import SCRATCH
 
 SERVER_CORE, LOAD_CORE = 0, 1
-PATIENCE = 30
+TIMEOUT_SECONDS = 30
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a server answered."""
+class Response:
+    """An HTTP response."""
 
     status: int
     headers: dict[str, str]
@@ -30,55 +30,56 @@ class Answer:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers."""
+    """A running server."""
 
     app: App
     port: int
     pid: int
     database: Path
     started_in: float
-    """Seconds from the command to the first answer."""
+    """Seconds from the command to the first response."""
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its base URL."""
         return f"http://127.0.0.1:{self.port}"
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        """The answer to one request; in names of header fields, write `_` for `-`."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+    def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Response:
+        """Send a request; in names of header fields, write `_` for `-`."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
         try:
-            connection.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
             response = connection.getresponse()
-            fields = {name.lower(): text for name, text in response.getheaders()}
-            return Answer(response.status, fields, response.read())
+            fields = {name.lower(): value for name, value in response.getheaders()}
+            return Response(response.status, fields, response.read())
         finally:
             connection.close()
 
     def cpu_seconds(self) -> float:
-        """Seconds of CPU time that its processes have used."""
+        """Return the CPU time that its processes have used."""
         return processes.cpu_seconds(self.pid)
 
     def memory(self) -> dict[str, float]:
-        """Megabytes of its largest process: the worker."""
+        """Return the memory of its largest process, the worker, in megabytes."""
         return max((processes.memory(pid) for pid in processes.tree(self.pid)), key=lambda each: each["rss"])
 
 
 @contextmanager
-def serving(app: App, database: Path, *, core: int | None = SERVER_CORE) -> Iterator[Server]:
-    """`app`, serving `database`, on that core only (None: on any)."""
+def serve(app: App, database: Path, *, core: int | None = SERVER_CORE) -> Iterator[Server]:
+    """Run `app` with `database`, pinned to that core (None: not pinned)."""
     port = _free_port()
-    command, environment = app.start(port, database)
+    command, environment = app.start_command(port, database)
     pin = [] if core is None else ["taskset", "--cpu-list", str(core)]
     log = SCRATCH / f"{database.stem}.log"
     with log.open("wb") as output:
-        began = time.perf_counter()
-        # taskset becomes the server: it has its process id.
+        started_at = time.perf_counter()
+        # taskset executes the server in the same process, so the process id stays the same.
         process = subprocess.Popen(
             [*pin, *command], cwd=app.directory, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
         try:
-            yield Server(app, port, process.pid, database, _wait(process, port, log) - began)
+            started_in = _wait_until_ready(process, port, log) - started_at
+            yield Server(app, port, process.pid, database, started_in)
         finally:
             _stop(process)
 
@@ -89,10 +90,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> float:
-    deadline = time.monotonic() + PATIENCE
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> float:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
         try:
             connection.request("GET", "/posts/1")
             if connection.getresponse().status == 200:
@@ -102,14 +103,14 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> float:
         finally:
             connection.close()
         time.sleep(0.005)
-    raise SystemExit(f"It does not answer: {process.args!r}\n{log.read_text()[-3000:]}")
+    raise SystemExit(f"The server does not respond: {process.args!r}\n{log.read_text()[-3000:]}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     children = list(processes.tree(process.pid))[1:] if process.poll() is None else []
     process.terminate()
     try:
-        process.wait(timeout=PATIENCE)
+        process.wait(timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

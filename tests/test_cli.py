@@ -243,14 +243,14 @@ def test_what_an_import_did_is_told_even_if_it_fails(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise Unavailable("The database is not responding. Try again in a moment.")
+        raise Unavailable("The database is unavailable. Try again later.")
 
     monkeypatch.setattr("api.archive.BATCH", 2)
-    monkeypatch.setattr(posts, "add", fail)
+    monkeypatch.setattr(posts, "publish", fail)
     imported = pressroom("import", write("in.ndjson", USER, "{", POST))
     assert (imported.exit_code, imported.stdout) == (1, "1 kept, 0 present already, 1 bad.\n")
     assert "in.ndjson:2: " in imported.stderr
-    assert imported.stderr.endswith("Error: The database is not responding. Try again in a moment.\n")
+    assert imported.stderr.endswith("Error: The database is unavailable. Try again later.\n")
 
 
 def test_an_export_that_fails_leaves_the_last_one(

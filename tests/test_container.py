@@ -1,4 +1,4 @@
-"""`deploy/container/`, as far as that can be seen without an engine."""
+"""`deploy/container/`, as far as it can be tested without a container engine."""
 
 import os
 import re
@@ -19,21 +19,21 @@ def arguments(instruction: str) -> list[str]:
     return [line.removeprefix(f"{instruction} ") for line in LINES if line.startswith(f"{instruction} ")]
 
 
-def test_what_is_copied_is_let_into_the_image() -> None:
+def test_the_image_copies_exactly_what_dockerignore_allows() -> None:
     allowed = re.findall(r"^!(.+)$", (PROJECT_ROOT / ".dockerignore").read_text(), flags=re.MULTILINE)
     copied = [source for line in arguments("COPY") for source in line.split()[:-1]]
     assert sorted(copied) == sorted(allowed)
     assert all((PROJECT_ROOT / source).exists() for source in copied)
 
 
-def test_the_compose_file_is_one() -> None:
+def test_the_compose_file_is_valid() -> None:
     command = Path(sys.executable).with_name("check-jsonschema")
     subprocess.run([command, "--builtin-schema=vendor.compose-spec", CONTAINER / "compose.yaml"], check=True)
 
 
 @pytest.mark.heavy
-def test_what_is_copied_and_run_is_all_that_the_server_needs(tmp_path: Path) -> None:
-    """In a directory instead of an image, and without the steps that only root can take."""
+def test_the_server_starts_with_only_what_the_image_copies_and_runs(tmp_path: Path) -> None:
+    """Built in a directory instead of an image, without the steps that need root."""
     for *sources, target in (line.split() for line in arguments("COPY")):
         for source in sources:
             if (PROJECT_ROOT / source).is_dir():

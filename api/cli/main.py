@@ -5,10 +5,9 @@ from typing import Any
 import click
 from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
-from flask_smorest.spec import openapi_cli
 
 from api.app import create_app
-from api.cli import archive, backup, db, deploy, users
+from api.cli import archive, backup, db, deploy, openapi, users
 from api.http.application import current_application
 from api.settings import InvalidSetting
 from api.store.errors import StoreError, Unavailable
@@ -53,7 +52,7 @@ for command in (
     backup.restore,
     db.db,
     deploy.deploy,
-    openapi_cli,
+    openapi.openapi,
 ):
     cli.add_command(command)
 

@@ -5,7 +5,7 @@ from flask.cli import AppGroup
 from marshmallow import ValidationError
 
 from api.http.application import current_application
-from api.http.passwords import hash_password
+from api.passwords import hash_password
 from api.schemas.problems import flatten_messages
 from api.schemas.users import NewPassword, UserCreate
 from api.store import credentials
@@ -62,7 +62,7 @@ def demote(username: str) -> None:
 
 def _assign(username: str, role: str) -> None:
     with current_application().database.require_current_schema().write() as db:
-        click.echo(f"{stored.assign(db, username, role).username} is {'an' if role == 'admin' else 'a'} {role}.")
+        click.echo(f"{stored.set_role(db, username, role).username} is {'an' if role == 'admin' else 'a'} {role}.")
 
 
 def _told(error: ValidationError) -> str:

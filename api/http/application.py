@@ -1,68 +1,90 @@
-"""Flask and its answers, without what an API of JSON has no use for."""
+"""The application and its requests."""
 
 import random
 import re
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import flask
-from flask import Flask, Response, appcontext_tearing_down, current_app, request_tearing_down
-from flask.globals import _cv_request  # private, and the same in all of Flask 3.1
+from flask import Flask, Response, current_app
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.routing import MapAdapter
-from werkzeug.wsgi import ClosingIterator
 
 from api.http.access_log import AccessLog
 from api.http.rate_limit_store import RateLimitStore
+from api.http.responses import Headers
+from api.http.unit_of_work import UnitOfWork
 from api.settings import Settings
+from api.store.credentials import Credentials
+from api.store.engine.connections import Connection
 from api.store.engine.database import Database
-from api.store.engine.replica import Replica
+from api.store.engine.replica import Read, Replica
 from api.store.engine.timeouts import Timeouts
+from api.store.tokens import TokenUser
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
-# Annotations of a function within a function would be made anew for each request.
-Fields: TypeAlias = list[tuple[str, str]]
-Write: TypeAlias = Callable[[bytes], object]
-
-_OF_BODIES = frozenset({"Content-Length", "Content-Type"})
-
-STARTED_AT = "pressroom.began"
-"""In a request's environment: when it began, as `time.perf_counter` tells."""
+READ_METHODS = frozenset({"GET", "HEAD"})
+STARTED_AT = "pressroom.started_at"
+"""WSGI environment: when the request started, by `time.perf_counter`."""
 REQUEST_ID = "pressroom.request_id"
-"""In a request's environment: what its answer and its line in the log are known by."""
-_SENT_ID = re.compile("[A-Za-z0-9._-]{8,64}")
-
+"""WSGI environment: the `X-Request-ID` of the response and the access log."""
 DEFAULT_HEADERS = (
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
 )
-"""What holds for every answer that does not say otherwise: no cache keeps it, no browser runs it."""
+"""Header fields of every response that does not set them."""
+
+_REQUEST_ID_PATTERN = re.compile("[A-Za-z0-9._-]{8,64}")
 
 
 class Request(flask.Request):
-    """A request, and what is done for it."""
+    """A request, with its database connection and the authenticated user."""
 
-    query_is_read = False
-    work: Any = None
-    """Its `transactions.Work`."""
-    user: Any = None
-    """The row of who has proven to be that user."""
+    app: "Application"
+    """The application that serves this request."""
+    unit_of_work: UnitOfWork
+    viewer: TokenUser | None = None
+    """The user authenticated by a bearer token; None for an anonymous client."""
+    credentials: Credentials | None = None
+    """The user authenticated by HTTP Basic."""
 
+    @property
+    def db(self) -> Connection:
+        """The connection of this request: a transaction if it may write. It is opened by the first use."""
+        return self.unit_of_work.connection or self.unit_of_work.open()
 
-def asked() -> Request:
-    """The request. Flask's proxy takes three calls to find it, at every look; a request has a dozen of these."""
-    return _cv_request.get().request  # type: ignore[return-value] # it is of `request_class`
+    @property
+    def current_user(self) -> TokenUser:
+        """The user authenticated by a bearer token, in an operation that requires one."""
+        return cast("TokenUser", self.viewer)
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether the request carries credentials, valid or not."""
+        return "HTTP_AUTHORIZATION" in self.environ
+
+    def connection_factory(self) -> Read:
+        """Return the function that opens the connection.
+
+        Reads with a token are done on the primary, so that clients read their own writes; others on the replica.
+        """
+        if self.environ["REQUEST_METHOD"] not in READ_METHODS:
+            return self.app.database.write
+        replica = self.app.replica
+        return self.app.database.read if replica is None or self.is_authenticated else replica.read
 
 
 class Application(Flask):
-    """Flask, whose views are no coroutines, and which serves the same at every host."""
+    """The WSGI application. It serves the same under every host name."""
 
     request_class = Request
+    openapi_document: Callable[[], str]
+    """Returns the JSON text of the OpenAPI document."""
 
     def __init__(self, import_name: str, settings: Settings, *, timeouts: Timeouts = Timeouts()) -> None:
         super().__init__(import_name, static_folder=None)
@@ -72,58 +94,32 @@ class Application(Flask):
         self.rate_limits = RateLimitStore(settings.redis_url) if settings.rate_limits == "on" else None
         self.access_log = AccessLog(settings.access_log) if settings.access_log else None
 
-    def wsgi_app(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer a request."""
+    def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Handle a request; add its id and the default header fields to the response."""
         environ[STARTED_AT] = time.perf_counter()
         sent = environ.get("HTTP_X_REQUEST_ID", "")
-        environ[REQUEST_ID] = identity = sent if _SENT_ID.fullmatch(sent) else _new_id()
+        environ[REQUEST_ID] = request_id = sent if _REQUEST_ID_PATTERN.fullmatch(sent) else _new_request_id()
 
-        def guarded(status: str, headers: Fields, *error: Any) -> Write:
-            told = {name for name, _ in headers}
-            guards = [each for each in DEFAULT_HEADERS if each[0] not in told]
-            return start_response(status, [*headers, *guards, ("X-Request-ID", identity)], *error)
+        def start(status: str, headers: Headers, *error: Any) -> Any:
+            present = dict(headers)
+            for header in DEFAULT_HEADERS:
+                if header[0] not in present:
+                    headers.append(header)
+            headers.append(("X-Request-ID", request_id))
+            return start_response(status, headers, *error)
 
-        return super().wsgi_app(environ, guarded)
-
-    # Flask would look for each kind of function under the name of each blueprint, and send signals to nobody.
-
-    def preprocess_request(self) -> Any:
-        """Nothing, unless there are functions to call before requests."""
-        return super().preprocess_request() if self.before_request_funcs or self.url_value_preprocessors else None
-
-    def process_response(self, response: Response) -> Response:
-        """The response, after the functions that are to see it."""
-        if self.after_request_funcs.keys() - {None}:
-            return super().process_response(response)
-        context = _cv_request.get()
-        for func in (*context._after_request_functions, *reversed(self.after_request_funcs.get(None, ()))):  # noqa: SLF001 (Flask's own)
-            response = func(response)
-        return response
-
-    def do_teardown_request(self, *error: Any) -> None:
-        """Nothing, unless somebody wants to know that a request ends."""
-        if self.teardown_request_funcs or request_tearing_down.receivers:
-            super().do_teardown_request(*error)
-
-    def do_teardown_appcontext(self, *error: Any) -> None:
-        """Nothing, unless somebody wants to know that work for the application ends."""
-        if self.teardown_appcontext_funcs or appcontext_tearing_down.receivers:
-            super().do_teardown_appcontext(*error)
+        return super().wsgi_app(environ, start)
 
     def make_default_options_response(self) -> Response:
-        """The answer to OPTIONS, which has no content and so no type."""
+        """Return the response to OPTIONS, which has no content and so no type."""
         response = super().make_default_options_response()
         del response.headers["Content-Type"]
         return response
 
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function."""
-        return func
-
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
-        """What finds the route of `request`, from its path alone.
+        """Match routes by the path alone.
 
-        400 without a host (RFC 9112, section 3.2); 404 for `//posts` and `/posts%2F1`, which Werkzeug and WSGI alter.
+        400 without a host (RFC 9112, section 3.2); 404 for `//posts` and `/posts%2F1`, which Werkzeug and WSGI rewrite.
         """
         if request is None:
             return None
@@ -139,12 +135,17 @@ class Application(Flask):
 
 
 def current_application() -> Application:
-    """The application that serves the current request, or runs the current command."""
+    """Return the application that serves the current request, or runs the current command."""
     return cast("Application", current_app)
 
 
-def _new_id() -> str:
-    # No secret: to ask the system for random bytes would let another thread in, for each request.
+def current_request() -> Request:
+    """Return the current request itself, whose attributes cost less than those of Flask's proxy."""
+    return cast("Request", flask.request._get_current_object())  # type: ignore[attr-defined] # every proxy has it
+
+
+def _new_request_id() -> str:
+    # Not secret: reading random bytes from the operating system would cost a thread switch per request.
     return f"{random.getrandbits(128):032x}"
 
 
@@ -154,17 +155,3 @@ def _is_host(host: str) -> bool:
         return bool(host.encode("idna"))
     except UnicodeError:
         return False
-
-
-class Answer(Response):
-    """An answer that is whole in memory, with header fields that are right as they are."""
-
-    default_mimetype = None
-    response: list[bytes]
-
-    def get_wsgi_response(self, environ: dict[str, Any]) -> tuple[Iterable[bytes], str, Fields]:
-        """The body, the status and the header fields, for the server."""
-        bodiless = self.status_code in {204, 304}
-        headers = [each for each in self.headers if not bodiless or each[0] not in _OF_BODIES]
-        body = [] if bodiless or environ["REQUEST_METHOD"] == "HEAD" else self.response
-        return ClosingIterator(body, self.close) if self._on_close else body, self.status, headers

@@ -1,135 +1,118 @@
-"""Who asks: HTTP Basic to get a token (RFC 7617), the bearer token from then on (RFC 6750)."""
+"""Authentication: HTTP Basic to create a token (RFC 7617), and the bearer token (RFC 6750)."""
 
 import hashlib
+import re
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
-from typing import Any
+from typing import NoReturn
 
-from flask import Response, after_this_request, request
-from flask_httpauth import HTTPAuth, HTTPBasicAuth, HTTPTokenAuth
-from flask_smorest import abort
+from flask import Response, after_this_request
+from flask_httpauth import HTTPBasicAuth, HTTPTokenAuth
 
-from api.http import passwords
-from api.http.application import asked, current_application
-from api.http.openapi.operations import documented
-from api.store import tokens
-from api.store.engine.connections import Row
+from api import constraints
+from api.http.application import Application, current_request
+from api.http.problems import abort
+from api.passwords import hash_password, needs_rehash, verify_password
+from api.store import credentials, tokens
+from api.store.credentials import Credentials
 from api.store.engine.database import Database
-from api.store.errors import Unavailable, WrongPassword
+from api.store.errors import NotFound, Unavailable, WrongPassword
+from api.store.tokens import TokenUser
 
 REALM = "Pressroom"
-PREFIX = "prt_"
+TOKEN_PREFIX = "prt_"  # noqa: S105 (not a secret)
 
 bearer = HTTPTokenAuth("Bearer", realm=REALM)
 basic = HTTPBasicAuth(realm=REALM)
 
 
 def new_token() -> str:
-    """A token of 256 random bits, with a prefix that scanners for leaked secrets can look for."""
-    return PREFIX + secrets.token_urlsafe(32)
+    """Return a token of 256 random bits, with a prefix that secret scanners can recognize."""
+    return TOKEN_PREFIX + secrets.token_urlsafe(32)
 
 
-def sha256(token: str) -> bytes:
-    """What is kept of a token. The token is random, so this needs neither salt nor patience."""
+def hash_token(token: str) -> bytes:
+    """Return the hash that is stored. A random token needs neither salt nor a slow hash."""
     return hashlib.sha256(token.encode()).digest()
 
 
-@bearer.verify_token
-def _by_token(token: str) -> Row | None:
-    if not token.startswith(PREFIX):
+def verify_credentials(app: Application, username: str, password: str) -> Credentials:
+    """Return the user's credentials; `WrongPassword`, whatever the reason, if they do not match.
+
+    A hash with outdated parameters is replaced.
+    """
+    stored = _find_credentials(app, username)
+    matches = verify_password(stored and stored.password_hash, password)
+    if stored is None or stored.password_hash is None or not matches:
+        raise WrongPassword("The password is wrong.")
+    if needs_rehash(stored.password_hash):
+        password_hash = hash_password(password)
+        with suppress(WrongPassword), app.database.write() as db:
+            return credentials.rehash(db, stored, password_hash)
+        return verify_credentials(app, username, password)  # it was changed concurrently
+    return stored
+
+
+def _find_credentials(app: Application, username: str) -> Credentials | None:
+    # The database might reject the text of an invalid username.
+    if not re.fullmatch(constraints.USERNAME_PATTERN, username):
         return None
-    with current_application().database.read() as db:
-        user = tokens.find_user(db, sha256(token))
+    with suppress(NotFound), app.database.read() as db:
+        return credentials.get(db, username)
+    return None
+
+
+@bearer.verify_token
+def _verify_token(token: str) -> TokenUser | None:
+    if not token.startswith(TOKEN_PREFIX):
+        return None
+    request = current_request()
+    with request.app.database.read() as db:
+        user = tokens.find_user(db, hash_token(token))
     if user and not tokens.is_recently_touched(user):
-        _note_use(current_application().database, user.token_id)
-    asked().user = user
+        _touch_after_response(request.app.database, user.token_id)
+    request.viewer = user
     return user
 
 
-def _note_use(kept: Database, token_id: int) -> None:
-    """Write down that the token is used: when the answer has left, and only if nobody else is writing."""
+def _touch_after_response(database: Database, token_id: int) -> None:
+    """Update the token's `last_used_at` when the response has been sent, unless another client is writing."""
 
-    def note() -> None:
-        with suppress(Unavailable), kept.write(wait=False) as db:
+    def touch() -> None:
+        with suppress(Unavailable), database.write(wait=False) as db:
             tokens.touch(db, token_id)
 
     @after_this_request
-    def _when_answered(response: Response) -> Response:
-        response.call_on_close(note)
+    def _on_close(response: Response) -> Response:
+        response.call_on_close(touch)
         return response
 
 
 @basic.verify_password
-def _by_password(username: str, password: str) -> Row | None:
+def _verify_password(username: str, password: str) -> Credentials | None:
+    request = current_request()
     with suppress(WrongPassword):
-        asked().user = passwords.verify(username, password)
-    return viewer()
+        request.credentials = verify_credentials(request.app, username, password)
+    return request.credentials
 
 
 @bearer.error_handler
-def _no_token(_status: int) -> None:
-    # RFC 6750, section 3: no error code for those who did not try.
-    tried = ', error="invalid_token"' if "Authorization" in request.headers else ""
+def _reject_token(_status: int) -> NoReturn:
+    # RFC 6750, section 3: no error code for a request without credentials.
+    error = ', error="invalid_token"' if current_request().is_authenticated else ""
     abort(
         401,
-        message="Send a live token as `Authorization: Bearer …`; POST /tokens makes one.",
-        headers={"WWW-Authenticate": bearer.authenticate_header() + tried},
+        detail="Send a valid token as `Authorization: Bearer …`.",
+        headers={"WWW-Authenticate": bearer.authenticate_header() + error},
     )
 
 
 @basic.error_handler
-def refuse_password(_status: int = 401) -> Any:
-    """401, with the challenge of HTTP Basic."""
-    tried = "Authorization" in request.headers
-    abort(
-        401,
-        message=(
-            "The username or password is wrong, or not sent as HTTP Basic."
-            if tried
-            else "Send the username and password of a user by HTTP Basic."
-        ),
-        headers={"WWW-Authenticate": basic.authenticate_header() + ', charset="UTF-8"'},
+def reject_credentials(_status: int = 401) -> NoReturn:
+    """401, with a challenge for HTTP Basic."""
+    message = (
+        "Wrong username or password, or not sent as HTTP Basic."
+        if current_request().is_authenticated
+        else "Send a username and password as HTTP Basic."
     )
-
-
-class AuthenticationMixin:
-    """Adds to a blueprint the judgement of who asks."""
-
-    @staticmethod
-    def authenticated(auth: HTTPAuth, *, optional: bool = False) -> Callable[..., Any]:
-        """Let nobody pass but users who prove it by `auth`; if `optional`, those too who do not even try.
-
-        It stands outermost: 401 comes before 415, 422 and whatever else there is to say to strangers.
-        """
-
-        def decorator(func: Callable[..., Response]) -> Callable[..., Response]:
-            required = auth.login_required(func)
-
-            @wraps(func)
-            def wrapper(*args: object, **kwargs: object) -> Response:
-                anonymous = optional and "HTTP_AUTHORIZATION" not in asked().environ
-                response: Response = (func if anonymous else required)(*args, **kwargs)
-                response.headers.add("Vary", "Authorization")
-                return response
-
-            return documented(wrapper, security=[*([{}] if optional else []), {auth.scheme.lower(): []}])
-
-        return decorator
-
-    @staticmethod
-    def _prepare_authentication_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {**doc, "security": doc_info.get("security", [])}
-
-
-def user() -> Row:
-    """The user who asks, where only users pass."""
-    proven: Row = asked().user
-    return proven
-
-
-def viewer() -> Row | None:
-    """The user who asks, None for strangers."""
-    proven: Row | None = asked().user
-    return proven
+    abort(401, message, headers={"WWW-Authenticate": basic.authenticate_header() + ', charset="UTF-8"'})

@@ -1,27 +1,18 @@
-"""Pages of a list (RFC 8288)."""
+"""Links between pages of a list (RFC 8288)."""
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from api.http.application import asked
-from api.http.urls import prefix
-from api.store.engine.connections import Row
-from api.store.pages import Page
+from api.http.application import Request
 
 
-def answer(page: Page, item: Callable[[Row, str], dict[str, Any]]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The page as clients read it, with a `Link` to the next one if there is one."""
-    request, behind = asked(), prefix()
-    body = {"items": [item(row, behind) for row in page.rows], "next_cursor": page.next_cursor}
-    if page.next_cursor is None:
-        return body, {}
-    query = f"{_but_for_cursor(request.query_string)}cursor={page.next_cursor}"
-    return body, {"Link": f'<{behind}{request.path}?{query}>; rel="next"'}
+def link_to_next(request: Request, cursor: str) -> str:
+    """Return the `Link` header field for the page at `cursor` of the requested list."""
+    query = f"{_without_cursor(request.query_string)}cursor={cursor}"
+    return f'<{request.root_path}{request.path}?{query}>; rel="next"'
 
 
 @lru_cache(maxsize=1024)
-def _but_for_cursor(query_string: bytes) -> str:
-    """The other parameters of a query, to go on with `&`."""
-    return "".join(f"{urlencode([each])}&" for each in parse_qsl(query_string.decode()) if each[0] != "cursor")
+def _without_cursor(query_string: bytes) -> str:
+    """Return the other parameters, each followed by `&`."""
+    return "".join(f"{urlencode([pair])}&" for pair in parse_qsl(query_string.decode()) if pair[0] != "cursor")

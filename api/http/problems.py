@@ -1,17 +1,16 @@
-"""Every refusal, translated once into problem details (RFC 9457)."""
+"""Errors as problem details (RFC 9457)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app
-from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from api import metrics
-from api.http import json
+from api.http.responses import json_response
 from api.http.statuses import STATUSES, Status
 from api.schemas.problems import flatten_messages
 from api.store.errors import (
@@ -24,66 +23,85 @@ from api.store.errors import (
     StoreError,
     Unauthenticated,
     Unavailable,
-    UserHasPosts,
-    UsernameTaken,
     WrongPassword,
 )
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100
+RETRY_AFTER = 1
+"""Seconds after which a request that met a temporary error may be repeated."""
 
-
-# A test proves that every refusal of the store stands here.
-REFUSALS: dict[type[StoreError], int] = {
+STATUS_OF: dict[type[StoreError], int] = {
     NotFound: 404,
     Forbidden: 403,
     Unauthenticated: 401,
     WrongPassword: 403,
     PreconditionFailed: 412,
     Conflict: 409,
-    UsernameTaken: 409,
-    UserHasPosts: 409,
-    RequestInProgress: 409,
     IdempotencyKeyReused: 422,
     Unavailable: 503,
 }
-RETRY_AFTER = 1
-"""Seconds after which a temporary refusal may be over."""
-_LATER = {"Retry-After": str(RETRY_AFTER)}
-_HEADERS = {
+"""The status of each error of the store; a subclass without an entry has its base class's."""
+_RETRY = {"Retry-After": str(RETRY_AFTER)}
+_HEADERS: dict[type[StoreError], Mapping[str, str]] = {
     Unauthenticated: {"WWW-Authenticate": 'Bearer realm="Pressroom"'},
-    RequestInProgress: _LATER,
-    Unavailable: _LATER,
+    RequestInProgress: _RETRY,
+    Unavailable: _RETRY,
 }
 
 
 def init_app(app: Flask) -> None:
-    """Translate what the store and the server raise. `Api` hands over what Werkzeug raises."""
-    app.register_error_handler(StoreError, _refused)
-    # Werkzeug would call a chunked body that cannot be read our failure.
-    app.register_error_handler(ParseException, _unreadable)
-    app.register_error_handler(NoMoreData, _unreadable)
+    """Translate errors of the store. `Api` passes on those of Werkzeug."""
+    app.register_error_handler(StoreError, _from_store_error)
 
 
-def answer(error: HTTPException) -> Response:
-    """The problem details of an HTTP error, with the header fields that it asks for, such as `Allow`.
+class HTTPProblem(HTTPException):
+    """An HTTP error with problem details."""
 
-    `flask_smorest.abort` leaves in `error.data` what there is to say.
-    """
-    data = getattr(error, "data", {})
-    own = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
-    given = (data.get("headers") or {}).items()
-    errors = islice(_errors(data.get("messages", {})), MAX_ERRORS)
-    return _problem(error.code or 500, data.get("message"), headers=[*own, *given], errors=list(errors))
+    def __init__(
+        self,
+        status: int,
+        detail: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        messages: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`messages` are marshmallow's: `{"json" or "query": {name: … [text, …]}}`."""
+        super().__init__()
+        self.code = self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+        self.messages = messages or {}
 
 
-def _problem(
+def abort(
+    status: int,
+    detail: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    messages: Mapping[str, Any] | None = None,
+) -> NoReturn:
+    """Raise `HTTPProblem`."""
+    raise HTTPProblem(status, detail, headers=headers, messages=messages)
+
+
+def from_http_exception(error: HTTPException) -> Response:
+    """Return the problem details of an HTTP error, with its header fields, such as `Allow`."""
+    headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+    if not isinstance(error, HTTPProblem):
+        return problem_response(error.code or 500, headers=headers)
+    errors = list(islice(_errors(error.messages), MAX_ERRORS))
+    return problem_response(error.status, error.detail, headers=[*headers, *error.headers.items()], errors=errors)
+
+
+def problem_response(
     code: int,
     detail: str | None = None,
     *,
     headers: Iterable[tuple[str, str]] = (),
     errors: Sequence[object] = (),
 ) -> Response:
+    """Return problem details; `detail` defaults to the one of the status."""
     status = STATUSES.get(code) or Status(HTTP_STATUS_CODES[code], "", f"{HTTP_STATUS_CODES[code]}.")
     problem = {
         "type": "about:blank",
@@ -91,28 +109,24 @@ def _problem(
         "status": code,
         "detail": detail or status.detail,
     }
-    response = json.answer({**problem, "errors": errors} if errors else problem, code, media_type=MEDIA_TYPE)
+    response = json_response({**problem, "errors": errors} if errors else problem, code, media_type=MEDIA_TYPE)
     response.headers.extend(headers)
     return response
 
 
-def _refused(error: StoreError) -> Response:
+def _from_store_error(error: StoreError) -> Response:
     if isinstance(error, Unavailable):
         metrics.DATABASE_ERRORS.inc()
         if error.__cause__:
             current_app.logger.error("%s (%s)", error, error.__cause__)
-    return _problem(REFUSALS[type(error)], str(error), headers=_HEADERS.get(type(error), {}).items())
-
-
-def _unreadable(_error: Exception) -> Response:
-    detail = "The body is not chunked as RFC 9112 says. Mend its framing."
-    return _problem(400, detail, headers=[("Connection", "close")])
+    code = next(STATUS_OF[base] for base in type(error).__mro__ if base in STATUS_OF)
+    return problem_response(code, str(error), headers=_HEADERS.get(type(error), {}).items())
 
 
 def _errors(messages: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Webargs' messages, `{location: {name: … [text, …]}}`, one by one."""
-    for location, inside in messages.items():
-        for path, detail in flatten_messages(inside):
+    """Yield an error for each text in marshmallow's messages."""
+    for location, nested in messages.items():
+        for path, detail in flatten_messages(nested):
             if location == "json":
                 # RFC 6901, section 6.
                 escaped = (quote(part.replace("~", "~0").replace("/", "~1"), safe="~") for part in path)

@@ -1,10 +1,10 @@
-"""Every status that this API answers in its own words."""
+"""The status codes of this API, in words."""
 
 from typing import NamedTuple
 
 
 class Status(NamedTuple):
-    """A status: its title, what it means, and what to do when nothing better is known."""
+    """A status: its title, its description in the OpenAPI document, and the default `detail` of its problems."""
 
     title: str
     description: str
@@ -12,81 +12,81 @@ class Status(NamedTuple):
 
     @property
     def component(self) -> str:
-        """What the document calls it."""
+        """The name of the response in the OpenAPI document."""
         return self.title.replace(" ", "")
 
 
-# Python's own names of statuses change with its version; the document must not.
+# The titles are not Python's: those change with its version, and the OpenAPI document must not.
 STATUSES = {
-    304: Status("Not Modified", "Your copy is still current.", ""),
+    304: Status("Not Modified", "The client's copy is current.", ""),
     400: Status(
         "Bad Request",
-        "The request cannot be read: its body is no JSON, or its header fields, such as `Host`, are malformed.",
-        "The request cannot be read. Mend its syntax.",
+        "The request is malformed: the body is not valid JSON, or a header field, such as `Host`, is invalid.",
+        "The request is malformed. Correct its syntax.",
     ),
     401: Status(
         "Unauthorized",
         "The credentials are missing, wrong or expired.",
-        "Sign in as `WWW-Authenticate` says.",
+        "Authenticate as `WWW-Authenticate` says.",
     ),
     403: Status(
         "Forbidden",
-        "Who you are, or the password that you sent, does not suffice; `detail` tells why.",
-        "You may not do that.",
+        "You are not allowed to do this, or the password in the body is wrong; see `detail`.",
+        "You are not allowed to do this.",
     ),
     404: Status(
         "Not Found",
-        "There is nothing here that you may know of.",
-        "There is nothing at this URL. `/` tells where everything is.",
+        "Not found, or not visible to you.",
+        "There is nothing at this URL. See `/` for the URLs of this API.",
     ),
     405: Status(
         "Method Not Allowed",
-        "The resource has no such method; `Allow` names those it has.",
-        "The resource has no such method. Use one that `Allow` names.",
+        "The resource does not support this method; `Allow` lists those that it supports.",
+        "The resource does not support this method. Use one of those in `Allow`.",
     ),
     409: Status(
         "Conflict",
-        "The request contradicts what is kept.",
-        "The request contradicts what is kept. Read it anew.",
+        "The request conflicts with the current state of the resource.",
+        "The request conflicts with the current state of the resource. Read it again.",
     ),
     412: Status(
         "Precondition Failed",
-        "`If-Match` does not name the current version.",
-        "`If-Match` does not name the current version. Read it again, and send its `ETag` as `If-Match`.",
+        "`If-Match` does not match the current `ETag`.",
+        "`If-Match` does not match the current `ETag`. Read the resource again and send its `ETag`.",
     ),
     413: Status(
         "Content Too Large",
-        "The body is too large; `/about` tells the limits.",
-        "The body is too large. `/about` tells the limits.",
+        "The body is too large; see `/about` for the limits.",
+        "The body is too large. See `/about` for the limits.",
     ),
     415: Status(
         "Unsupported Media Type",
-        "The body is not `application/json` in UTF-8, or it is encoded (`Content-Encoding`).",
+        "The body is not `application/json` in UTF-8, or it has a `Content-Encoding`.",
         "Send the body as application/json in UTF-8.",
     ),
     422: Status(
         "Unprocessable Content",
-        "The input can be read but is not what it must be; `errors`, if there are any, tell where.",
-        "Mend what `errors` names and send it again.",
+        "Validation failed; see `errors`.",
+        "Validation failed; see `errors`.",
     ),
     428: Status(
         "Precondition Required",
         "`If-Match` is missing.",
-        "Read it first, and send its `ETag` as `If-Match`; `*` overwrites whatever is there.",
+        "Send the `ETag` of the version that you read as `If-Match`, or `*` to overwrite any version.",
     ),
     429: Status(
         "Too Many Requests",
-        "Too often; try again after `Retry-After` seconds.",
-        "You have asked too often. Try again when `Retry-After` says.",
+        "Rate limit exceeded; try again after `Retry-After` seconds.",
+        "Rate limit exceeded. Try again after `Retry-After` seconds.",
     ),
     500: Status(
         "Internal Server Error",
-        "The server failed.",
-        "The server failed. The failure is logged; try again later.",
+        "An unexpected error in the server.",
+        "An unexpected error in the server, which has been logged. Try again later.",
     ),
     503: Status(
         "Service Unavailable",
-        "The database does not answer, is not up to date, or has too many writers; try again when `Retry-After` says.",
-        "The database is not responding. Try again in a moment.",
+        "The database is unavailable, out of date or overloaded; try again after `Retry-After` seconds.",
+        "The database is unavailable. Try again later.",
     ),
 }

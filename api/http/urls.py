@@ -1,31 +1,28 @@
-"""URLs of this API, built from its routes."""
+"""A check at start-up that the URLs in schemas are those of routes."""
 
-from functools import cached_property
+import re
+from collections.abc import Iterable
 
-from flask import current_app
+from flask import Flask
+from werkzeug.routing import Rule
 
-from api.http.application import asked
-
-
-def prefix() -> str:
-    """What a proxy has put in front of all paths (`X-Forwarded-Prefix`)."""
-    return asked().root_path
+from api.schemas.base import StrictSchema
+from api.schemas.compiled import URLTemplate
 
 
-class Path:
-    """The path of an endpoint: what `url_for` builds, without asking the routes anew for every item of a list.
+def check(app: Flask, schemas: Iterable[StrictSchema]) -> None:
+    """`TypeError` for a URL template in `schemas` that no route of `app` serves."""
+    routes = {_shape(rule.rule): rule for rule in app.url_map.iter_rules()}
+    for schema in schemas:
+        for name, field in schema.fields.items():
+            if isinstance(field, URLTemplate) and not _is_served(field, routes):
+                raise TypeError(f"{type(schema).__name__}.{name}: no route serves {field.template}.")
 
-    A path ends with its only value, an id or a username, which needs no quoting.
-    """
 
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
+def _is_served(field: URLTemplate, routes: dict[str, Rule]) -> bool:
+    return _shape(field.template.partition("?")[0]) in routes
 
-    def __call__(self, behind: str, value: object = "") -> str:
-        """The path for that value of the converter, if there is one, behind the `prefix`."""
-        return f"{behind}{self._start}{value}"
 
-    @cached_property
-    def _start(self) -> str:
-        [route] = current_app.url_map.iter_rules(self._endpoint)
-        return route.rule.partition("<")[0]
+def _shape(path: str) -> str:
+    """Return a route's rule or a template with anonymous placeholders: `/posts/{}`."""
+    return re.sub("<[^>]*>|{[^}]*}", "{}", path)

@@ -1,1 +1,1 @@
-"""What clients can do: a module per resource, a class per URL, a method per verb."""
+"""HTTP resources: a module per resource, a class per URL, a method per verb."""

@@ -1,32 +1,38 @@
 """`/health`: whether to restart the process, and whether to send it requests."""
 
-from api.http.application import current_application
-from api.http.blueprint import Blueprint, Resource
+from typing import NamedTuple
+
+from api.http.application import Request
+from api.http.operation import Blueprint, Resource
 from api.schemas.health import Live, Ready
 
-blueprint = Blueprint("health", "For operators and their load balancers.", url_prefix="/health", database=False)
+blueprint = Blueprint("health", "Health checks, for load balancers.", url_prefix="/health", database=False)
+
+
+class Health(NamedTuple):
+    """The result of a health check."""
+
+    status: str
 
 
 @blueprint.route("/live")
 class Liveness(Resource):
-    @blueprint.doc(operationId="readLiveness")
-    @blueprint.response(200, Live)
-    def get(self) -> dict[str, str]:
-        """Ask whether the process answers.
+    @blueprint.operation("readLiveness", returns=Live())
+    def get(self, request: Request) -> Health:
+        """Check whether the process responds.
 
-        It does not ask the database: restarting the process would not mend that.
+        The database is not checked: restarting the process would not repair it.
         """
-        return {"status": "live"}
+        return Health("live")
 
 
 @blueprint.route("/ready")
 class Readiness(Resource):
-    @blueprint.doc(operationId="readReadiness", responses={503: ""})
-    @blueprint.response(200, Ready)
-    def get(self) -> dict[str, str]:
-        """Ask whether requests will be served.
+    @blueprint.operation("readReadiness", returns=Ready(), raises=(503,))
+    def get(self, request: Request) -> Health:
+        """Check whether the service can handle requests.
 
-        They are if the database answers and its tables are those of this version, or already of the next one.
+        It can if the database responds and its tables have the schema of this version or a newer one.
         """
-        current_application().database.require_current_schema()
-        return {"status": "ready"}
+        request.app.database.require_current_schema()
+        return Health("ready")

@@ -1,53 +1,58 @@
 """`/me`."""
 
-from typing import Any
+from collections.abc import Mapping
 
-from api.http.authentication import bearer, user
-from api.http.blueprint import Blueprint, Resource
-from api.http.passwords import hash_password, verify
-from api.http.rate_limits import PASSWORD_CHANGE, WRITES
-from api.http.transactions import connection
-from api.http.urls import prefix
-from api.resources.users import represent
+from limits import parse
+
+from api.http.application import Request
+from api.http.authentication import bearer, verify_credentials
+from api.http.operation import Blueprint, Resource
+from api.http.rate_limits import WRITES, RateLimit, user_id
+from api.passwords import hash_password
 from api.schemas.users import PasswordChange, User
 from api.store import credentials
 from api.store.errors import WrongPassword
+from api.store.tokens import TokenUser
 
-blueprint = Blueprint("me", "Who you are.", url_prefix="/me")
+blueprint = Blueprint("me", "Your account.", url_prefix="/me")
+# Separate from the limit on signing in: an attacker who uses that up must not keep the user from changing the password.
+# A request may verify two passwords.
+PASSWORD_CHANGE = RateLimit("password-change", parse("10 per 15 minutes"), user_id, by_user=True)
 
 
 @blueprint.route("")
 class Me(Resource):
-    @blueprint.authenticated(bearer)
-    @blueprint.etag
-    @blueprint.doc(operationId="readMe")
-    @blueprint.response(200, User)
-    def get(self) -> Any:
+    @blueprint.operation("readMe", auth=bearer, returns=User(), conditional=True)
+    def get(self, request: Request) -> TokenUser:
         """Read your account.
 
-        The user whose token was sent.
+        The user whose token authenticates this request.
         """
-        return represent(user(), prefix())
+        return request.current_user
 
 
 @blueprint.route("/password")
 class Password(Resource):
-    @blueprint.authenticated(bearer)
-    @blueprint.limited(PASSWORD_CHANGE, WRITES)
-    @blueprint.doc(operationId="changePassword", responses={403: ""})
-    @blueprint.arguments(PasswordChange())
-    @blueprint.response(204, description="The new password is yours.")
-    def put(self, wanted: dict[str, str]) -> None:
+    @blueprint.operation(
+        "changePassword",
+        auth=bearer,
+        limits=(PASSWORD_CHANGE, WRITES),
+        body=PasswordChange(),
+        raises=(403,),
+        description="The password has been changed.",
+    )
+    def put(self, request: Request, passwords: Mapping[str, str]) -> None:
         """Change your password.
 
-        All your tokens but the one that was sent are revoked. 403 if the current one is wrong, unless the new one is
-        yours already, as when you repeat the request: then nothing is left to change.
+        All your tokens except the one that authenticates this request are revoked. 403 if the current password is
+        wrong, unless the new password is already set, as it is when you repeat the request.
         """
+        user = request.current_user
         try:
-            proven = verify(user().username, wanted["current_password"])
+            verified = verify_credentials(request.app, user.username, passwords["current_password"])
         except WrongPassword:
             # PUT is idempotent (RFC 9110, section 9.2.2).
-            verify(user().username, wanted["new_password"])
+            verify_credentials(request.app, user.username, passwords["new_password"])
             return
-        password_hash = hash_password(wanted["new_password"])
-        credentials.change(connection(), proven, password_hash, keep=user().token_id)
+        password_hash = hash_password(passwords["new_password"])
+        credentials.change(request.db, verified, password_hash, keep_token=user.token_id)

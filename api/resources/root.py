@@ -1,63 +1,94 @@
-"""`/` and `/about`: the way in."""
+"""`/` and `/about`: the entry point."""
 
-from typing import Any
-
-from flask import url_for
+from importlib.metadata import version
+from typing import Any, NamedTuple
 
 from api import constraints
-from api.http.application import current_application
-from api.http.blueprint import Blueprint, Resource
-from api.http.openapi.document import TITLE, VERSION
+from api.http.application import Request
+from api.http.operation import Blueprint, Resource
 from api.schemas.root import About, Root
 
-blueprint = Blueprint("service", "What this is and where everything is.", database=False)
+NAME = "Pressroom"
+VERSION = version("pressroom")
+SUMMARY = "A publishing back end: users and posts over JSON."
+DESCRIPTION = """\
+Published posts can be read by everyone. To write, register with `POST /users`, create a token with `POST /tokens` (HTTP
+Basic), and send it as `Authorization: Bearer …`.
+
+A request can be repeated if its response is lost: a change with the `ETag` of the current version in `If-Match` is
+applied once (`*` matches any version), and a post sent again with the same `Idempotency-Key` is published once. Signing
+in, registering and writing are rate-limited; 429 has a `Retry-After`.
+
+Reads with a token return current data. Without one, a new resource is found at its URL at once, while lists and changes
+may be a few seconds old.
+
+Times are in UTC, URLs are paths relative to the requested host, and lists are paged by cursor, newest first. Every
+error is a problem (RFC 9457) whose `detail` says what to do, except for malformed or oversized messages, which the web
+server rejects by itself. Every readable resource supports `HEAD`; `OPTIONS` lists the methods. All other responses have
+an `X-Request-ID`, by which the operator finds the request in the log; it is yours if you send one of 8 to 64 letters,
+digits, `.`, `_` and `-`.
+"""
+INFO: dict[str, Any] = {
+    "summary": SUMMARY,
+    "description": DESCRIPTION,
+    "license": {"name": "MIT", "identifier": "MIT"},
+}
+
+blueprint = Blueprint("service", "This service.", database=False)
+
+
+class Service(NamedTuple):
+    """The service."""
+
+    name: str
+    version: str
+
+
+class ServiceDetails(NamedTuple):
+    """The service and its limits."""
+
+    name: str
+    description: str
+    version: str
+    display_name: int
+    bio: int
+    title: int
+    body: int
+    tags: int
+    page: int
+    request_body: int
+    token_days: int
 
 
 @blueprint.route("/")
 class Home(Resource):
-    @blueprint.etag
-    @blueprint.doc(operationId="readRoot")
-    @blueprint.response(200, Root)
-    def get(self) -> dict[str, Any]:
-        """Find everything.
+    @blueprint.operation("readRoot", returns=Root(), conditional=True)
+    def get(self, request: Request) -> Service:
+        """List the URLs of this API.
 
-        The URLs of all collections, of the documentation and of this document.
+        Those of all collections, of the documentation and of the OpenAPI document.
         """
-        return {
-            "name": TITLE,
-            "version": VERSION,
-            "about_url": url_for("service.AboutPage"),
-            "users_url": url_for("users.Users"),
-            "posts_url": url_for("posts.Posts"),
-            "tokens_url": url_for("tokens.Tokens"),
-            "me_url": url_for("me.Me"),
-            "docs_url": url_for("docs.Docs"),
-            "openapi_url": url_for("docs.Document"),
-        }
+        return Service(NAME, VERSION)
 
 
 @blueprint.route("/about")
 class AboutPage(Resource):
-    @blueprint.etag
-    @blueprint.doc(operationId="readAbout")
-    @blueprint.response(200, About)
-    def get(self) -> dict[str, Any]:
-        """Learn what this service is.
+    @blueprint.operation("readAbout", returns=About(), conditional=True)
+    def get(self, request: Request) -> ServiceDetails:
+        """Describe this service.
 
-        What it is for, its version and its limits.
+        Its purpose, version and limits.
         """
-        return {
-            "name": TITLE,
-            "description": "A publishing back end: users and posts over JSON.",
-            "version": VERSION,
-            "limits": {
-                "display_name": constraints.DISPLAY_NAME_MAX_LENGTH,
-                "bio": constraints.BIO_MAX_LENGTH,
-                "title": constraints.TITLE_MAX_LENGTH,
-                "body": constraints.BODY_MAX_LENGTH,
-                "tags": constraints.TAGS_MAX_ITEMS,
-                "page": constraints.PAGE_SIZE_MAX,
-                "request_body": constraints.REQUEST_BODY_MAX_BYTES,
-                "token_days": current_application().settings.token_days,
-            },
-        }
+        return ServiceDetails(
+            name=NAME,
+            description=SUMMARY,
+            version=VERSION,
+            display_name=constraints.DISPLAY_NAME_MAX_LENGTH,
+            bio=constraints.BIO_MAX_LENGTH,
+            title=constraints.TITLE_MAX_LENGTH,
+            body=constraints.BODY_MAX_LENGTH,
+            tags=constraints.TAGS_MAX_ITEMS,
+            page=constraints.PAGE_SIZE_MAX,
+            request_body=constraints.REQUEST_BODY_MAX_BYTES,
+            token_days=request.app.settings.token_days,
+        )

@@ -1,94 +1,105 @@
 """`/tokens`."""
 
-from datetime import timedelta
-from typing import Any
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, cast
 
-from api.http import pagination
-from api.http.application import current_application
-from api.http.authentication import basic, bearer, new_token, refuse_password, sha256, user
-from api.http.blueprint import Blueprint, Resource
-from api.http.rate_limits import SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME, WRITES
-from api.http.transactions import connection
-from api.http.urls import Path, prefix
+from limits import parse
+
+from api import constraints
+from api.http.application import Request
+from api.http.authentication import basic, bearer, hash_token, new_token, reject_credentials
+from api.http.operation import Blueprint, Resource
+from api.http.rate_limits import WRITES, RateLimit, client_address
+from api.schemas.fields import Id
 from api.schemas.pages import PageQuery
 from api.schemas.tokens import NewToken, Token, TokenCreate, TokenPage
 from api.store import tokens
 from api.store.columns import now
-from api.store.engine.connections import Row
+from api.store.credentials import Credentials
 from api.store.errors import Unauthenticated
+from api.store.pages import Page
 
-blueprint = Blueprint("tokens", "What signing in gives you.", url_prefix="/tokens")
-
-TOKEN_ID = [{"in": "path", "name": "token_id", "description": "The token's number.", "example": 1}]
-LINKS = {
-    name: {"operationId": name, "parameters": {"token_id": "$response.body#/id"}, "description": description}
-    for name, description in (("readToken", "Read the token."), ("revokeToken", "Revoke the token."))
-}
+blueprint = Blueprint("tokens", "Bearer tokens.", url_prefix="/tokens")
 
 
-TOKEN = Path("tokens.TokenById")
+class IssuedToken(NamedTuple):
+    """A token with its secret."""
+
+    id: int
+    name: str
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    token: str
 
 
-def represent(row: Row, behind: str) -> dict[str, Any]:
-    """A token with its URL."""
-    return {**row._asdict(), "url": TOKEN(behind, row.id)}
+def _claimed_username(_request: Request) -> str | None:
+    """Return the username of HTTP Basic, before the password is verified."""
+    claimed = basic.get_auth()
+    username = (claimed and claimed.username) or ""
+    return username if re.fullmatch(constraints.USERNAME_PATTERN, username) else None
+
+
+SIGN_IN_BY_ADDRESS = RateLimit("sign-in-address", parse("60 per 15 minutes"), client_address)
+SIGN_IN_BY_USERNAME = RateLimit("sign-in-username", parse("20 per 15 minutes"), _claimed_username)
 
 
 @blueprint.route("")
 class Tokens(Resource):
-    @blueprint.authenticated(bearer)
-    @blueprint.etag
-    @blueprint.doc(operationId="listTokens")
-    @blueprint.arguments(PageQuery(), location="query")
-    @blueprint.response(200, TokenPage, headers={"Link": "Link"})
-    def get(self, query: dict[str, Any]) -> Any:
+    @blueprint.operation("listTokens", auth=bearer, query=PageQuery(), returns=TokenPage(), conditional=True)
+    def get(self, request: Request, query: Mapping[str, Any]) -> Page[tokens.Token]:
         """List your tokens.
 
-        A page of those that are alive, the latest first, without their secrets.
+        Unexpired tokens, newest first, without their secrets.
         """
-        return pagination.answer(tokens.page(connection(), user_id=user().id, **query), represent)
+        return tokens.page(request.db, user_id=request.current_user.id, **query)
 
-    @blueprint.limited(SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME)
-    @blueprint.authenticated(basic)
-    @blueprint.doc(operationId="createToken", responses={201: {"links": LINKS}})
-    @blueprint.arguments(TokenCreate(), required=False)
-    @blueprint.response(201, NewToken, headers={"Location": "Location"}, description="The token, shown this once.")
-    def post(self, wanted: dict[str, Any]) -> Any:
-        """Sign in.
+    @blueprint.operation(
+        "createToken",
+        auth=basic,
+        limits=(SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME),
+        body=TokenCreate(),
+        body_required=False,
+        returns=NewToken(),
+        description="The token has been created. Its secret is shown only in this response.",
+    )
+    def post(self, request: Request, content: Mapping[str, Any]) -> IssuedToken:
+        """Create a token.
 
-        With your username and password by HTTP Basic. The answer shows the token this once: keep it.
+        Authenticate with your username and password (HTTP Basic). The secret is shown only in this response: store it.
         """
         secret = new_token()
-        expires_at = now() + timedelta(days=current_application().settings.token_days)
-        proven = user()
+        credentials = cast("Credentials", request.credentials)
         try:
-            row = tokens.create(connection(), proven=proven, sha256=sha256(secret), expires_at=expires_at, **wanted)
+            token = tokens.create(
+                request.db,
+                user_id=credentials.id,
+                password_hash=credentials.password_hash,
+                sha256=hash_token(secret),
+                expires_at=now() + timedelta(days=request.app.settings.token_days),
+                **content,
+            )
         except Unauthenticated:
-            return refuse_password()
-        created = {**represent(row, prefix()), "token": secret}
-        return created, {"Location": created["url"]}
+            reject_credentials()
+        return IssuedToken(token.id, token.name, token.created_at, token.expires_at, token.last_used_at, secret)
 
 
-@blueprint.route("/<int:token_id>", parameters=TOKEN_ID)
+@blueprint.route("/<int:token_id>", token_id=Id())
 class TokenById(Resource):
-    @blueprint.authenticated(bearer)
-    @blueprint.etag
-    @blueprint.doc(operationId="readToken")
-    @blueprint.response(200, Token)
-    def get(self, token_id: int) -> Any:
+    @blueprint.operation("readToken", auth=bearer, returns=Token(), conditional=True)
+    def get(self, request: Request, token_id: int) -> tokens.Token:
         """Read one of your tokens.
 
-        Its name and when it ends; its secret is not kept.
+        Its name and expiry; its secret is not stored.
         """
-        return represent(tokens.get(connection(), token_id, user_id=user().id), prefix())
+        return tokens.get(request.db, token_id, user_id=request.current_user.id)
 
-    @blueprint.authenticated(bearer)
-    @blueprint.limited(WRITES)
-    @blueprint.doc(operationId="revokeToken")
-    @blueprint.response(204, description="The token is dead.")
-    def delete(self, token_id: int) -> None:
+    @blueprint.operation("revokeToken", auth=bearer, limits=(WRITES,), description="The token has been revoked.")
+    def delete(self, request: Request, token_id: int) -> None:
         """Revoke one of your tokens.
 
-        It is dead at once, also when it is the one that was sent.
+        It is invalid at once, even if it is the one that authenticates this request.
         """
-        tokens.revoke(connection(), token_id, user_id=user().id)
+        tokens.revoke(request.db, token_id, user_id=request.current_user.id)

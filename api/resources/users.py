@@ -1,138 +1,121 @@
 """`/users`."""
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Mapping
 from typing import Any
 
-from api.http import pagination
-from api.http.application import current_application
-from api.http.authentication import bearer, user, viewer
-from api.http.blueprint import Blueprint, Resource
-from api.http.passwords import hash_password
-from api.http.rate_limits import REGISTRATION, WRITES
-from api.http.transactions import connection
-from api.http.urls import Path, prefix
+from limits import parse
+
+from api.http import preconditions
+from api.http.application import Request
+from api.http.authentication import bearer
+from api.http.operation import Blueprint, Resource
+from api.http.rate_limits import WRITES, RateLimit, client_address
+from api.passwords import hash_password
 from api.schemas.pages import PageQuery
-from api.schemas.users import User, UserCreate, UserPage, UserPatch
+from api.schemas.users import User, UserCreate, Username, UserPage, UserPatch
 from api.store import users
-from api.store.engine.connections import Row
 from api.store.errors import Forbidden, Unauthenticated
+from api.store.pages import Page
 
-blueprint = Blueprint("users", "Who writes.", url_prefix="/users")
-
-USERNAME = [{"in": "path", "name": "username", "description": "The user's name.", "example": "ada"}]
-CREATED = {"username": "$response.body#/username"}
-AS_READ = {**CREATED, "header.If-Match": "$response.header.ETag"}
-LINKS = {
-    name: {"operationId": name, "parameters": parameters, "description": description}
-    for name, parameters, description in (
-        ("readUser", CREATED, "Read the user."),
-        ("reviseUser", AS_READ, "Change the user."),
-        ("removeUser", AS_READ, "Remove the user."),
-    )
-}
+blueprint = Blueprint("users", "Users.", url_prefix="/users")
+USER = User()
 
 
-USER = Path("users.UserByName")
-POSTS = Path("posts.Posts")
+def _address_of_non_admin(request: Request) -> str | None:
+    return None if request.viewer and request.viewer.role == "admin" else client_address(request)
 
 
-def represent(row: Row, behind: str) -> dict[str, Any]:
-    """A user with their URLs."""
-    return {
-        **row._asdict(),
-        "url": USER(behind, row.username),
-        "posts_url": f"{POSTS(behind)}?author={row.username}",
-    }
+REGISTRATION = RateLimit("registration", parse("20 per hour"), _address_of_non_admin, by_user=True)
 
 
-def _as_read(username: str) -> Row:
-    """The user to change, whom the one who asks may change and knows as they are."""
-    kept = users.get_for_update(connection(), username, editor=user())
-    blueprint.check_etag(represent(kept, prefix()), User())
-    return kept
+def _may_register(request: Request) -> None:
+    """Allow only admins if registration is closed."""
+    if request.app.settings.registration == "closed":
+        if request.viewer is None:
+            raise Unauthenticated("Registration is closed. Sign in as an admin.")
+        if request.viewer.role != "admin":
+            raise Forbidden("Registration is closed. Only admins can register users.")
 
 
-def _by_registrars(func: Callable[..., Any]) -> Callable[..., Any]:
-    """Where registration is closed, let nobody pass but admins."""
-
-    @wraps(func)
-    def wrapper(*args: object, **kwargs: object) -> Any:
-        if current_application().settings.registration == "closed":
-            if not (registrar := viewer()):
-                raise Unauthenticated("Registration is closed. Sign in as an admin.")
-            if registrar.role != "admin":
-                raise Forbidden("Registration is closed. Ask an admin.")
-        return func(*args, **kwargs)
-
-    return wrapper
+def _current(request: Request, username: str) -> users.User:
+    """Return the user, locked; 403 if the client may not change it, 412 if `If-Match` has another ETag."""
+    user = users.get_for_update(request.db, username, principal=request.current_user)
+    preconditions.check_if_match(request, USER, user)
+    return user
 
 
 @blueprint.route("")
 class Users(Resource):
-    @blueprint.etag
-    @blueprint.doc(operationId="listUsers")
-    @blueprint.arguments(PageQuery(), location="query")
-    @blueprint.response(200, UserPage, headers={"Link": "Link"})
-    def get(self, query: dict[str, Any]) -> Any:
-        """List users.
+    @blueprint.operation("listUsers", query=PageQuery(), returns=UserPage(), conditional=True)
+    def get(self, request: Request, query: Mapping[str, Any]) -> Page[users.User]:
+        """List users, newest first.
 
-        A page of all users, who came last first.
+        Everyone can see all users.
         """
-        return pagination.answer(users.page(connection(), **query), represent)
+        return users.page(request.db, **query)
 
-    @blueprint.authenticated(bearer, optional=True)
-    @blueprint.limited(REGISTRATION, WRITES)
-    @_by_registrars
-    @blueprint.etag
-    @blueprint.doc(operationId="registerUser", responses={403: "", 409: "", 201: {"links": LINKS}})
-    @blueprint.arguments(UserCreate())
-    @blueprint.response(201, User, headers={"Location": "Location"}, description="The user is registered.")
-    def post(self, account: dict[str, Any]) -> Any:
-        """Register.
+    @blueprint.operation(
+        "registerUser",
+        auth=bearer,
+        anonymous=True,
+        limits=(REGISTRATION, WRITES),
+        authorize=_may_register,
+        body=UserCreate(),
+        returns=USER,
+        raises=(403, 409),
+        conditional=True,
+        description="The user has been registered.",
+    )
+    def post(self, request: Request, account: Mapping[str, Any]) -> users.User:
+        """Register a user.
 
-        Choose a username, for good, and a password. 409 if the username is taken. Where registration is closed, only
-        admins register users: 401 for strangers, 403 for members.
+        The username cannot be changed later. 409 if it is taken. If registration is closed, only admins can register
+        users: 401 for anonymous clients, 403 for members.
         """
-        account["password_hash"] = hash_password(account.pop("password"))
-        created = represent(users.register(connection(), **account), prefix())
-        return created, {"Location": created["url"]}
+        profile = {**account}
+        # Hashed before the transaction begins, because it is slow.
+        password_hash = hash_password(profile.pop("password"))
+        return users.register(request.db, **profile, password_hash=password_hash)
 
 
-@blueprint.route("/<string:username>", parameters=USERNAME)
+@blueprint.route("/<string:username>", username=Username())
 class UserByName(Resource):
-    @blueprint.etag
-    @blueprint.doc(operationId="readUser")
-    @blueprint.response(200, User)
-    def get(self, username: str) -> Any:
+    @blueprint.operation("readUser", returns=USER, conditional=True)
+    def get(self, request: Request, username: str) -> users.User:
         """Read a user.
 
-        What everybody may know of them.
+        Everyone can see it.
         """
-        return represent(users.get(connection(), username), prefix())
+        return users.get(request.db, username)
 
-    @blueprint.authenticated(bearer)
-    @blueprint.limited(WRITES)
-    @blueprint.etag
-    @blueprint.doc(operationId="reviseUser", responses={403: ""})
-    @blueprint.arguments(UserPatch())
-    @blueprint.response(200, User)
-    def patch(self, changes: dict[str, Any], username: str) -> Any:
-        """Change your account.
+    @blueprint.operation(
+        "reviseUser",
+        auth=bearer,
+        limits=(WRITES,),
+        body=UserPatch(),
+        returns=USER,
+        raises=(403,),
+        conditional=True,
+    )
+    def patch(self, request: Request, changes: Mapping[str, Any], username: str) -> users.User:
+        """Revise a user.
 
-        Members left out stay as they are. 403 if the account is not yours, unless you are an admin.
+        Omitted properties keep their values. 403 if it is not your account, unless you are an admin.
         """
-        return represent(users.revise(connection(), _as_read(username), **changes), prefix())
+        return users.revise(request.db, _current(request, username), **changes)
 
-    @blueprint.authenticated(bearer)
-    @blueprint.limited(WRITES)
-    @blueprint.etag
-    @blueprint.doc(operationId="removeUser", responses={403: "", 409: ""})
-    @blueprint.response(204, description="The user and their tokens are gone.")
-    def delete(self, username: str) -> None:
-        """Remove your account.
+    @blueprint.operation(
+        "removeUser",
+        auth=bearer,
+        limits=(WRITES,),
+        raises=(403, 409),
+        conditional=True,
+        description="The user and their tokens have been deleted.",
+    )
+    def delete(self, request: Request, username: str) -> None:
+        """Delete a user.
 
-        For good, with your tokens. 409 while you have posts: delete them first. 403 if the account is not
-        yours, unless you are an admin.
+        Permanently, with all tokens. 409 while the user has posts: delete them first. 403 if it is not your account,
+        unless you are an admin.
         """
-        users.remove(connection(), _as_read(username))
+        users.remove(request.db, _current(request, username))

@@ -1,31 +1,34 @@
-"""Fields that accept exactly what their JSON Schema says, no more and no less."""
+"""Fields that accept exactly what their JSON Schema says."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from marshmallow import ValidationError, fields, validate
 
-from api.schemas.dumping import PassThrough
+from api import constraints
+from api.schemas.compiled import PassThrough, URLTemplate
 
 
 class Pattern(validate.Regexp):
-    """The whole text, in ASCII classes, as ECMA-262 and so JSON Schema reads it (Python's `$` allows a newline)."""
+    """The complete text, in ASCII classes, as ECMA-262 and so JSON Schema reads it (Python's `$` allows a newline)."""
 
     def __init__(self, pattern: str, error: str) -> None:
         super().__init__(f"^{pattern}$", flags=re.ASCII, error=error)
-        self._whole = re.compile(pattern, re.ASCII)
+        self._fullmatch = re.compile(pattern, re.ASCII).fullmatch
 
     def __call__(self, value: str) -> str:  # type: ignore[override] # this API has no bytes
-        """The value, if it has the form."""
-        if self._whole.fullmatch(value) is None:
+        """Return the value if it matches."""
+        if self._fullmatch(value) is None:
             raise ValidationError(str(self.error))
         return value
 
 
 class Text(PassThrough, fields.String):
-    """Text of `minimum` to `maximum` characters that a database can keep: none of them is U+0000."""
+    """Text of `minimum` to `maximum` characters, without U+0000, which PostgreSQL cannot store."""
 
     def __init__(
         self,
@@ -40,22 +43,23 @@ class Text(PassThrough, fields.String):
             validate=[Pattern(pattern, error), validate.Length(minimum, maximum)],
             **options,
         )
+        self._minimum, self._maximum = minimum, maximum
+        self._fullmatch = re.compile(pattern, re.ASCII).fullmatch
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
-        """Text that is valid. Marshmallow would ask first, by a dozen calls, whether it is there and text."""
-        if type(value) is not str:
-            return super().deserialize(value, attr, data, **options)
-        self._validate(value)
-        return value
+        """Return valid text at once; leave other values to marshmallow, which makes a dozen calls."""
+        if type(value) is str and self._minimum <= len(value) <= self._maximum and self._fullmatch(value):
+            return value
+        return super().deserialize(value, attr, data, **options)
 
     def _validate(self, value: str) -> None:
-        """Tell one thing that is wrong: the others follow from it."""
+        """Report only the first error: others follow from it."""
         for check in self.validators:
             check(value)
 
 
 class Integer(PassThrough, fields.Integer):
-    """An integer; read from a query string in its one decimal form (no `+1`, `01`, `1_0` or other digits)."""
+    """An integer; in a query string, in its one decimal form (no `+1`, `01`, `1_0` or other digits)."""
 
     _DECIMAL = re.compile(r"0|[1-9][0-9]{0,15}")
 
@@ -72,15 +76,32 @@ class Integer(PassThrough, fields.Integer):
         raise self.make_error("invalid", input=value)
 
 
+class StrictInteger(PassThrough, fields.Integer):
+    """An integer in JSON: no text and no fraction."""
+
+    def __init__(self, minimum: int, maximum: int, **options: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(minimum, maximum), **options)
+
+
+class OneOf(PassThrough, fields.String):
+    """One of some texts."""
+
+    def __init__(self, choices: list[str], **options: Any) -> None:
+        super().__init__(validate=validate.OneOf(choices), **options)
+
+
+Id = partial(Integer, 1, constraints.ID_MAX, metadata={"description": "The number in the URL.", "examples": [1]})
+
+
 class DateTime(PassThrough, fields.AwareDateTime):
-    """A moment as RFC 3339, section 5.6, writes it; in the years 1000 to 8999 of UTC."""
+    """A datetime of RFC 3339, section 5.6, in the years 1000 to 8999 of UTC."""
 
     _RFC3339 = re.compile(
         r"([1-8][0-9]{3}-[0-9]{2}-[0-9]{2})[Tt]([01][0-9]:[0-5][0-9]|2[0-3]:[0-5][0-9]):([0-5][0-9]|60)"
         r"(\.[0-9]+)?([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
     )
     default_error_messages = {
-        "invalid": "Write a moment as RFC 3339 does, in a year of UTC from 1000 to 8999: 2026-01-31T12:00:00Z."
+        "invalid": "Not a valid RFC 3339 datetime in the years 1000 to 8999 of UTC, such as 2026-01-31T12:00:00Z."
     }
 
     def __init__(self, *, metadata: Mapping[str, object], **options: Any) -> None:
@@ -93,23 +114,36 @@ class DateTime(PassThrough, fields.AwareDateTime):
         day, minute, second, fraction, zone = parts.groups(default="")
         leap = second == "60"
         try:
-            moment = datetime.fromisoformat(f"{day}T{minute}:{'59' if leap else second}{fraction}{zone.upper()}")
+            parsed = datetime.fromisoformat(f"{day}T{minute}:{'59' if leap else second}{fraction}{zone.upper()}")
         except ValueError:
             raise self.make_error("invalid", input=value) from None
-        moment = moment.astimezone(UTC) + timedelta(seconds=leap)
-        # The 61st second exists only at the end of a day (RFC 3339, section 5.7).
-        if (leap and (moment.hour, moment.minute) != (0, 0)) or not 1000 <= moment.year <= 8999:
+        parsed = parsed.astimezone(UTC) + timedelta(seconds=leap)
+        # A leap second exists only at the end of a day (RFC 3339, section 5.7).
+        if (leap and (parsed.hour, parsed.minute) != (0, 0)) or not 1000 <= parsed.year <= 8999:
             raise self.make_error("invalid", input=value)
-        return moment
+        return parsed
 
 
-class Link(Text):
-    """A URL of this API: a path that is right whatever scheme and host it was asked by (RFC 3986, section 4.2)."""
+class RelativeURL(Text, URLTemplate):
+    """A URL of this API: a path (RFC 3986, section 4.2), valid under any scheme and host.
 
-    def __init__(self, description: str, example: str) -> None:
+    `{placeholders}` in the template are attributes of the row. A start with a template that no route serves fails.
+    """
+
+    def __init__(self, description: str, template: str) -> None:
+        self.template = template
         super().__init__(
             2048,
             required=True,
             pattern=r"/[!-~]*",
-            metadata={"format": "uri-reference", "description": description, "examples": [example]},
+            metadata={"format": "uri-reference", "description": description, "examples": [template]},
         )
+
+    def _bind_to_schema(self, field_name: str, parent: Any) -> None:
+        """Make the example of the examples of the other fields; of 1 where there is no such field."""
+        super()._bind_to_schema(field_name, parent)
+        examples = {
+            name: quote(str((*getattr(parent.declared_fields.get(name), "metadata", {}).get("examples", ()), 1)[0]))
+            for name in self.placeholders
+        }
+        self.metadata = {**self.metadata, "examples": [self.template.format_map(examples)]}

@@ -1,35 +1,16 @@
-"""Health, as a load balancer reads it."""
-
-from marshmallow import fields, validate
+"""Health checks."""
 
 from api.schemas.base import StrictSchema
+from api.schemas.fields import OneOf
 
 
 class Live(StrictSchema):
-    """The process answers."""
+    """The process is running."""
 
-    class Meta(StrictSchema.Meta):
-        """Goes into the document."""
-
-        description = "The process answers."
-
-    status = fields.String(
-        required=True,
-        validate=validate.OneOf(["live"]),
-        metadata={"description": "Always `live`.", "examples": ["live"]},
-    )
+    status = OneOf(["live"], required=True, metadata={"description": "Always `live`.", "examples": ["live"]})
 
 
 class Ready(StrictSchema):
-    """Requests will be served."""
+    """The database responds and its tables have this version's schema."""
 
-    class Meta(StrictSchema.Meta):
-        """Goes into the document."""
-
-        description = "The database answers and its tables are those of this version."
-
-    status = fields.String(
-        required=True,
-        validate=validate.OneOf(["ready"]),
-        metadata={"description": "Always `ready`.", "examples": ["ready"]},
-    )
+    status = OneOf(["ready"], required=True, metadata={"description": "Always `ready`.", "examples": ["ready"]})

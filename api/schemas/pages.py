@@ -1,11 +1,13 @@
-"""Pages of a list, as clients ask for and read them."""
+"""Pages of a list."""
 
 from functools import partial
+from typing import Any
 
 from marshmallow import Schema, fields
 
 from api import constraints
 from api.schemas.base import StrictSchema
+from api.schemas.compiled import DumpRows, compile_dump_many
 from api.schemas.fields import Integer, Text
 
 Cursor = partial(
@@ -13,7 +15,7 @@ Cursor = partial(
     constraints.CURSOR_LENGTH,
     minimum=constraints.CURSOR_LENGTH,
     pattern=constraints.CURSOR_PATTERN,
-    error="Take the cursor from `next_cursor` of the page before.",
+    error="Not a cursor. Use `next_cursor` of the previous page.",
 )
 
 
@@ -24,20 +26,39 @@ class PageQuery(StrictSchema):
         1,
         constraints.PAGE_SIZE_MAX,
         load_default=constraints.PAGE_SIZE_DEFAULT,
-        metadata={"description": "How many items at the most.", "examples": [constraints.PAGE_SIZE_DEFAULT]},
+        metadata={"description": "Maximum number of items.", "examples": [constraints.PAGE_SIZE_DEFAULT]},
     )
     cursor = Cursor(
         metadata={
-            "description": "Where to go on: `next_cursor` of the page before. Left out, the list starts anew.",
+            "description": "`next_cursor` of the previous page. Omitted, the list starts at its first item.",
             "examples": ["00e320dec85dc41c0000000000000002"],
         }
     )
 
 
-def page_of(item: type[Schema], description: str) -> type[StrictSchema]:
-    """The shape of a page of `item`."""
+class PageSchema(StrictSchema):
+    """A page of a list."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._dump_items: dict[type[Any], DumpRows] = {}
+
+    def compile_for(self, row_type: type[Any]) -> None:
+        """Compile the dump of pages of such rows; `TypeError` if they lack a field."""
+        items: Any = self.fields["items"]
+        self._dump_items[row_type] = compile_dump_many(items.inner.schema, row_type)
+
+    def dump_row(self, row: Any, root: str) -> dict[str, Any]:
+        """Return the JSON object of a `store.pages.Page`; `root` is the prefix of all URLs."""
+        rows = row.rows
+        items = self._dump_items[type(rows[0])](rows, root) if rows else []
+        return {"items": items, "next_cursor": row.next_cursor}
+
+
+def page_of(item: type[Schema], description: str) -> type[PageSchema]:
+    """Make the schema of a page of `item`."""
     members = {
-        "Meta": type("Meta", (StrictSchema.Meta,), {"description": description}),
+        "__doc__": description,
         "items": fields.List(
             fields.Nested(item),
             required=True,
@@ -52,4 +73,4 @@ def page_of(item: type[Schema], description: str) -> type[StrictSchema]:
             },
         ),
     }
-    return type(f"{item.__name__}Page", (StrictSchema,), members)
+    return type(f"{item.__name__}Page", (PageSchema,), members)

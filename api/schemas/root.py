@@ -1,12 +1,11 @@
-"""The service itself, as clients read it."""
+"""The service itself."""
 
 from functools import partial
 
-from marshmallow import fields
-
 from api import constraints
 from api.schemas.base import StrictSchema
-from api.schemas.fields import Integer, Link, Text
+from api.schemas.compiled import FromRow
+from api.schemas.fields import Integer, RelativeURL, Text
 
 Name = partial(Text, 100, required=True, metadata={"description": "The service.", "examples": ["Pressroom"]})
 Version = partial(Text, 100, required=True, metadata={"description": "Its version.", "examples": ["0.1.0"]})
@@ -17,58 +16,43 @@ def _limit(description: str, example: int) -> Integer:
 
 
 class Root(StrictSchema):
-    """The way in."""
-
-    class Meta(StrictSchema.Meta):
-        """Goes into the document."""
-
-        description = "The way in: every collection, the documentation and the document."
+    """The entry point: links to every collection, the documentation and the OpenAPI document."""
 
     name = Name()
     version = Version()
-    about_url = Link("What the service is.", "/about")
-    users_url = Link("The users.", "/users")
-    posts_url = Link("The posts.", "/posts")
-    tokens_url = Link("Your tokens.", "/tokens")
-    me_url = Link("You.", "/me")
-    docs_url = Link("The documentation, to try out.", "/docs")
-    openapi_url = Link("The OpenAPI document.", "/openapi.json")
+    about_url = RelativeURL("About this service.", "/about")
+    users_url = RelativeURL("The users.", "/users")
+    posts_url = RelativeURL("The posts.", "/posts")
+    tokens_url = RelativeURL("Your tokens.", "/tokens")
+    me_url = RelativeURL("Your account.", "/me")
+    docs_url = RelativeURL("The interactive documentation.", "/docs")
+    openapi_url = RelativeURL("The OpenAPI document.", "/openapi.json")
 
 
 class Limits(StrictSchema):
-    """How much of everything."""
-
-    class Meta(StrictSchema.Meta):
-        """Goes into the document."""
-
-        description = "How long things may be, and how many."
+    """Maximum lengths and counts."""
 
     display_name = _limit("Characters.", constraints.DISPLAY_NAME_MAX_LENGTH)
     bio = _limit("Characters.", constraints.BIO_MAX_LENGTH)
     title = _limit("Characters.", constraints.TITLE_MAX_LENGTH)
     body = _limit("Characters.", constraints.BODY_MAX_LENGTH)
-    tags = _limit("Tags of a post.", constraints.TAGS_MAX_ITEMS)
-    page = _limit("Items on a page.", constraints.PAGE_SIZE_MAX)
+    tags = _limit("Tags per post.", constraints.TAGS_MAX_ITEMS)
+    page = _limit("Items per page.", constraints.PAGE_SIZE_MAX)
     request_body = _limit("Bytes.", constraints.REQUEST_BODY_MAX_BYTES)
-    token_days = _limit("Days until a token ends.", 30)
+    token_days = _limit("Days until a token expires.", 30)
 
 
 class About(StrictSchema):
-    """What this service is."""
-
-    class Meta(StrictSchema.Meta):
-        """Goes into the document."""
-
-        description = "What this service is, its version and its limits."
+    """This service, its version and its limits."""
 
     name = Name()
     description = Text(
         1000,
         required=True,
         metadata={
-            "description": "What it is for.",
+            "description": "The purpose of the service.",
             "examples": ["A publishing back end: users and posts over JSON."],
         },
     )
     version = Version()
-    limits = fields.Nested(Limits, required=True, metadata={"description": "How long and how many."})
+    limits = FromRow(Limits, required=True, metadata={"description": "Maximum lengths and counts."})

@@ -1,10 +1,10 @@
-"""Users, as clients write and read them."""
+"""Users."""
 
 from functools import partial
 
 from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
-from api.schemas.fields import DateTime, Link, Text
+from api.schemas.fields import DateTime, RelativeURL, Text
 from api.schemas.pages import page_of
 
 Username = partial(
@@ -21,20 +21,20 @@ Username = partial(
 DisplayName = partial(
     Text,
     constraints.DISPLAY_NAME_MAX_LENGTH,
-    metadata={"description": "The name that readers see.", "examples": ["Ada Lovelace"]},
+    metadata={"description": "The name shown to readers.", "examples": ["Ada Lovelace"]},
 )
 Bio = partial(
     Text,
     constraints.BIO_MAX_LENGTH,
     minimum=0,
-    metadata={"description": "A few words about the user.", "examples": ["Writes about engines."]},
+    metadata={"description": "A short description of the user.", "examples": ["Writes about engines."]},
 )
 Password = partial(
     Text,
     constraints.PASSWORD_MAX_LENGTH,
     required=True,
     load_only=True,
-    metadata={"description": "What to sign in with.", "examples": ["correct horse battery staple"]},
+    metadata={"description": "The password.", "examples": ["correct horse battery staple"]},
 )
 CreatedAt = partial(
     DateTime,
@@ -49,7 +49,7 @@ UpdatedAt = partial(
 
 
 class UserImport(StrictSchema):
-    """A user as `pressroom import` reads one: without a password."""
+    """A user in an archive: without a password."""
 
     username = Username(required=True)
     display_name = DisplayName()
@@ -57,29 +57,23 @@ class UserImport(StrictSchema):
 
 
 class NewPassword(StrictSchema):
-    """A password to sign in with from now on."""
+    """A new password."""
 
     password = Password(minimum=constraints.PASSWORD_MIN_LENGTH)
 
 
 class UserCreate(UserImport):
-    """A user to register."""
-
-    class Meta(StrictSchema.Meta):
-        """Goes into the document."""
-
-        description = "A user to register. Without a `display_name`, it is the username."
+    """A user to register. `display_name` defaults to the username."""
 
     password = Password(minimum=constraints.PASSWORD_MIN_LENGTH)
 
 
 class PasswordChange(StrictSchema):
-    """Another password for who knows the current one."""
+    """The current password and a new one."""
 
     class Meta(StrictSchema.Meta):
-        """Goes into the document."""
+        """`json_schema` is added to the JSON Schema."""
 
-        description = "Your current password, and the one to sign in with from now on."
         json_schema = {
             "examples": [
                 {"current_password": "correct horse battery staple", "new_password": "staple battery horse correct"}
@@ -91,12 +85,11 @@ class PasswordChange(StrictSchema):
 
 
 class UserPatch(PatchSchema):
-    """What a user may change of their own."""
+    """Changes of a user; omitted properties keep their values."""
 
     class Meta(PatchSchema.Meta):
-        """Goes into the document."""
+        """`json_schema` is added to the JSON Schema."""
 
-        description = "What to change of a user; members left out stay as they are."
         json_schema = {**PatchSchema.Meta.json_schema, "examples": [{"bio": "Writes about engines, and for them."}]}
 
     display_name = DisplayName()
@@ -104,33 +97,23 @@ class UserPatch(PatchSchema):
 
 
 class User(StrictSchema):
-    """A user, as everybody reads them."""
-
-    class Meta(StrictSchema.Meta):
-        """Goes into the document."""
-
-        description = "Somebody who writes."
+    """A user."""
 
     username = Username(required=True)
     display_name = DisplayName(required=True)
     bio = Bio(required=True)
     created_at = CreatedAt()
     updated_at = UpdatedAt()
-    url = Link("The user.", "/users/ada")
-    posts_url = Link("The posts of the user.", "/posts?author=ada")
+    url = RelativeURL("The user.", "/users/{username}")
+    posts_url = RelativeURL("The posts of the user.", "/posts?author={username}")
 
 
 class Author(StrictSchema):
-    """A user, as a post names them."""
-
-    class Meta(StrictSchema.Meta):
-        """Goes into the document."""
-
-        description = "Who wrote it."
+    """The author of a post."""
 
     username = Username(required=True)
     display_name = DisplayName(required=True)
-    url = Link("The user.", "/users/ada")
+    url = RelativeURL("The user.", "/users/{username}")
 
 
-UserPage = page_of(User, "Users, who came last first.")
+UserPage = page_of(User, "Users, newest first.")

@@ -1,36 +1,53 @@
-"""Passwords, as they are kept: by their hashes, which nothing else reads."""
+"""Password hashes, which no other module reads."""
+
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from api.store import tokens
-from api.store.columns import one
-from api.store.engine.connections import Connection, Row
+from api.store.engine.connections import Connection, Query
 from api.store.errors import WrongPassword
+from api.store.queries import one
 from api.store.users import users
 
-_CREDENTIALS = sa.select(users.c.id, users.c.username, users.c.password_hash).where(
-    users.c.username == sa.bindparam("username")
+
+class Credentials(NamedTuple):
+    """What a user signs in with; imported users have no password hash."""
+
+    id: int
+    username: str
+    password_hash: str | None
+
+
+_COLUMNS = [users.c[name] for name in Credentials._fields]
+_BY_USERNAME = Query(Credentials, sa.select(*_COLUMNS).where(users.c.username == sa.bindparam("by_username")))
+_UPDATE = Query(
+    Credentials,
+    sa.update(users)
+    .where(
+        users.c.id == sa.bindparam("user_id"),
+        users.c.password_hash.is_not_distinct_from(sa.bindparam("known_hash")),
+    )
+    .returning(*_COLUMNS),
 )
-_REPLACE = sa.update(users).where(
-    users.c.id == sa.bindparam("user_id"),
-    # Null for users who were imported.
-    users.c.password_hash.is_not_distinct_from(sa.bindparam("known_hash")),
-)
 
 
-def get(db: Connection, username: str) -> Row:
-    """The id, name and password hash of the user of that name; `NotFound` if there is none."""
-    return one(db, _CREDENTIALS, f"There is no user {username!r}.", username=username)
+def get(db: Connection, username: str) -> Credentials:
+    """Return the user's credentials; `NotFound` if there is no such user."""
+    return one(db, _BY_USERNAME, f"There is no user {username!r}.", by_username=username)
 
 
-def rehash(db: Connection, proven: Row, password_hash: str) -> Row:
-    """The credentials with another hash of the same password; `WrongPassword` if it has been changed meanwhile."""
-    if not db.execute(_REPLACE, user_id=proven.id, known_hash=proven.password_hash, password_hash=password_hash):
-        raise WrongPassword("The password has been changed meanwhile. Prove the new one.")
-    return get(db, proven.username)
+def rehash(db: Connection, credentials: Credentials, password_hash: str) -> Credentials:
+    """Replace the hash of the same password; `WrongPassword` if the password has been changed concurrently."""
+    updated = db.one_or_none(
+        _UPDATE, user_id=credentials.id, known_hash=credentials.password_hash, password_hash=password_hash
+    )
+    if updated is None:
+        raise WrongPassword("The password has been changed. Sign in with the new one.")
+    return updated
 
 
-def change(db: Connection, proven: Row, password_hash: str, *, keep: int | None = None) -> None:
-    """Replace the password and revoke all tokens but `keep`; `WrongPassword` if it has been changed meanwhile."""
-    rehash(db, proven, password_hash)
-    tokens.revoke_all(db, user_id=proven.id, keep=keep)
+def change(db: Connection, credentials: Credentials, password_hash: str, *, keep_token: int | None = None) -> None:
+    """Replace the password and revoke all tokens but `keep_token`; `WrongPassword` if it was changed concurrently."""
+    rehash(db, credentials, password_hash)
+    tokens.revoke_all(db, user_id=credentials.id, keep_token=keep_token)

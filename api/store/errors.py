@@ -1,48 +1,46 @@
-"""Why the store refuses.
+"""Errors of the store. The message of each is a sentence for the client, without anything of the driver's.
 
 StoreError
-├── NotFound          there is no such row, or none that this viewer may know of
-├── Forbidden          somebody else's row
-├── Unauthenticated         nobody asks, or somebody who has been removed meanwhile
-├── WrongPassword     who asks has not proven who they are
-├── PreconditionFailed             the row has been changed or removed since it was read
-├── Conflict          the change contradicts what is kept
+├── NotFound              no such row, or not visible to this client
+├── Forbidden             the row belongs to another user
+├── Unauthenticated       the user or token no longer exists
+├── WrongPassword         the password does not match
+├── PreconditionFailed    the row has been changed or deleted since it was read
+├── Conflict              the change contradicts stored data
 │   ├── UsernameTaken
 │   ├── UserHasPosts
-│   └── RequestInProgress    the same request has been sent before and is not answered yet
-├── IdempotencyKeyReused         another request has been sent with the same key
-└── Unavailable       the database does not answer; the same request may succeed later
-
-The message of each is a sentence for the client, without anything of the driver's.
+│   └── RequestInProgress      a request with the same idempotency key has not finished
+├── IdempotencyKeyReused  another request was sent with the same idempotency key
+└── Unavailable           the database is not responding; the same request may succeed later
 """
 
 
 class StoreError(Exception):
-    """A refusal of the store."""
+    """An error of the store."""
 
 
 class NotFound(StoreError):
-    """There is no such row, or none that this viewer may know of."""
+    """The row does not exist, or is not visible to this client."""
 
 
 class Forbidden(StoreError):
-    """The row belongs to somebody else."""
+    """The row belongs to another user."""
 
 
 class Unauthenticated(StoreError):
-    """Nobody asks, or somebody who has been removed since they proved who they are."""
+    """The user or token no longer exists, or none was given."""
 
 
 class WrongPassword(StoreError):
-    """Who asks has not proven who they are."""
+    """The password does not match."""
 
 
 class PreconditionFailed(StoreError):
-    """The row has been changed or removed since it was read."""
+    """The row has been changed or deleted since it was read."""
 
 
 class Conflict(StoreError):
-    """The change contradicts what is kept."""
+    """The change contradicts stored data."""
 
 
 class UsernameTaken(Conflict):
@@ -50,19 +48,19 @@ class UsernameTaken(Conflict):
 
 
 class UserHasPosts(Conflict):
-    """The user has written posts that still exist."""
+    """The user has posts."""
 
 
 class RequestInProgress(Conflict):
-    """The same request has been sent before and is not answered yet."""
+    """A request with the same idempotency key has not finished."""
 
 
 class IdempotencyKeyReused(StoreError):
-    """Another request has been sent with the same key."""
+    """Another request was sent with the same idempotency key."""
 
 
 class Unavailable(StoreError):
-    """The database does not answer; the same request may succeed later."""
+    """The database is not responding; the same request may succeed later."""
 
     @property
     def explained(self) -> str:

@@ -1,18 +1,20 @@
-"""What was answered to requests that may be repeated: claimed, kept and undone together with their effects."""
+"""Responses to requests with an Idempotency-Key: claimed, stored and rolled back together with their effects."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from api import constraints
-from api.store.columns import FOREIGN_KEY, JSON, LOCK_TIMEOUT, Timestamp, metadata, now, translating
-from api.store.engine.connections import Connection, Row
+from api.store.columns import JSON, Timestamp, metadata, now
+from api.store.engine.connections import Connection, Query
 from api.store.errors import IdempotencyKeyReused, RequestInProgress, Unauthenticated
+from api.store.queries import FOREIGN_KEY_VIOLATION, LOCK_TIMEOUT, translating
 
-LIFE = timedelta(hours=24)
-"""How long an answer is given again."""
+RETENTION = timedelta(hours=24)
+"""How long a response is replayed."""
 
 keys = sa.Table(
     "idempotency_keys",
@@ -21,65 +23,90 @@ keys = sa.Table(
     sa.Column("key", sa.String(constraints.IDEMPOTENCY_KEY_MAX_LENGTH), primary_key=True),
     sa.Column("fingerprint", sa.LargeBinary(32), nullable=False),
     sa.Column("created_at", Timestamp, nullable=False),
-    # The answer, which is not there yet while the request is in progress.
+    # The response; NULL while the request is in progress.
     sa.Column("status", sa.Integer),
     sa.Column("headers", JSON),
     sa.Column("body", sa.LargeBinary),
     sa.Index(None, "user_id", "created_at"),
 )
 
-_OWN = keys.c.user_id == sa.bindparam("claimer")
-_THIS = _OWN, keys.c.key == sa.bindparam("claimed")
-_OLD = keys.c.created_at <= sa.bindparam("long_ago", type_=Timestamp)
-# SQLite says it in the same words. PostgreSQL waits here while another transaction claims the same key, and then holds
-# the row that is there, so that it stays until it has been read.
+
+class StoredResponse(NamedTuple):
+    """The response to the first request with a key, and the fingerprint of that request."""
+
+    fingerprint: bytes
+    created_at: datetime
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class _Key(NamedTuple):
+    key: str
+
+
+_OF_USER = keys.c.user_id == sa.bindparam("of_user")
+_OF_KEY = _OF_USER, keys.c.key == sa.bindparam("of_key")
+_EXPIRED = keys.c.created_at <= sa.bindparam("expired_before", type_=Timestamp)
+# SQLite has the same syntax. PostgreSQL waits here while another transaction claims the same key, and then locks the
+# row, so that it cannot be deleted before it is read.
 _INSERT = insert(keys)
-_CLAIM = _INSERT.on_conflict_do_update(
-    index_elements=[keys.c.user_id, keys.c.key],
-    set_={name: _INSERT.excluded[name] for name in ("fingerprint", "created_at", "status", "headers", "body")},
-    where=_OLD,
-).returning(keys.c.key)
-_KEPT = sa.select(keys).where(*_THIS)
-_KEEP = sa.update(keys).where(*_THIS)
-_SWEEP = sa.delete(keys).where(_OLD)
-# What others hold, they sweep: nobody waits for that.
-_SWEEP_OWN = sa.delete(keys).where(
-    _OWN, keys.c.key.in_(sa.select(keys.c.key).where(_OWN, _OLD).with_for_update(skip_locked=True))
+_CLAIM = Query(
+    _Key,
+    _INSERT.on_conflict_do_update(
+        index_elements=[keys.c.user_id, keys.c.key],
+        set_={name: _INSERT.excluded[name] for name in ("fingerprint", "created_at", "status", "headers", "body")},
+        where=_EXPIRED,
+    ).returning(keys.c.key),
+)
+_STORED = Query(StoredResponse, sa.select(*(keys.c[name] for name in StoredResponse._fields)).where(*_OF_KEY))
+_STORE = sa.update(keys).where(*_OF_KEY)
+_DELETE_EXPIRED = sa.delete(keys).where(_EXPIRED)
+# Rows that another transaction has locked are deleted by that transaction; this one does not wait.
+_DELETE_EXPIRED_OF_USER = sa.delete(keys).where(
+    _OF_USER, keys.c.key.in_(sa.select(keys.c.key).where(_OF_USER, _EXPIRED).with_for_update(skip_locked=True))
 )
 
 
-def claim(db: Connection, *, user_id: int, key: str, fingerprint: bytes) -> Row | None:
-    """None, and the key is claimed until the transaction ends; or the answer that was given to the same request.
+def claim(db: Connection, *, user_id: int, key: str, fingerprint: bytes) -> StoredResponse | None:
+    """Claim the key until the transaction ends and return None, or return the response to the same request.
 
-    `IdempotencyKeyReused` if the key was sent with another request, `RequestInProgress` if its first request takes
-    too long. The user's keys of more than a day ago are swept away.
+    Expired keys of the user are deleted. `IdempotencyKeyReused` if the key was sent with another request,
+    `RequestInProgress` if the first request with the key does not finish in time.
     """
-    moment = now()
-    long_ago = moment - LIFE
-    values = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "created_at": moment, "long_ago": long_ago}
+    timestamp = now()
+    expired_before = timestamp - RETENTION
+    in_progress = RequestInProgress("A request with this Idempotency-Key is in progress. Try again.")
     with (
-        translating(FOREIGN_KEY, Unauthenticated("The user has been removed. Register anew.")),
-        translating(
-            LOCK_TIMEOUT, RequestInProgress("The first request with this Idempotency-Key is in progress. Try again.")
-        ),
+        translating(FOREIGN_KEY_VIOLATION, Unauthenticated("The user has been removed. Register again.")),
+        translating(LOCK_TIMEOUT, in_progress),
     ):
-        claimed = db.one_or_none(_CLAIM, **values)
+        claimed = db.one_or_none(
+            _CLAIM,
+            user_id=user_id,
+            key=key,
+            fingerprint=fingerprint,
+            created_at=timestamp,
+            expired_before=expired_before,
+        )
     if claimed:
-        db.execute(_SWEEP_OWN, claimer=user_id, long_ago=long_ago)
+        db.execute(_DELETE_EXPIRED_OF_USER, of_user=user_id, expired_before=expired_before)
         return None
-    [kept] = db.all(_KEPT, claimer=user_id, claimed=key)
-    if kept.fingerprint != fingerprint:
-        raise IdempotencyKeyReused("This Idempotency-Key was sent with another request. Choose a new one for each.")
-    return kept
+    [stored] = db.all(_STORED, of_user=user_id, of_key=key)
+    if stored.fingerprint != fingerprint:
+        raise IdempotencyKeyReused(
+            "This Idempotency-Key was sent with another request. Choose a new one for each request."
+        )
+    return stored
 
 
-def keep(
+def store(
     db: Connection, *, user_id: int, key: str, status: int, headers: Sequence[tuple[str, str]], body: bytes
 ) -> None:
-    """Remember what is answered to the request that has claimed the key."""
-    db.execute(_KEEP, claimer=user_id, claimed=key, status=status, headers=headers, body=body)
+    """Store the response to the request that claimed the key."""
+    db.execute(_STORE, of_user=user_id, of_key=key, status=status, headers=headers, body=body)
 
 
 def sweep(db: Connection) -> int:
-    """Forget the answers of more than a day ago, and tell how many."""
-    return db.execute(_SWEEP, long_ago=now() - LIFE)
+    """Delete all expired keys; return how many."""
+    return db.execute(_DELETE_EXPIRED, expired_before=now() - RETENTION)

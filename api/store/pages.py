@@ -1,57 +1,62 @@
-"""Pages of a list, newest first, by keyset: the last page costs what the first one does."""
+"""Keyset pagination: the last page costs what the first one does."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import sqlalchemy as sa
 
 from api import constraints
-from api.store.columns import END, START
-from api.store.engine.connections import Connection, Row
+from api.store.columns import END_OF_TIME, START_OF_TIME
+from api.store.engine.connections import Connection, Query, Row
 
 _MICROSECOND = timedelta(microseconds=1)
-_LAST = (END - START) // _MICROSECOND
+_MAX_MICROSECONDS = (END_OF_TIME - START_OF_TIME) // _MICROSECOND
 
 
-class Page(NamedTuple):
-    """Some rows of a list, and the cursor of the page behind them; None at the end."""
+class Page(NamedTuple, Generic[Row]):
+    """Rows of a list, and the cursor of the next page; None on the last."""
 
     rows: Sequence[Row]
     next_cursor: str | None
 
 
-class NewestFirst:
-    """A list in the order of a moment, then of an id, both falling."""
+class NewestFirst(Generic[Row]):
+    """Keyset pagination by (timestamp, id), descending."""
 
-    def __init__(self, statement: sa.Select[Any], moment: sa.Column[datetime], identity: sa.Column[int]) -> None:
-        self._moment = moment.key
-        position = sa.tuple_(sa.bindparam("moment", type_=moment.type), sa.bindparam("identity", type_=identity.type))
-        self._statement = (
-            statement.where(sa.tuple_(moment, identity) < position)
-            .order_by(moment.desc(), identity.desc())
-            .limit(sa.bindparam("rows"))
+    def __init__(
+        self, row_type: type[Row], statement: sa.Select[Any], timestamp: sa.Column[datetime], id_: sa.Column[int]
+    ) -> None:
+        self._timestamp = timestamp.key
+        position = sa.tuple_(
+            sa.bindparam("page_timestamp", type_=timestamp.type), sa.bindparam("page_id", type_=id_.type)
+        )
+        self._query = Query(
+            row_type,
+            statement.where(sa.tuple_(timestamp, id_) < position)
+            .order_by(timestamp.desc(), id_.desc())
+            .limit(sa.bindparam("page_limit")),
         )
 
     def page(
-        self, db: Connection, *, limit: int, cursor: str | None, until: datetime = END, **parameters: object
-    ) -> Page:
-        """At most `limit` rows behind `cursor` (None: from the start), none of them after `until`."""
+        self, db: Connection, *, limit: int, cursor: str | None, until: datetime = END_OF_TIME, **parameters: object
+    ) -> Page[Row]:
+        """Return at most `limit` rows after `cursor`, or from the start if None; no row is later than `until`."""
         start = until, constraints.ID_MAX + 1
-        moment, identity = min(start, _position(cursor)) if cursor else start
-        rows = db.all(self._statement, moment=moment, identity=identity, rows=limit + 1, **parameters)
+        timestamp, id_ = min(start, _decode_cursor(cursor)) if cursor else start
+        rows = db.all(self._query, page_timestamp=timestamp, page_id=id_, page_limit=limit + 1, **parameters)
         if len(rows) <= limit:
             return Page(rows, None)
-        last = rows[limit - 1]
-        return Page(rows[:limit], _cursor(getattr(last, self._moment) or END, last.id))
+        last: Any = rows[limit - 1]
+        return Page(rows[:limit], _encode_cursor(getattr(last, self._timestamp) or END_OF_TIME, last.id))
 
 
-def _cursor(moment: datetime, identity: int) -> str:
-    """A position as text: microseconds since the year 1, then the id, in hexadecimal."""
-    return f"{(moment - START) // _MICROSECOND:016x}{identity:016x}"
+def _encode_cursor(timestamp: datetime, id_: int) -> str:
+    """Encode a position as microseconds since the year 1, then the id, in hexadecimal."""
+    return f"{(timestamp - START_OF_TIME) // _MICROSECOND:016x}{id_:016x}"
 
 
-def _position(cursor: str) -> tuple[datetime, int]:
-    """Any text of a cursor's form is a position, whether or not a row stands there."""
-    moment, identity = int(cursor[:16], 16), int(cursor[16:], 16)
-    return START + min(moment, _LAST) * _MICROSECOND, identity
+def _decode_cursor(cursor: str) -> tuple[datetime, int]:
+    """Decode a cursor; a row need not exist at its position."""
+    microseconds, id_ = int(cursor[:16], 16), int(cursor[16:], 16)
+    return START_OF_TIME + min(microseconds, _MAX_MICROSECONDS) * _MICROSECOND, id_

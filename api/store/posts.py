@@ -1,34 +1,30 @@
-"""Posts, as they are kept.
+"""Posts.
 
-`published_at` is the whole life cycle: the past is public, the future is scheduled, and a draft is published
-at the end of time. No job publishes anything, because every question names the moment it is asked at.
+`published_at` is the whole life cycle: public if it is past, scheduled if it is in the future, a draft if it is the end
+of time. No job publishes anything, because every query compares it with the current time.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from api import constraints
-from api.store import posts_tags as index
-from api.store.columns import (
-    FOREIGN_KEY,
-    JSON,
-    Id,
-    PublishedAt,
-    Timestamp,
-    change,
-    metadata,
-    now,
+from api.store import posts_tags
+from api.store.columns import JSON, Id, PublishedAt, Timestamp, metadata, now
+from api.store.engine.connections import Connection, Query
+from api.store.errors import Forbidden, NotFound, Unauthenticated
+from api.store.queries import (
+    FOREIGN_KEY_VIOLATION,
+    delete_if_unchanged,
     one,
     translating,
     unchanged_since_read,
+    update_if_unchanged,
 )
-from api.store.engine.connections import Connection, Row
-from api.store.errors import Forbidden, NotFound, Unauthenticated
-from api.store.users import may_change, users
+from api.store.users import Principal, may_change, users
 
 posts = sa.Table(
     "posts",
@@ -46,39 +42,65 @@ posts = sa.Table(
     sa.CheckConstraint(sa.func.length(sa.column("body")).between(1, constraints.BODY_MAX_LENGTH), name="body"),
     sa.Index(None, "published_at", "id"),
     sa.Index(None, "author_id", "published_at", "id"),
-    # An id must not come back with another meaning.
-    sqlite_autoincrement=True,
+    sqlite_autoincrement=True,  # an id is never used again
 )
 
+
+class Post(NamedTuple):
+    """A post with its author's names."""
+
+    id: int
+    author_id: int
+    title: str
+    body: str
+    tags: list[str]
+    published_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    username: str
+    display_name: str
+
+
 POST = sa.select(posts, users.c.username, users.c.display_name).join_from(posts, users)
-_BY_ID = POST.where(posts.c.id == sa.bindparam("post_id"))
-_EDITABLE = _BY_ID.with_for_update(of=posts, key_share=True)
-_PUBLISH = sa.insert(posts).returning(posts.c.id)
-# SQLite says it in the same words.
-_PUBLISH_AS = insert(posts).on_conflict_do_nothing(index_elements=[posts.c.id]).returning(posts.c.id)
-_REVISE = sa.update(posts).where(unchanged_since_read(posts)).values(version=posts.c.version + 1)
-_REMOVE = sa.delete(posts).where(unchanged_since_read(posts))
+_WHERE_ID = POST.where(posts.c.id == sa.bindparam("post_id"))
+_BY_ID = Query(Post, _WHERE_ID)
+_BY_ID_FOR_UPDATE = Query(Post, _WHERE_ID.with_for_update(of=posts, key_share=True))
+# Literal, because SQLAlchemy neither correlates a subquery with INSERT nor, for SQLite, qualifies the columns in
+# RETURNING.
+_AUTHOR_COLUMNS = [
+    sa.literal_column(f"(SELECT {name} FROM users WHERE users.id = posts.author_id)", sa.String).label(name)  # noqa: S608 (two constants)
+    for name in ("username", "display_name")
+]
+_INSERT = Query(Post, sa.insert(posts).returning(posts, *_AUTHOR_COLUMNS))
+# SQLite has the same syntax.
+_INSERT_WITH_ID = Query(
+    Post, insert(posts).on_conflict_do_nothing(index_elements=[posts.c.id]).returning(posts, *_AUTHOR_COLUMNS)
+)
+_UPDATE = Query(
+    Post,
+    sa.update(posts)
+    .where(unchanged_since_read(posts))
+    .values(version=posts.c.version + 1)
+    .returning(posts, *_AUTHOR_COLUMNS),
+)
+_DELETE = sa.delete(posts).where(unchanged_since_read(posts))
 
 
-def get(db: Connection, post_id: int, *, viewer: Row | None) -> Row:
-    """The post; `NotFound` if there is none, or if it is not published yet and not the viewer's to change."""
+def get(db: Connection, post_id: int, *, viewer: Principal | None) -> Post:
+    """Return the post; `NotFound` if there is none, or if it is unpublished and the viewer may not change it."""
     return _visible(db, _BY_ID, post_id, viewer)
 
 
-def get_for_update(db: Connection, post_id: int, *, editor: Row) -> Row:
-    """The post, which nobody else changes until the transaction ends; `Forbidden` if the editor must not either."""
-    post = _visible(db, _EDITABLE, post_id, editor)
-    if not may_change(editor, owner_id=post.author_id):
+def get_for_update(db: Connection, post_id: int, *, principal: Principal) -> Post:
+    """Return the post, locked until the transaction ends; `Forbidden` if the principal may not change it."""
+    post = _visible(db, _BY_ID_FOR_UPDATE, post_id, principal)
+    if not may_change(principal, owner_id=post.author_id):
         raise Forbidden("You can change only your own posts.")
     return post
 
 
-def publish(db: Connection, **content: Any) -> Row:
-    """A new post, as `add` keeps it."""
-    return one(db, _BY_ID, "The post is gone.", post_id=add(db, **content))
-
-
-def add(
+def publish(
     db: Connection,
     *,
     author_id: int,
@@ -87,12 +109,12 @@ def add(
     tags: Sequence[str],
     published_at: datetime | None,
     post_id: int | None = None,
-) -> int:
-    """The id of a new post: public at `published_at`, or a draft if that is None; `Unauthenticated` without the author.
+) -> Post:
+    """Insert a post: public at `published_at`, or a draft if that is None; `Unauthenticated` without the author.
 
-    The id is `post_id` if that is given and free, which `archive.reserve` has prepared, else the next.
+    The id is `post_id` if that is given and free, else the next one. `archive.reserve_ids` must precede a `post_id`.
     """
-    moment = now()
+    timestamp = now()
     values = {
         "author_id": author_id,
         "title": title,
@@ -100,34 +122,33 @@ def add(
         "tags": tags,
         "published_at": published_at,
         "version": 1,
-        "created_at": moment,
-        "updated_at": moment,
+        "created_at": timestamp,
+        "updated_at": timestamp,
     }
-    with translating(FOREIGN_KEY, Unauthenticated("The author has been removed. Register anew.")):
-        kept = post_id is not None and db.all(_PUBLISH_AS, id=post_id, **values)
-        [added] = kept or db.all(_PUBLISH, **values)
-    index.add(db, added.id, tags, published_at)
-    return int(added.id)
+    with translating(FOREIGN_KEY_VIOLATION, Unauthenticated("The author has been removed. Register again.")):
+        inserted = None if post_id is None else db.one_or_none(_INSERT_WITH_ID, id=post_id, **values)
+        [post] = [inserted] if inserted else db.all(_INSERT, **values)
+    posts_tags.add(db, post.id, tags, published_at)
+    return post
 
 
-def revise(db: Connection, post: Row, **changes: object) -> Row:
-    """The post with `changes`; `PreconditionFailed` if it has been changed since `post` was read."""
-    change(db, _REVISE, post, updated_at=now(), **changes)
-    revised = one(db, _BY_ID, "The post is gone.", post_id=post.id)
+def revise(db: Connection, post: Post, **changes: object) -> Post:
+    """Update the post; `PreconditionFailed` if it has been changed since `post` was read."""
+    revised = update_if_unchanged(db, _UPDATE, post, updated_at=now(), **changes)
     if changes.keys() & {"tags", "published_at"}:
-        index.replace(db, revised)
+        posts_tags.replace(db, revised.id, revised.tags, revised.published_at)
     return revised
 
 
-def remove(db: Connection, post: Row) -> None:
-    """Remove the post for good; `PreconditionFailed` if it has been changed since `post` was read."""
-    change(db, _REMOVE, post)
+def remove(db: Connection, post: Post) -> None:
+    """Delete the post; `PreconditionFailed` if it has been changed since `post` was read."""
+    delete_if_unchanged(db, _DELETE, post)
 
 
-def _visible(db: Connection, statement: sa.Select[Any], post_id: int, viewer: Row | None) -> Row:
-    refusal = f"There is no post {post_id}."
-    post = one(db, statement, refusal, post_id=post_id)
+def _visible(db: Connection, query: Query[Post], post_id: int, viewer: Principal | None) -> Post:
+    not_found = f"There is no post {post_id}."
+    post = one(db, query, not_found, post_id=post_id)
     public = post.published_at is not None and post.published_at <= now()
     if not (public or (viewer and may_change(viewer, owner_id=post.author_id))):
-        raise NotFound(refusal)
+        raise NotFound(not_found)
     return post

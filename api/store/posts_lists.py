@@ -1,36 +1,58 @@
-"""Posts by the page: all of them, an author's, a tag's."""
+"""Lists of posts: all, by author, by tag."""
 
-from typing import Any
+from datetime import datetime
+from itertools import product
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from api.store.columns import END, now
+from api.store.columns import END_OF_TIME, now
 from api.store.engine.connections import Connection, Row
 from api.store.pages import NewestFirst, Page
-from api.store.posts import POST, posts
+from api.store.posts import POST, Post, posts
 from api.store.posts_tags import post_tags
-from api.store.users import users
-
-_SUMMARY = POST.with_only_columns(*(each for each in POST.selected_columns if each is not posts.c.body))
+from api.store.users import Principal, users
 
 
-def _list(statement: sa.Select[Any], *, by_author: bool, by_tag: bool) -> NewestFirst:
+class PostSummary(NamedTuple):
+    """A post without its body."""
+
+    id: int
+    author_id: int
+    title: str
+    tags: list[str]
+    published_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    username: str
+    display_name: str
+
+
+_SUMMARY = POST.with_only_columns(*(POST.selected_columns[name] for name in PostSummary._fields))
+
+
+def _list(row_type: type[Row], statement: sa.Select[Any], *, by_author: bool, by_tag: bool) -> NewestFirst[Row]:
     if by_author:
         author_id = sa.select(users.c.id).where(users.c.username == sa.bindparam("author")).scalar_subquery()
         statement = statement.where(posts.c.author_id == author_id)
     if by_tag:
         statement = statement.join(post_tags).where(post_tags.c.tag == sa.bindparam("tag"))
     if by_tag and not by_author:
-        return NewestFirst(statement, post_tags.c.published_at, post_tags.c.post_id)
-    return NewestFirst(statement, posts.c.published_at, posts.c.id)
+        return NewestFirst(row_type, statement, post_tags.c.published_at, post_tags.c.post_id)
+    return NewestFirst(row_type, statement, posts.c.published_at, posts.c.id)
 
 
-_LISTS = {
-    (expanded, by_author, by_tag): _list(statement, by_author=by_author, by_tag=by_tag)
-    for expanded, statement in ((False, _SUMMARY), (True, POST))
-    for by_author in (False, True)
-    for by_tag in (False, True)
-}
+def _lists(row_type: type[Row], statement: sa.Select[Any]) -> dict[tuple[bool, bool], NewestFirst[Row]]:
+    """Return a list for each combination of (by author, by tag)."""
+    return {
+        (by_author, by_tag): _list(row_type, statement, by_author=by_author, by_tag=by_tag)
+        for by_author, by_tag in product((False, True), repeat=2)
+    }
+
+
+_SUMMARIES = _lists(PostSummary, _SUMMARY)
+_POSTS = _lists(Post, POST)
 
 
 def page(
@@ -40,14 +62,15 @@ def page(
     cursor: str | None = None,
     author: str | None = None,
     tag: str | None = None,
-    viewer: Row | None = None,
-    expanded: bool = False,
-) -> Page:
-    """A page of what is published, the latest first, with bodies if `expanded`.
+    expand: str | None = None,
+    viewer: Principal | None = None,
+) -> Page[PostSummary] | Page[Post]:
+    """Return a page of published posts, newest first; with bodies if `expand` is `body`.
 
-    Who asks for an author's posts and may change them sees all: drafts, then what is scheduled, then what is published.
+    A viewer who may change the author's posts sees all of them: drafts, then scheduled, then published posts.
     """
-    everything = viewer and author and (viewer.username == author or viewer.role == "admin")
-    until = END if everything else now()
-    wanted = _LISTS[expanded, author is not None, tag is not None]
-    return wanted.page(db, limit=limit, cursor=cursor, until=until, author=author, tag=tag)
+    sees_all = viewer and author and (viewer.username == author or viewer.role == "admin")
+    lists: dict[tuple[bool, bool], NewestFirst[Any]] = _POSTS if expand == "body" else _SUMMARIES
+    return lists[author is not None, tag is not None].page(
+        db, limit=limit, cursor=cursor, until=END_OF_TIME if sees_all else now(), author=author, tag=tag
+    )

@@ -1,4 +1,4 @@
-"""The index of posts by tag, in the order of the lists. A post's tags themselves are read from the post."""
+"""The index of posts by tag, in the order of the lists. The tags of a post are stored in the post, too."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from api import constraints
 from api.store.columns import PublishedAt, metadata
-from api.store.engine.connections import Connection, Row
+from api.store.engine.connections import Connection
 
 post_tags = sa.Table(
     "post_tags",
@@ -18,17 +18,17 @@ post_tags = sa.Table(
     sa.Index(None, "tag", "published_at", "post_id"),
 )
 
-_ADD = sa.insert(post_tags)
-_CLEAR = sa.delete(post_tags).where(post_tags.c.post_id == sa.bindparam("indexed"))
+_INSERT = sa.insert(post_tags)
+_DELETE = sa.delete(post_tags).where(post_tags.c.post_id == sa.bindparam("of_post"))
 
 
 def add(db: Connection, post_id: int, tags: Sequence[str], published_at: datetime | None) -> None:
-    """Let a post, a new one, be found by its tags."""
+    """Index a new post."""
     if tags:
-        db.execute_many(_ADD, [{"post_id": post_id, "tag": tag, "published_at": published_at} for tag in tags])
+        db.execute_many(_INSERT, [{"post_id": post_id, "tag": tag, "published_at": published_at} for tag in tags])
 
 
-def replace(db: Connection, post: Row) -> None:
-    """Let the post be found by its tags, and no longer by those that it had."""
-    db.execute(_CLEAR, indexed=post.id)
-    add(db, post.id, post.tags, post.published_at)
+def replace(db: Connection, post_id: int, tags: Sequence[str], published_at: datetime | None) -> None:
+    """Index a post again, by its present tags and time of publication."""
+    db.execute(_DELETE, of_post=post_id)
+    add(db, post_id, tags, published_at)

@@ -1,15 +1,17 @@
-"""Bearer tokens, as they are kept: by their SHA-256, so that reading the database lets nobody in."""
+"""Bearer tokens, stored as SHA-256 hashes, so that reading the database does not grant access."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from api import constraints
-from api.store.columns import Id, Timestamp, metadata, now, one
-from api.store.engine.connections import Connection, Row
-from api.store.errors import Unauthenticated
+from api.store.columns import Id, Timestamp, metadata, now
+from api.store.engine.connections import Connection, Query
+from api.store.errors import NotFound, Unauthenticated
 from api.store.pages import NewestFirst, Page
-from api.store.users import users
+from api.store.queries import one
+from api.store.users import USER_COLUMNS, users
 
 tokens = sa.Table(
     "tokens",
@@ -22,106 +24,135 @@ tokens = sa.Table(
     sa.Column("expires_at", Timestamp, nullable=False),
     sa.Column("last_used_at", Timestamp),
     sa.Index(None, "user_id", "created_at", "id"),
-    # An id must not come back with another meaning.
-    sqlite_autoincrement=True,
+    sqlite_autoincrement=True,  # an id is never used again
 )
 
-MINUTE = timedelta(minutes=1)
-"""How exactly it is known when a token was last used."""
+LAST_USED_PRECISION = timedelta(minutes=1)
+"""`last_used_at` is written at most this often."""
 
-_LIVE = tokens.c.expires_at > sa.bindparam("moment_asked", type_=Timestamp)
-_BEARER = (
-    sa.select(
-        *(each for each in users.c if each is not users.c.password_hash),
-        tokens.c.id.label("token_id"),
-        tokens.c.last_used_at,
-    )
+
+class Token(NamedTuple):
+    """A token, without its hash."""
+
+    id: int
+    user_id: int
+    name: str
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+
+
+class TokenUser(NamedTuple):
+    """A user authenticated by a token."""
+
+    id: int
+    username: str
+    display_name: str
+    bio: str
+    role: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    token_id: int
+    last_used_at: datetime | None
+
+
+_TOKEN_COLUMNS = [tokens.c[name] for name in Token._fields]
+_NOT_EXPIRED = tokens.c.expires_at > sa.bindparam("at", type_=Timestamp)
+_USER_BY_HASH = Query(
+    TokenUser,
+    sa.select(*USER_COLUMNS, tokens.c.id.label("token_id"), tokens.c.last_used_at)
     .join_from(tokens, users)
-    .where(tokens.c.sha256 == sa.bindparam("sha256"), _LIVE)
+    .where(tokens.c.sha256 == sa.bindparam("sha256"), _NOT_EXPIRED),
 )
-_TOKEN = sa.select(*(each for each in tokens.c if each is not tokens.c.sha256)).where(
-    tokens.c.user_id == sa.bindparam("user_id"), _LIVE
-)
-_BY_ID = _TOKEN.where(tokens.c.id == sa.bindparam("token_id"))
-_OWN = NewestFirst(_TOKEN, tokens.c.created_at, tokens.c.id)
-_UNCHANGED = (
+_OF_USER = sa.select(*_TOKEN_COLUMNS).where(tokens.c.user_id == sa.bindparam("user_id"), _NOT_EXPIRED)
+_BY_ID = Query(Token, _OF_USER.where(tokens.c.id == sa.bindparam("token_id")))
+_NEWEST_FIRST = NewestFirst(Token, _OF_USER, tokens.c.created_at, tokens.c.id)
+
+
+class _Id(NamedTuple):
+    id: int
+
+
+_LOCK_UNCHANGED_USER = Query(
+    _Id,
     sa.select(users.c.id)
     .where(users.c.id == sa.bindparam("user_id"), users.c.password_hash == sa.bindparam("known_hash"))
-    .with_for_update(read=True)
+    .with_for_update(read=True),
 )
-_GRANT = sa.insert(tokens).returning(tokens.c.id)
-_SWEEP = sa.delete(tokens).where(~_LIVE)
-_SWEEP_OWN = _SWEEP.where(tokens.c.user_id == sa.bindparam("user_id"))
-_REVOKE = sa.delete(tokens).where(tokens.c.id == sa.bindparam("token_id"))
-_REVOKE_ALL = sa.delete(tokens).where(
-    tokens.c.user_id == sa.bindparam("user_id"), tokens.c.id.is_distinct_from(sa.bindparam("keep", type_=Id))
+_INSERT = Query(Token, sa.insert(tokens).returning(*_TOKEN_COLUMNS))
+_DELETE_EXPIRED = sa.delete(tokens).where(~_NOT_EXPIRED)
+_DELETE_EXPIRED_OF_USER = _DELETE_EXPIRED.where(tokens.c.user_id == sa.bindparam("user_id"))
+_DELETE = sa.delete(tokens).where(
+    tokens.c.id == sa.bindparam("token_id"), tokens.c.user_id == sa.bindparam("of_user"), _NOT_EXPIRED
 )
-_UNNOTED = sa.select(tokens.c.id).where(
+_DELETE_ALL_OF_USER = sa.delete(tokens).where(
+    tokens.c.user_id == sa.bindparam("of_user"), tokens.c.id.is_distinct_from(sa.bindparam("keep_token", type_=Id))
+)
+_NOT_RECENTLY_TOUCHED = sa.select(tokens.c.id).where(
     tokens.c.id == sa.bindparam("token_id"),
-    sa.or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at <= sa.bindparam("long_ago", type_=Timestamp)),
+    sa.or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at <= sa.bindparam("touched_before", type_=Timestamp)),
 )
-# Who else holds the row is noting the same, or ending the token.
-_USE = sa.update(tokens).where(tokens.c.id.in_(_UNNOTED.with_for_update(skip_locked=True)))
+# Another transaction that holds the row is touching it, too, or revoking the token.
+_TOUCH = sa.update(tokens).where(tokens.c.id.in_(_NOT_RECENTLY_TOUCHED.with_for_update(skip_locked=True)))
 
 
-def find_user(db: Connection, sha256: bytes) -> Row | None:
-    """The user whose live token has that hash, with `token_id` and `last_used_at`; None if there is none."""
-    return db.one_or_none(_BEARER, sha256=sha256, moment_asked=now())
+def find_user(db: Connection, sha256: bytes) -> TokenUser | None:
+    """Return the user of the unexpired token with that hash; None if there is none."""
+    return db.one_or_none(_USER_BY_HASH, sha256=sha256, at=now())
 
 
-def is_recently_touched(bearer: Row) -> bool:
-    """Whether what is kept of the last use of the bearer's token is exact enough."""
-    return bearer.last_used_at is not None and now() - bearer.last_used_at < MINUTE
+def is_recently_touched(user: TokenUser) -> bool:
+    """Return whether the stored `last_used_at` is precise enough."""
+    return user.last_used_at is not None and now() - user.last_used_at < LAST_USED_PRECISION
 
 
 def touch(db: Connection, token_id: int) -> None:
-    """Remember that the token is used now, if that is not known to the minute."""
-    moment = now()
-    db.execute(_USE, token_id=token_id, long_ago=moment - MINUTE, last_used_at=moment)
+    """Set `last_used_at` to now, if it is older than `LAST_USED_PRECISION`."""
+    timestamp = now()
+    db.execute(_TOUCH, token_id=token_id, touched_before=timestamp - LAST_USED_PRECISION, last_used_at=timestamp)
 
 
-def page(db: Connection, *, user_id: int, limit: int, cursor: str | None = None) -> Page:
-    """A page of the user's live tokens, the latest first."""
-    return _OWN.page(db, limit=limit, cursor=cursor, user_id=user_id, moment_asked=now())
+def page(db: Connection, *, user_id: int, limit: int, cursor: str | None = None) -> Page[Token]:
+    """Return a page of the user's unexpired tokens, newest first."""
+    return _NEWEST_FIRST.page(db, limit=limit, cursor=cursor, user_id=user_id, at=now())
 
 
-def get(db: Connection, token_id: int, *, user_id: int) -> Row:
-    """The user's live token; `NotFound` if they have none of that id."""
-    return one(
-        db,
-        _BY_ID,
-        f"You have no token {token_id}.",
-        token_id=token_id,
-        user_id=user_id,
-        moment_asked=now(),
-    )
+def get(db: Connection, token_id: int, *, user_id: int) -> Token:
+    """Return the user's unexpired token; `NotFound` if there is none."""
+    return one(db, _BY_ID, _not_found(token_id), token_id=token_id, user_id=user_id, at=now())
 
 
-def create(db: Connection, *, proven: Row, name: str, sha256: bytes, expires_at: datetime) -> Row:
-    """A new token of the user with these credentials. Those of theirs that have expired are swept away.
+def create(
+    db: Connection, *, user_id: int, password_hash: str | None, name: str, sha256: bytes, expires_at: datetime
+) -> Token:
+    """Insert a token and delete the user's expired ones.
 
-    `Unauthenticated` if the user has been removed or the password changed since it was verified.
+    `Unauthenticated` if the user no longer exists or `password_hash`, which was verified, is no longer theirs.
     """
-    moment, user_id = now(), proven.id
-    if not db.all(_UNCHANGED, user_id=user_id, known_hash=proven.password_hash):
-        raise Unauthenticated("The user or their password has been changed meanwhile. Sign in again.")
-    db.execute(_SWEEP_OWN, user_id=user_id, moment_asked=moment)
-    values = {"user_id": user_id, "name": name, "sha256": sha256, "created_at": moment, "expires_at": expires_at}
-    [granted] = db.all(_GRANT, **values)
-    return get(db, granted.id, user_id=user_id)
+    timestamp = now()
+    if not db.all(_LOCK_UNCHANGED_USER, user_id=user_id, known_hash=password_hash):
+        raise Unauthenticated("The password has been changed or the user removed. Sign in again.")
+    db.execute(_DELETE_EXPIRED_OF_USER, user_id=user_id, at=timestamp)
+    [token] = db.all(_INSERT, user_id=user_id, name=name, sha256=sha256, created_at=timestamp, expires_at=expires_at)
+    return token
 
 
 def sweep(db: Connection) -> int:
-    """Forget the tokens that have expired, and tell how many."""
-    return db.execute(_SWEEP, moment_asked=now())
+    """Delete all expired tokens; return how many."""
+    return db.execute(_DELETE_EXPIRED, at=now())
 
 
 def revoke(db: Connection, token_id: int, *, user_id: int) -> None:
-    """End the user's token at once; `NotFound` if they have none of that id."""
-    get(db, token_id, user_id=user_id)
-    db.execute(_REVOKE, token_id=token_id)
+    """Delete the user's token; `NotFound` if they have no such token."""
+    if not db.execute(_DELETE, token_id=token_id, of_user=user_id, at=now()):
+        raise NotFound(_not_found(token_id))
 
 
-def revoke_all(db: Connection, *, user_id: int, keep: int | None = None) -> None:
-    """End all tokens of the user, but for the one of the id `keep`."""
-    db.execute(_REVOKE_ALL, user_id=user_id, keep=keep)
+def revoke_all(db: Connection, *, user_id: int, keep_token: int | None = None) -> None:
+    """Delete all tokens of the user but `keep_token`."""
+    db.execute(_DELETE_ALL_OF_USER, of_user=user_id, keep_token=keep_token)
+
+
+def _not_found(token_id: int) -> str:
+    return f"You have no token {token_id}."

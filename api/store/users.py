@@ -1,13 +1,24 @@
-"""Users, as they are kept."""
+"""Users."""
+
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from api import constraints
-from api.store.columns import FOREIGN_KEY, Id, Timestamp, change, metadata, now, one, translating, unchanged_since_read
-from api.store.engine.connections import Connection, Row
+from api.store.columns import Id, Timestamp, metadata, now
+from api.store.engine.connections import Connection, Query
 from api.store.errors import Forbidden, UserHasPosts, UsernameTaken
 from api.store.pages import NewestFirst, Page
+from api.store.queries import (
+    FOREIGN_KEY_VIOLATION,
+    delete_if_unchanged,
+    one,
+    translating,
+    unchanged_since_read,
+    update_if_unchanged,
+)
 
 users = sa.Table(
     "users",
@@ -27,37 +38,73 @@ users = sa.Table(
     sa.CheckConstraint(sa.func.length(sa.column("bio")) <= constraints.BIO_MAX_LENGTH, name="bio"),
     sa.CheckConstraint(sa.column("role").in_(["member", "admin"]), name="role"),
     sa.Index(None, "created_at", "id"),
-    # An id must not come back with another meaning.
-    sqlite_autoincrement=True,
+    sqlite_autoincrement=True,  # an id is never used again
 )
 
-_USER = sa.select(*(each for each in users.c if each is not users.c.password_hash))
-_BY_ID = _USER.where(users.c.id == sa.bindparam("user_id"))
-_BY_NAME = _USER.where(users.c.username == sa.bindparam("username"))
-# "No key": who is being revised may publish meanwhile.
-_EDITABLE = _BY_NAME.with_for_update(key_share=True)
-_HELD = _BY_NAME.with_for_update(key_share=True, read=True)
-_ALL = NewestFirst(_USER, users.c.created_at, users.c.id)
-# SQLite says it in the same words.
-_REGISTER = insert(users).on_conflict_do_nothing(index_elements=[users.c.username])
-_REVISE = sa.update(users).where(unchanged_since_read(users)).values(version=users.c.version + 1)
-_ASSIGN = sa.update(users).where(users.c.username == sa.bindparam("named"))
-_REMOVE = sa.delete(users).where(unchanged_since_read(users))
+
+class User(NamedTuple):
+    """A user, without their password hash."""
+
+    id: int
+    username: str
+    display_name: str
+    bio: str
+    role: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
 
 
-def page(db: Connection, *, limit: int, cursor: str | None = None) -> Page:
-    """A page of all users, who came last first."""
-    return _ALL.page(db, limit=limit, cursor=cursor)
+class Principal(Protocol):
+    """An authenticated user, as far as permissions depend on it."""
+
+    @property
+    def id(self) -> int:
+        """The primary key."""
+
+    @property
+    def username(self) -> str:
+        """The username."""
+
+    @property
+    def role(self) -> str:
+        """`member` or `admin`."""
 
 
-def get(db: Connection, username: str) -> Row:
-    """The user of that name; `NotFound` if there is none."""
-    return one(db, _BY_NAME, f"There is no user {username!r}.", username=username)
+USER_COLUMNS = [users.c[name] for name in User._fields]
+
+_USER = sa.select(*USER_COLUMNS)
+_WHERE_USERNAME = _USER.where(users.c.username == sa.bindparam("by_username"))
+_BY_USERNAME = Query(User, _WHERE_USERNAME)
+# FOR NO KEY UPDATE, so that the user's own posts can be inserted concurrently.
+_BY_USERNAME_FOR_UPDATE = Query(User, _WHERE_USERNAME.with_for_update(key_share=True))
+_BY_USERNAME_FOR_KEY_SHARE = Query(User, _WHERE_USERNAME.with_for_update(key_share=True, read=True))
+_NEWEST_FIRST = NewestFirst(User, _USER, users.c.created_at, users.c.id)
+# SQLite has the same syntax.
+_INSERT = Query(User, insert(users).on_conflict_do_nothing(index_elements=[users.c.username]).returning(*USER_COLUMNS))
+_UPDATE = Query(
+    User,
+    sa.update(users).where(unchanged_since_read(users)).values(version=users.c.version + 1).returning(*USER_COLUMNS),
+)
+_UPDATE_ROLE = Query(
+    User, sa.update(users).where(users.c.username == sa.bindparam("by_username")).returning(*USER_COLUMNS)
+)
+_DELETE = sa.delete(users).where(unchanged_since_read(users))
 
 
-def lock(db: Connection, username: str) -> Row:
-    """The user of that name, who cannot be removed until the transaction ends; `NotFound` if there is none."""
-    return one(db, _HELD, f"There is no user {username!r}.", username=username)
+def page(db: Connection, *, limit: int, cursor: str | None = None) -> Page[User]:
+    """Return a page of all users, newest first."""
+    return _NEWEST_FIRST.page(db, limit=limit, cursor=cursor)
+
+
+def get(db: Connection, username: str) -> User:
+    """Return the user; `NotFound` if there is none."""
+    return one(db, _BY_USERNAME, f"There is no user {username!r}.", by_username=username)
+
+
+def lock(db: Connection, username: str) -> User:
+    """Return the user, who cannot be removed until the transaction ends; `NotFound` if there is none."""
+    return one(db, _BY_USERNAME_FOR_KEY_SHARE, f"There is no user {username!r}.", by_username=username)
 
 
 def register(
@@ -67,51 +114,49 @@ def register(
     display_name: str | None = None,
     bio: str = "",
     password_hash: str | None = None,
-) -> Row:
-    """A new user, who can sign in if there is a `password_hash`; `UsernameTaken` if the name is not free."""
-    moment = now()
-    values = {
-        "username": username,
-        "display_name": display_name or username,
-        "bio": bio,
-        "password_hash": password_hash,
-        "version": 1,
-        "created_at": moment,
-        "updated_at": moment,
-    }
-    if not db.execute(_REGISTER, **values):
+) -> User:
+    """Insert a user, who can sign in if `password_hash` is given; `UsernameTaken` if the username exists."""
+    timestamp = now()
+    registered = db.one_or_none(
+        _INSERT,
+        username=username,
+        display_name=display_name or username,
+        bio=bio,
+        password_hash=password_hash,
+        version=1,
+        created_at=timestamp,
+        updated_at=timestamp,
+    )
+    if registered is None:
         raise UsernameTaken(f"The username {username!r} is taken. Choose another one.")
-    return get(db, username)
+    return registered
 
 
-def may_change(editor: Row, *, owner_id: int) -> bool:
-    """Whether the editor may change what belongs to that user: members their own, admins anything."""
-    return editor.id == owner_id or bool(editor.role == "admin")
+def may_change(principal: Principal, *, owner_id: int) -> bool:
+    """Return whether the principal may change a row of that owner: members their own, admins any."""
+    return principal.id == owner_id or principal.role == "admin"
 
 
-def assign(db: Connection, username: str, role: str) -> Row:
-    """The user, a `member` or an `admin` from now on; `NotFound` if there is none."""
-    db.execute(_ASSIGN, named=username, role=role)
-    return get(db, username)
+def set_role(db: Connection, username: str, role: str) -> User:
+    """Make the user a `member` or an `admin`; `NotFound` if there is none."""
+    return one(db, _UPDATE_ROLE, f"There is no user {username!r}.", by_username=username, role=role)
 
 
-def get_for_update(db: Connection, username: str, *, editor: Row) -> Row:
-    """The user, whom nobody else changes until the transaction ends; `Forbidden` if the editor must not either."""
-    user = one(db, _EDITABLE, f"There is no user {username!r}.", username=username)
-    if not may_change(editor, owner_id=user.id):
+def get_for_update(db: Connection, username: str, *, principal: Principal) -> User:
+    """Return the user, locked until the transaction ends; `Forbidden` if the principal may not change it."""
+    user = one(db, _BY_USERNAME_FOR_UPDATE, f"There is no user {username!r}.", by_username=username)
+    if not may_change(principal, owner_id=user.id):
         raise Forbidden("You can change only your own account.")
     return user
 
 
-def revise(db: Connection, user: Row, **changes: object) -> Row:
-    """The user with `changes`; `PreconditionFailed` if they have been changed since `user` was read."""
-    change(db, _REVISE, user, updated_at=now(), **changes)
-    return one(db, _BY_ID, "The user is gone.", user_id=user.id)
+def revise(db: Connection, user: User, **changes: object) -> User:
+    """Update the user; `PreconditionFailed` if it has been changed since `user` was read."""
+    return update_if_unchanged(db, _UPDATE, user, updated_at=now(), **changes)
 
 
-def remove(db: Connection, user: Row) -> None:
-    """Remove the user and their tokens; `UserHasPosts` while posts remain, `PreconditionFailed` if out of date."""
-    with translating(
-        FOREIGN_KEY, UserHasPosts(f"{user.username!r} still has posts, drafts included. Delete them first.")
-    ):
-        change(db, _REMOVE, user)
+def remove(db: Connection, user: User) -> None:
+    """Delete the user and their tokens; `UserHasPosts` while posts exist, `PreconditionFailed` if out of date."""
+    posts_exist = UserHasPosts(f"{user.username!r} still has posts, drafts included. Delete them first.")
+    with translating(FOREIGN_KEY_VIOLATION, posts_exist):
+        delete_if_unchanged(db, _DELETE, user)

@@ -1,5 +1,5 @@
--- Nine posts read, any of POSTS, to one published with TOKEN: BODY is its JSON.
-require "answers"
+-- Nine reads of a random post of POSTS for each new post, published with TOKEN; BODY is its JSON.
+require "summary"
 
 local posts, publish
 

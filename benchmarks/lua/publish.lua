@@ -1,14 +1,14 @@
--- A post to publish, with TOKEN: BODY is its JSON.
-require "answers"
+-- A new post, published with TOKEN; BODY is its JSON.
+require "summary"
 
-local asked
+local publish
 
 function init(arguments)
   wrk.headers["Authorization"] = "Bearer " .. arguments[1]
   wrk.headers["Content-Type"] = "application/json"
-  asked = wrk.format("POST", "/posts", nil, arguments[2])
+  publish = wrk.format("POST", "/posts", nil, arguments[2])
 end
 
 function request()
-  return asked
+  return publish
 end

@@ -1,4 +1,4 @@
-"""B: bare routes of Flask. The limit that everything is compared with: less than this is not Flask."""
+"""B: bare Flask routes: the least that a Flask application can cost."""
 
 import raw
 from flask import Flask, Response, request
@@ -11,21 +11,21 @@ def _problem(status: int, **headers: str) -> Response:
     return Response(body, status, headers, mimetype="application/problem+json")
 
 
-@app.get("/posts/<int:identity>")
-def read(identity: int) -> Response:
-    """A post."""
+@app.get("/posts/<int:post_id>")
+def read(post_id: int) -> Response:
+    """Read a post."""
     known = request.environ.get("HTTP_IF_NONE_MATCH")
-    if known is not None and known == raw.version(identity):
+    if known is not None and known == raw.etag(post_id):
         return Response(status=304, headers={"ETag": known})
-    found = raw.one(identity)
-    if found is None:
+    post = raw.read(post_id)
+    if post is None:
         return _problem(404)
-    return Response(found[0], headers={"ETag": found[1]}, mimetype="application/json")
+    return Response(post[0], headers={"ETag": post[1]}, mimetype="application/json")
 
 
 @app.get("/posts")
 def browse() -> Response:
-    """A page of posts."""
+    """List posts."""
     try:
         body, link = raw.page(request.args.get("cursor"))
     except ValueError:
@@ -35,12 +35,12 @@ def browse() -> Response:
 
 @app.post("/posts")
 def publish() -> Response:
-    """A new post."""
-    author = raw.bearer(request.environ.get("HTTP_AUTHORIZATION"))
+    """Publish a post."""
+    author = raw.user(request.environ.get("HTTP_AUTHORIZATION"))
     if author is None:
         return _problem(401, **{"WWW-Authenticate": "Bearer"})
     try:
-        body, url, tag = raw.publish(author, request.get_data())
+        body, url, etag = raw.publish(author, request.get_data())
     except ValueError:
         return _problem(422)
-    return Response(body, 201, {"Location": url, "ETag": tag}, mimetype="application/json")
+    return Response(body, 201, {"Location": url, "ETag": etag}, mimetype="application/json")

@@ -1,4 +1,4 @@
-"""A: a bare WSGI callable. What gunicorn and SQLite themselves cost."""
+"""A: a bare WSGI callable: the cost of gunicorn and SQLite themselves."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,15 +10,15 @@ JSON = ("Content-Type", "application/json")
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """The application."""
-    status, headers, body = _answer(environ)
+    """Serve a request."""
+    status, headers, body = _respond(environ)
     if body:
         headers = [JSON, *headers]
     start_response(status, [*headers, ("Content-Length", str(len(body)))] if status[:3] != "304" else headers)
     return [body]
 
 
-def _answer(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
+def _respond(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
     if path == "/posts":
         if method == "POST":
@@ -30,13 +30,13 @@ def _answer(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]
     return "404 Not Found", [], b""
 
 
-def _read(identity: int, known: str | None) -> tuple[str, list[tuple[str, str]], bytes]:
-    if known is not None and known == raw.version(identity):
+def _read(post_id: int, known: str | None) -> tuple[str, list[tuple[str, str]], bytes]:
+    if known is not None and known == raw.etag(post_id):
         return "304 Not Modified", [("ETag", known)], b""
-    found = raw.one(identity)
-    if found is None:
+    post = raw.read(post_id)
+    if post is None:
         return "404 Not Found", [], b""
-    return "200 OK", [("ETag", found[1])], found[0]
+    return "200 OK", [("ETag", post[1])], post[0]
 
 
 def _browse(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
@@ -48,11 +48,11 @@ def _browse(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]
 
 
 def _publish(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
-    author = raw.bearer(environ.get("HTTP_AUTHORIZATION"))
+    author = raw.user(environ.get("HTTP_AUTHORIZATION"))
     if author is None:
         return "401 Unauthorized", [("WWW-Authenticate", "Bearer")], b""
     try:
-        body, url, tag = raw.publish(author, environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        body, url, etag = raw.publish(author, environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
     except ValueError:
         return "422 Unprocessable Content", [], b""
-    return "201 Created", [("Location", url), ("ETag", tag)], body
+    return "201 Created", [("Location", url), ("ETag", etag)], body

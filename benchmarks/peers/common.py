@@ -1,4 +1,4 @@
-"""What the peers share and no framework brings: where the rows are, and the form of cursors."""
+"""Shared by all peers: the database, and the format of cursors."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -7,19 +7,19 @@ DATABASE = os.environ["BENCH_DATABASE"]
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000")
 TAG = r"^[a-z0-9][a-z0-9-]{0,48}\Z"
 END = datetime.max.replace(tzinfo=UTC)
-"""The moment of publication that drafts are kept with."""
+"""The `published_at` that is stored for drafts."""
 MAX_ID = 2**53 - 1
 
 _EPOCH = datetime.min.replace(tzinfo=UTC)
 
 
-def cursor(moment: datetime, identity: int) -> str:
-    """A position in the list: microseconds since the year 1, and the id."""
-    return f"{(moment - _EPOCH) // timedelta(microseconds=1):016x}{identity:016x}"
+def cursor(published_at: datetime, post_id: int) -> str:
+    """Return the position of a post in the list: microseconds since the year 1, and the id."""
+    return f"{(published_at - _EPOCH) // timedelta(microseconds=1):016x}{post_id:016x}"
 
 
 def position(text: str | None) -> tuple[datetime, int]:
-    """The moment and id of a cursor, the start of what is public without one; `ValueError` if it is none."""
+    """Return the timestamp and id of a cursor, or where the list starts without one; `ValueError` if it is invalid."""
     start = datetime.now(UTC), MAX_ID
     if text is None:
         return start
@@ -29,5 +29,5 @@ def position(text: str | None) -> tuple[datetime, int]:
 
 
 def link(next_cursor: str) -> str:
-    """The value of `Link` for the next page."""
+    """Return the `Link` header of the next page."""
     return f'</posts?expand=body&cursor={next_cursor}>; rel="next"'

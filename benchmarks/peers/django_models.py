@@ -1,4 +1,4 @@
-"""Pressroom's tables as Django's ORM has them, and Django's settings: what it needs, and nothing else."""
+"""Pressroom's tables in Django's ORM, and Django's settings, reduced to what it needs."""
 
 import django
 from common import DATABASE, PRAGMAS
@@ -30,11 +30,11 @@ settings.configure(
 )
 django.setup()
 
-from django.db import models  # noqa: E402 (after the settings)
+from django.db import models  # noqa: E402 (needs the settings above)
 
 
 class User(models.Model):
-    """Who writes."""
+    """A user."""
 
     username = models.CharField(max_length=39, unique=True)
     display_name = models.CharField(max_length=100)
@@ -46,12 +46,12 @@ class User(models.Model):
 
     @property
     def url(self) -> str:
-        """Where the user is."""
+        """The URL of the user."""
         return f"/users/{self.username}"
 
 
 class Token(models.Model):
-    """What a user proves themselves by."""
+    """A bearer token."""
 
     user = models.ForeignKey(User, models.CASCADE)
     sha256 = models.BinaryField(unique=True)
@@ -62,7 +62,7 @@ class Token(models.Model):
 
 
 class Post(models.Model):
-    """What is written."""
+    """A post."""
 
     author = models.ForeignKey(User, models.PROTECT)
     title = models.CharField(max_length=200)
@@ -78,7 +78,7 @@ class Post(models.Model):
 
     @property
     def url(self) -> str:
-        """Where the post is."""
+        """The URL of the post."""
         return f"/posts/{self.pk}"
 
 

@@ -1,4 +1,4 @@
-"""F: Django REST framework, as its tutorial has it: model serializers and generic views."""
+"""F: Django REST framework with model serializers and generic views, as in its tutorial."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 from common import END, TAG, cursor, link, position
 
-from django_models import Post, PostTag, Token, User  # isort: skip (they configure Django)
+from django_models import Post, PostTag, Token, User  # isort: skip (configures Django)
 from django.core.wsgi import get_wsgi_application
 from django.db import transaction
 from django.db.models import Q
@@ -23,10 +23,10 @@ class AuthorSerializer(serializers.ModelSerializer):
 
 
 class PublishedAt(serializers.DateTimeField):
-    """A moment of publication; a draft's is the end of time."""
+    """`published_at`, which is stored as the greatest datetime for drafts."""
 
     def to_representation(self, value: datetime) -> Any:
-        """The moment, None for a draft."""
+        """Return the datetime, or None for a draft."""
         return None if value == END else super().to_representation(value)
 
 
@@ -44,70 +44,70 @@ class PostSerializer(serializers.ModelSerializer):
         read_only_fields = ("created_at", "updated_at")
 
     def validate_tags(self, tags: list[str]) -> list[str]:
-        """Refuse tags that are named twice."""
+        """Reject duplicate tags."""
         if len(set(tags)) < len(tags):
-            raise serializers.ValidationError("Name each tag once.")
+            raise serializers.ValidationError("Tags must be unique.")
         return tags
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse members that nobody knows."""
+        """Reject unknown properties."""
         if self.initial_data.keys() - self.fields.keys():
-            raise serializers.ValidationError("Unknown member.")
+            raise serializers.ValidationError("Unknown property.")
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> Post:
-        """Keep a new post and its place in the index."""
-        moment = datetime.now(UTC)
+        """Store a new post and its tags."""
+        now = datetime.now(UTC)
         content = {**validated_data, "published_at": validated_data["published_at"] or END}
         with transaction.atomic():
-            post = Post.objects.create(**content, created_at=moment, updated_at=moment)
+            post = Post.objects.create(**content, created_at=now, updated_at=now)
             index = [PostTag(post=post, tag=each, published_at=post.published_at) for each in post.tags]
             PostTag.objects.bulk_create(index)
         return post
 
 
 class Bearer(authentication.BaseAuthentication):
-    """Bearer tokens, kept by their hash."""
+    """Bearer tokens, stored as hashes."""
 
     def authenticate(self, request: Any) -> tuple[User, Token] | None:
-        """The user of the token, None without one."""
+        """Return the user and the token, or None without a token."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        digest, live = hashlib.sha256(token.encode()).digest(), Token.objects.select_related("user")
+        digest, tokens = hashlib.sha256(token.encode()).digest(), Token.objects.select_related("user")
         try:
-            found = live.get(sha256=digest, expires_at__gt=datetime.now(UTC))
+            row = tokens.get(sha256=digest, expires_at__gt=datetime.now(UTC))
         except Token.DoesNotExist as error:
             raise exceptions.AuthenticationFailed from error
-        return found.user, found
+        return row.user, row
 
     def authenticate_header(self, request: Any) -> str:
-        """The challenge to strangers."""
+        """Return the value of `WWW-Authenticate`."""
         return "Bearer"
 
 
 class Keyset(pagination.BasePagination):
-    """Pages in the order of publication."""
+    """Keyset pagination, newest first."""
 
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Post]:
-        """The twenty posts behind the cursor."""
+        """Return the twenty posts after the cursor."""
         try:
-            moment, identity = position(request.query_params.get("cursor"))
+            published_at, post_id = position(request.query_params.get("cursor"))
         except ValueError as error:
             raise exceptions.ValidationError from error
-        before = Q(published_at__lt=moment) | Q(published_at=moment, id__lt=identity)
-        found = list(queryset.filter(before, published_at__lte=moment).order_by("-published_at", "-id")[:21])
-        self.following = cursor(found[19].published_at, found[19].pk) if len(found) > 20 else None
-        return found[:20]
+        before = Q(published_at__lt=published_at) | Q(published_at=published_at, id__lt=post_id)
+        posts = list(queryset.filter(before, published_at__lte=published_at).order_by("-published_at", "-id")[:21])
+        self.next_cursor = cursor(posts[19].published_at, posts[19].pk) if len(posts) > 20 else None
+        return posts[:20]
 
     def get_paginated_response(self, data: Any) -> Response:
-        """The page."""
-        headers = {"Link": link(self.following)} if self.following else None
-        return Response({"items": data, "next_cursor": self.following}, headers=headers)
+        """Return the page."""
+        headers = {"Link": link(self.next_cursor)} if self.next_cursor else None
+        return Response({"items": data, "next_cursor": self.next_cursor}, headers=headers)
 
 
 class Posts(generics.ListCreateAPIView):
-    """All posts."""
+    """The list of posts."""
 
     queryset = Post.objects.select_related("author")
     serializer_class = PostSerializer
@@ -120,18 +120,18 @@ class Posts(generics.ListCreateAPIView):
         serializer.save(author=self.request.user)
 
     def get_success_headers(self, data: Any) -> dict[str, str]:
-        """Where the post is."""
+        """Return the `Location` header."""
         return {"Location": data["url"]}
 
 
 class PostById(generics.RetrieveAPIView):
-    """One post, whose tag is made by Django's middleware."""
+    """One post; Django's middleware adds the ETag."""
 
     queryset = Post.objects.select_related("author")
     serializer_class = PostSerializer
 
     def get_queryset(self) -> Any:
-        """What is public."""
+        """Return the public posts."""
         return super().get_queryset().filter(published_at__lte=datetime.now(UTC))
 
 

@@ -1,4 +1,4 @@
-"""E: FastAPI with pydantic and SQLAlchemy's ORM, as its documentation has it: `def` endpoints, a session for each."""
+"""E: FastAPI with pydantic and SQLAlchemy's ORM, as in its documentation: `def` endpoints, a session per request."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ app = FastAPI()
 
 
 def _session() -> Iterator[Session]:
-    # Not expired on commit: what has been written is not read again.
+    # Not expired on commit, so that rows are not read again.
     with Session(orm.engine, expire_on_commit=False) as session:
         yield session
 
@@ -24,7 +24,7 @@ Db = Annotated[Session, Depends(_session)]
 
 
 def _user(session: Db, credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]) -> orm.User:
-    user = orm.bearer(session, credentials.credentials)
+    user = orm.user(session, credentials.credentials)
     if user is None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
     return user
@@ -32,7 +32,7 @@ def _user(session: Db, credentials: Annotated[HTTPAuthorizationCredentials, Depe
 
 def _distinct(tags: list[str]) -> list[str]:
     if len(set(tags)) < len(tags):
-        raise ValueError("Name each tag once.")
+        raise ValueError("Tags must be unique.")
     return tags
 
 
@@ -50,7 +50,7 @@ class PostCreate(BaseModel):
 
 
 class Author(BaseModel):
-    """Who wrote a post."""
+    """The author of a post."""
 
     model_config = ConfigDict(from_attributes=True)
     username: str
@@ -83,9 +83,9 @@ class Page(BaseModel):
 @app.get("/posts/{post_id}", response_model=Post)
 def read(post_id: int, session: Db, response: Response, if_none_match: Annotated[str | None, Header()] = None) -> Any:
     """Read a post."""
-    if if_none_match is not None and if_none_match == f'"{orm.version(session, post_id)}"':
+    if if_none_match is not None and if_none_match == f'"{orm.etag(session, post_id)}"':
         return Response(status_code=304, headers={"ETag": if_none_match})
-    post = orm.one(session, post_id)
+    post = orm.read(session, post_id)
     if post is None:
         raise HTTPException(404)
     response.headers["ETag"] = f'"{post.etag}"'
@@ -98,12 +98,12 @@ def browse(
 ) -> dict[str, Any]:
     """List posts."""
     try:
-        posts, following = orm.page(session, cursor)
+        posts, next_cursor = orm.page(session, cursor)
     except ValueError as error:
         raise HTTPException(422) from error
-    if following:
-        response.headers["Link"] = link(following)
-    return {"items": posts, "next_cursor": following}
+    if next_cursor:
+        response.headers["Link"] = link(next_cursor)
+    return {"items": posts, "next_cursor": next_cursor}
 
 
 @app.post("/posts", response_model=Post, status_code=201)

@@ -1,4 +1,4 @@
-"""H and H': Litestar with msgspec and SQLAlchemy's ORM; on the event loop, or with BENCH_THREADS in threads."""
+"""H and H': Litestar with msgspec and SQLAlchemy's ORM, on the event loop, or with BENCH_THREADS in threads."""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -17,22 +17,22 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy.orm import Session
 
 IN_THREADS = bool(os.environ.get("BENCH_THREADS"))
-DECLARED = None if IN_THREADS else False
+SYNC_TO_THREAD = None if IN_THREADS else False
 
 
-def _placed(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler, run where it is to run.
+def _in_thread(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Run the handler in a thread if `IN_THREADS`.
 
-    It is what `sync_to_thread=True` does, which Litestar 2.25 does twice, and so fails, where handlers share a path.
+    Replaces `sync_to_thread=True`, which Litestar 2.25 applies twice, and so fails, if handlers share a path.
     """
     if not IN_THREADS:
         return handler
 
     @wraps(handler)
-    async def in_thread(**arguments: Any) -> Any:
+    async def run(**arguments: Any) -> Any:
         return await sync_to_thread(handler, **arguments)
 
-    return in_thread
+    return run
 
 
 class PostCreate(Struct, forbid_unknown_fields=True):
@@ -44,13 +44,13 @@ class PostCreate(Struct, forbid_unknown_fields=True):
     published_at: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
-        """Refuse tags that are named twice."""
+        """Reject duplicate tags."""
         if len(set(self.tags)) < len(self.tags):
-            raise ValueError("Name each tag once.")
+            raise ValueError("Tags must be unique.")
 
 
 class Author(Struct):
-    """Who wrote a post."""
+    """The author of a post."""
 
     username: str
     display_name: str
@@ -79,52 +79,52 @@ class Page(Struct):
 
 
 async def _session() -> AsyncIterator[Session]:
-    # Not expired on commit: what has been written is not read again.
+    # Not expired on commit, so that rows are not read again.
     with Session(orm.engine, expire_on_commit=False) as session:
         yield session
 
 
 def _user(request: Request[Any, Any, Any], session: Session) -> orm.User:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    user = orm.bearer(session, token) if scheme.lower() == "bearer" else None
+    user = orm.user(session, token) if scheme.lower() == "bearer" else None
     if user is None:
         raise NotAuthorizedException(headers={"WWW-Authenticate": "Bearer"})
     return user
 
 
-@get("/posts/{post_id:int}", sync_to_thread=DECLARED)
-@_placed
+@get("/posts/{post_id:int}", sync_to_thread=SYNC_TO_THREAD)
+@_in_thread
 def read(post_id: int, session: Session, request: Request[Any, Any, Any]) -> Response[Post | None]:
     """Read a post."""
     known = request.headers.get("If-None-Match")
-    if known is not None and known == f'"{orm.version(session, post_id)}"':
+    if known is not None and known == f'"{orm.etag(session, post_id)}"':
         return Response(None, status_code=304, headers={"ETag": known})
-    found = orm.one(session, post_id)
-    if found is None:
+    row = orm.read(session, post_id)
+    if row is None:
         raise NotFoundException
-    return Response(msgspec.convert(found, Post, from_attributes=True), headers={"ETag": f'"{found.etag}"'})
+    return Response(msgspec.convert(row, Post, from_attributes=True), headers={"ETag": f'"{row.etag}"'})
 
 
-@get("/posts", sync_to_thread=DECLARED)
-@_placed
+@get("/posts", sync_to_thread=SYNC_TO_THREAD)
+@_in_thread
 def browse(session: Session, cursor: str | None = None, expand: Literal["body"] = "body") -> Response[Page]:
     """List posts."""
     try:
-        posts, following = orm.page(session, cursor)
+        posts, next_cursor = orm.page(session, cursor)
     except ValueError as error:
         raise ValidationException from error
-    page = Page(msgspec.convert(posts, list[Post], from_attributes=True), following)
-    return Response(page, headers={"Link": link(following)} if following else None)
+    page = Page(msgspec.convert(posts, list[Post], from_attributes=True), next_cursor)
+    return Response(page, headers={"Link": link(next_cursor)} if next_cursor else None)
 
 
-@post("/posts", sync_to_thread=DECLARED, dependencies={"user": Provide(_user, sync_to_thread=IN_THREADS)})
-@_placed
+@post("/posts", sync_to_thread=SYNC_TO_THREAD, dependencies={"user": Provide(_user, sync_to_thread=IN_THREADS)})
+@_in_thread
 def publish(data: PostCreate, session: Session, user: orm.User) -> Response[Post]:
     """Publish a post."""
-    moment = datetime.now(UTC) if data.published_at is UNSET else data.published_at
-    kept = orm.publish(session, user, title=data.title, body=data.body, tags=data.tags, published_at=moment)
-    headers = {"Location": kept.url, "ETag": f'"{kept.etag}"'}
-    return Response(msgspec.convert(kept, Post, from_attributes=True), headers=headers)
+    published_at = datetime.now(UTC) if data.published_at is UNSET else data.published_at
+    row = orm.publish(session, user, title=data.title, body=data.body, tags=data.tags, published_at=published_at)
+    headers = {"Location": row.url, "ETag": f'"{row.etag}"'}
+    return Response(msgspec.convert(row, Post, from_attributes=True), headers=headers)
 
 
 app = Litestar([read, browse, publish], dependencies={"session": _session}, openapi_config=None)

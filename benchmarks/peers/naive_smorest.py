@@ -1,4 +1,4 @@
-"""C: flask-smorest with marshmallow and SQLAlchemy's ORM, as its quickstart has it."""
+"""C: flask-smorest with marshmallow and SQLAlchemy's ORM, as in its quickstart."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,14 +12,14 @@ from flask_smorest import Api, Blueprint, abort
 from marshmallow import Schema, ValidationError, fields, validate
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-# Not expired on commit: what has been written is not read again.
+# Not expired on commit, so that rows are not read again.
 session = scoped_session(sessionmaker(orm.engine, expire_on_commit=False))
 auth = HTTPTokenAuth("Bearer")
-blueprint = Blueprint("posts", "posts", url_prefix="/posts", description="What is written.")
+blueprint = Blueprint("posts", "posts", url_prefix="/posts", description="Posts.")
 
 
-class Moment(fields.AwareDateTime):
-    """A moment, in UTC by its letter."""
+class DateTime(fields.AwareDateTime):
+    """A datetime in UTC, with the suffix Z."""
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **_: Any) -> str | None:
         return value and value.isoformat().replace("+00:00", "Z")
@@ -27,11 +27,11 @@ class Moment(fields.AwareDateTime):
 
 def _distinct(tags: list[str]) -> None:
     if len(set(tags)) < len(tags):
-        raise ValidationError("Name each tag once.")
+        raise ValidationError("Tags must be unique.")
 
 
 class AuthorSchema(Schema):
-    """Who wrote a post."""
+    """The author of a post."""
 
     username = fields.String()
     display_name = fields.String()
@@ -48,9 +48,9 @@ class PostSchema(Schema):
         fields.String(validate=validate.Regexp(TAG)), load_default=[], validate=[validate.Length(max=10), _distinct]
     )
     author = fields.Nested(AuthorSchema, dump_only=True)
-    published_at = Moment(allow_none=True, load_default=lambda: datetime.now(UTC))
-    created_at = Moment(dump_only=True)
-    updated_at = Moment(dump_only=True)
+    published_at = DateTime(allow_none=True, load_default=lambda: datetime.now(UTC))
+    created_at = DateTime(dump_only=True)
+    updated_at = DateTime(dump_only=True)
     url = fields.String(dump_only=True)
 
 
@@ -62,7 +62,7 @@ class PageSchema(Schema):
 
 
 class QuerySchema(Schema):
-    """Which posts."""
+    """The query of a list of posts."""
 
     cursor = fields.String(load_default=None)
     expand = fields.String(validate=validate.OneOf(["body"]))
@@ -70,12 +70,12 @@ class QuerySchema(Schema):
 
 @auth.verify_token
 def _user(token: str) -> orm.User | None:
-    return orm.bearer(session(), token)
+    return orm.user(session(), token)
 
 
 @blueprint.route("")
 class Posts(MethodView):
-    """All posts."""
+    """The list of posts."""
 
     @blueprint.arguments(QuerySchema, location="query")
     @blueprint.response(200, PageSchema)
@@ -107,9 +107,9 @@ class PostById(MethodView):
     def get(self, post_id: int) -> Any:
         """Read a post."""
         if request.if_none_match:
-            # Answers 304 by itself.
-            blueprint.set_etag(orm.version(session(), post_id))
-        post = orm.one(session(), post_id) or abort(404)
+            # Responds with 304 itself.
+            blueprint.set_etag(orm.etag(session(), post_id))
+        post = orm.read(session(), post_id) or abort(404)
         blueprint.set_etag(post.etag)
         return post
 
@@ -121,5 +121,5 @@ Api(app).register_blueprint(blueprint)
 
 
 @app.teardown_appcontext
-def _close(_error: BaseException | None) -> None:
+def _remove_session(_error: BaseException | None) -> None:
     session.remove()

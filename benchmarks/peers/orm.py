@@ -1,4 +1,4 @@
-"""Pressroom's tables as SQLAlchemy's ORM has them, for the peers that use it: C, E and H."""
+"""Pressroom's tables in SQLAlchemy's ORM, for the peers that use it: C, E and H."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sqlalchemy import JSON, DateTime, ForeignKey, TypeDecorator, create_engine,
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, joinedload, mapped_column, relationship
 
 engine = create_engine(f"sqlite:///{DATABASE}", pool_size=40)
-"""As many connections as the thread pools of ASGI servers may ask for."""
+"""Enough connections for the thread pools of the ASGI servers."""
 
 
 @event.listens_for(engine, "connect")
@@ -19,48 +19,48 @@ def _connect(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-class Moment(TypeDecorator[datetime]):
-    """A moment in UTC, kept without its zone: the recipe of SQLAlchemy's documentation."""
+class UTCDateTime(TypeDecorator[datetime]):
+    """A datetime that is stored in UTC without its time zone: a recipe from SQLAlchemy's documentation."""
 
     impl = DateTime
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """The moment as it is kept."""
+        """Remove the time zone."""
         return value and value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """The moment with its zone."""
+        """Add the time zone."""
         return value and value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):
-    """All tables."""
+    """The base of all tables."""
 
 
 class User(Base):
-    """Who writes."""
+    """A user."""
 
     __tablename__ = "users"
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str]
     display_name: Mapped[str]
-    updated_at: Mapped[datetime] = mapped_column(Moment)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
     @property
     def url(self) -> str:
-        """Where the user is."""
+        """The URL of the user."""
         return f"/users/{self.username}"
 
 
 class Token(Base):
-    """What a user proves themselves by."""
+    """A bearer token."""
 
     __tablename__ = "tokens"
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     sha256: Mapped[bytes]
-    expires_at: Mapped[datetime] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class PostTag(Base):
@@ -69,11 +69,11 @@ class PostTag(Base):
     __tablename__ = "post_tags"
     post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), primary_key=True)
     tag: Mapped[str] = mapped_column(primary_key=True)
-    published_at: Mapped[datetime] = mapped_column(Moment)
+    published_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class Post(Base):
-    """What is written."""
+    """A post."""
 
     __tablename__ = "posts"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -81,53 +81,53 @@ class Post(Base):
     title: Mapped[str]
     body: Mapped[str]
     tags: Mapped[list[str]] = mapped_column(JSON)
-    publication: Mapped[datetime] = mapped_column("published_at", Moment)
+    publication: Mapped[datetime] = mapped_column("published_at", UTCDateTime)
     version: Mapped[int]
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    updated_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     author: Mapped[User] = relationship()
     index: Mapped[list[PostTag]] = relationship()
 
     @property
     def published_at(self) -> datetime | None:
-        """The moment of publication, None for a draft."""
+        """The publication time, or None for a draft."""
         return None if self.publication == END else self.publication
 
     @property
     def url(self) -> str:
-        """Where the post is."""
+        """The URL of the post."""
         return f"/posts/{self.id}"
 
     @property
     def etag(self) -> str:
-        """What this version is known by."""
-        return _tag(self.id, self.updated_at, self.author.updated_at)
+        """The ETag of this version, without quotes."""
+        return _etag(self.id, self.updated_at, self.author.updated_at)
 
 
-def version(session: Session, identity: int) -> str | None:
-    """The current tag of a post, None if there is no such post: a query of three columns, no objects."""
+def etag(session: Session, post_id: int) -> str | None:
+    """Return the current ETag of a post, or None if there is none, with a query of three columns and no objects."""
     versions = select(Post.id, Post.updated_at, User.updated_at).join(Post.author)
-    row = session.execute(versions.where(Post.id == identity, Post.publication <= datetime.now(UTC))).one_or_none()
-    return row and _tag(*row)
+    row = session.execute(versions.where(Post.id == post_id, Post.publication <= datetime.now(UTC))).one_or_none()
+    return row and _etag(*row)
 
 
-def one(session: Session, identity: int) -> Post | None:
-    """A post with its author."""
+def read(session: Session, post_id: int) -> Post | None:
+    """Return a post with its author."""
     posts = select(Post).options(joinedload(Post.author))
-    return session.scalars(posts.where(Post.id == identity, Post.publication <= datetime.now(UTC))).one_or_none()
+    return session.scalars(posts.where(Post.id == post_id, Post.publication <= datetime.now(UTC))).one_or_none()
 
 
 def page(session: Session, after: str | None) -> tuple[Sequence[Post], str | None]:
-    """The twenty posts behind a cursor, with authors, and the next cursor; `ValueError` for what is no cursor."""
-    moment, identity = position(after)
+    """Return the twenty posts after a cursor, with authors, and the next cursor; `ValueError` for an invalid cursor."""
+    published_at, post_id = position(after)
     posts = select(Post).options(joinedload(Post.author)).order_by(Post.publication.desc(), Post.id.desc()).limit(21)
-    start = tuple_(literal(moment, Moment), literal(identity))
-    found = session.scalars(posts.where(tuple_(Post.publication, Post.id) < start)).all()
-    return found[:20], cursor(found[19].publication, found[19].id) if len(found) > 20 else None
+    start = tuple_(literal(published_at, UTCDateTime), literal(post_id))
+    rows = session.scalars(posts.where(tuple_(Post.publication, Post.id) < start)).all()
+    return rows[:20], cursor(rows[19].publication, rows[19].id) if len(rows) > 20 else None
 
 
-def bearer(session: Session, token: str) -> User | None:
-    """The user of a live token."""
+def user(session: Session, token: str) -> User | None:
+    """Return the user of a valid token."""
     digest = hashlib.sha256(token.encode()).digest()
     users = select(User).join(Token, Token.user_id == User.id)
     return session.scalars(users.where(Token.sha256 == digest, Token.expires_at > datetime.now(UTC))).one_or_none()
@@ -136,15 +136,15 @@ def bearer(session: Session, token: str) -> User | None:
 def publish(
     session: Session, author: User, *, title: str, body: str, tags: list[str], published_at: datetime | None
 ) -> Post:
-    """A new post, committed."""
-    moment, publication = datetime.now(UTC), published_at.astimezone(UTC) if published_at else END
+    """Store a new post and commit."""
+    now, publication = datetime.now(UTC), published_at.astimezone(UTC) if published_at else END
     index = [PostTag(tag=tag, published_at=publication) for tag in tags]
     post = Post(title=title, body=body, tags=tags, publication=publication, author=author, index=index)
-    post.version, post.created_at, post.updated_at = 1, moment, moment
+    post.version, post.created_at, post.updated_at = 1, now, now
     session.add(post)
     session.commit()
     return post
 
 
-def _tag(identity: int, *moments: datetime) -> str:
-    return "-".join([str(identity), *(moment.isoformat() for moment in moments)])
+def _etag(post_id: int, *updated_at: datetime) -> str:
+    return "-".join([str(post_id), *(each.isoformat() for each in updated_at)])

@@ -1,4 +1,4 @@
-"""Posts by sqlite3 and orjson: all of A and B but HTTP. One connection for each thread, hand-written checks."""
+"""Posts with sqlite3 and orjson, shared by A and B: one connection per thread, hand-written validation."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ _POST = (
 _ONE = f"{_POST} WHERE p.id = ? AND p.published_at <= ?"
 _VERSIONS = f"SELECT p.updated_at, u.updated_at {_FROM} WHERE p.id = ? AND p.published_at <= ?"
 _PAGE = f"{_POST} WHERE (p.published_at, p.id) < (?, ?) ORDER BY p.published_at DESC, p.id DESC LIMIT 21"
-_BEARER = (
+_USER = (
     "SELECT u.id, u.username, u.display_name, u.updated_at FROM tokens t JOIN users u ON u.id = t.user_id"
     " WHERE t.sha256 = ? AND t.expires_at > ?"
 )
@@ -28,11 +28,11 @@ _INSERT = (
     " VALUES (?, ?, ?, ?, ?, 1, ?, ?)"
 )
 _INDEX = "INSERT INTO post_tags (post_id, tag, published_at) VALUES (?, ?, ?)"
-_MEMBERS = frozenset({"title", "body", "tags", "published_at"})
+_PROPERTIES = frozenset({"title", "body", "tags", "published_at"})
 _TAG = re.compile(TAG)
 _local = threading.local()
-# SQLite lets writers wait by sleeping: a queue of our own loses no time.
-_turn = threading.Lock()
+# Writers that wait for SQLite sleep; waiting for this lock loses no time.
+_write_lock = threading.Lock()
 
 
 def _db() -> sqlite3.Connection:
@@ -47,14 +47,14 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(" ", "microseconds")[:26]
 
 
-def _tag(identity: int, *moments: str) -> str:
-    return f'"{identity}-{"-".join(moments)}"'.replace(" ", "T")
+def _etag(post_id: int, *updated_at: str) -> str:
+    return f'"{post_id}-{"-".join(updated_at)}"'.replace(" ", "T")
 
 
 def _json(row: tuple[Any, ...]) -> dict[str, Any]:
-    identity, title, body, tags, username, display_name, published, created, updated, _ = row
+    post_id, title, body, tags, username, display_name, published, created, updated, _ = row
     return {
-        "id": identity,
+        "id": post_id,
         "title": title,
         "body": body,
         "tags": orjson.Fragment(tags),
@@ -62,60 +62,61 @@ def _json(row: tuple[Any, ...]) -> dict[str, Any]:
         "published_at": None if published == END else f"{published[:10]}T{published[11:]}Z",
         "created_at": f"{created[:10]}T{created[11:]}Z",
         "updated_at": f"{updated[:10]}T{updated[11:]}Z",
-        "url": f"/posts/{identity}",
+        "url": f"/posts/{post_id}",
     }
 
 
-def version(identity: int) -> str | None:
-    """The current tag of a post, None if there is no such post."""
-    row = _db().execute(_VERSIONS, (identity, _now())).fetchone()
-    return row and _tag(identity, *row)
+def etag(post_id: int) -> str | None:
+    """Return the current ETag of a post, or None if there is none."""
+    row = _db().execute(_VERSIONS, (post_id, _now())).fetchone()
+    return row and _etag(post_id, *row)
 
 
-def one(identity: int) -> tuple[bytes, str] | None:
-    """A post and its tag, None if there is no such post."""
-    row = _db().execute(_ONE, (identity, _now())).fetchone()
-    return row and (orjson.dumps(_json(row)), _tag(identity, row[8], row[9]))
+def read(post_id: int) -> tuple[bytes, str] | None:
+    """Return a post and its ETag, or None if there is none."""
+    row = _db().execute(_ONE, (post_id, _now())).fetchone()
+    return row and (orjson.dumps(_json(row)), _etag(post_id, row[8], row[9]))
 
 
 def page(after: str | None) -> tuple[bytes, str | None]:
-    """A page of posts behind a cursor and the `Link` to the next one; `ValueError` for what is no cursor."""
-    moment, identity = position(after)
-    rows = _db().execute(_PAGE, (moment.isoformat(" ", "microseconds")[:26], identity)).fetchall()
-    following = cursor(datetime.fromisoformat(f"{rows[19][6]}Z"), rows[19][0]) if len(rows) > 20 else None
-    body = orjson.dumps({"items": [_json(row) for row in rows[:20]], "next_cursor": following})
-    return body, following and link(following)
+    """Return the page after a cursor, and the `Link` to the next one; `ValueError` for an invalid cursor."""
+    published_at, post_id = position(after)
+    rows = _db().execute(_PAGE, (published_at.isoformat(" ", "microseconds")[:26], post_id)).fetchall()
+    next_cursor = cursor(datetime.fromisoformat(f"{rows[19][6]}Z"), rows[19][0]) if len(rows) > 20 else None
+    body = orjson.dumps({"items": [_json(row) for row in rows[:20]], "next_cursor": next_cursor})
+    return body, next_cursor and link(next_cursor)
 
 
-def bearer(authorization: str | None) -> tuple[Any, ...] | None:
-    """The user whose token is in the header field, None if it is nobody's."""
+def user(authorization: str | None) -> tuple[Any, ...] | None:
+    """Return the user whose token is in the header field, or None if there is none."""
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         return None
-    return _db().execute(_BEARER, (hashlib.sha256(token.encode()).digest(), _now())).fetchone()
+    return _db().execute(_USER, (hashlib.sha256(token.encode()).digest(), _now())).fetchone()
 
 
 def publish(author: tuple[Any, ...], data: bytes) -> tuple[bytes, str, str]:
-    """The new post, its URL and its tag; `ValueError` for what is no post."""
-    title, body, tags, published = _checked(orjson.loads(data))
-    moment = _now()
-    published, kept = published or moment, orjson.dumps(tags).decode()
+    """Store a new post, and return it with its URL and its ETag; `ValueError` for invalid input."""
+    title, body, tags, published = _validated(orjson.loads(data))
+    now = _now()
+    published, stored_tags = published or now, orjson.dumps(tags).decode()
     db = _db()
-    with _turn:
+    with _write_lock:
         db.execute("BEGIN IMMEDIATE")
         try:
-            identity = db.execute(_INSERT, (author[0], title, body, kept, published, moment, moment)).lastrowid or 0
-            db.executemany(_INDEX, [(identity, tag, published) for tag in tags])
+            values = (author[0], title, body, stored_tags, published, now, now)
+            post_id = db.execute(_INSERT, values).lastrowid or 0
+            db.executemany(_INDEX, [(post_id, tag, published) for tag in tags])
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
             raise
-    row = (identity, title, body, kept, author[1], author[2], published, moment, moment, author[3])
-    return orjson.dumps(_json(row)), f"/posts/{identity}", _tag(identity, moment, author[3])
+    row = (post_id, title, body, stored_tags, author[1], author[2], published, now, now, author[3])
+    return orjson.dumps(_json(row)), f"/posts/{post_id}", _etag(post_id, now, author[3])
 
 
-def _checked(value: Any) -> tuple[str, str, list[str], str | None]:
-    if type(value) is not dict or not value.keys() <= _MEMBERS:
+def _validated(value: Any) -> tuple[str, str, list[str], str | None]:
+    if type(value) is not dict or not value.keys() <= _PROPERTIES:
         raise ValueError(value)
     title, body, tags = value.get("title"), value.get("body"), value.get("tags", [])
     if not (type(title) is str and 0 < len(title) <= 200 and type(body) is str and 0 < len(body) <= 262_144):
@@ -128,7 +129,7 @@ def _checked(value: Any) -> tuple[str, str, list[str], str | None]:
         return title, body, tags, None
     if value["published_at"] is None:
         return title, body, tags, END
-    moment = datetime.fromisoformat(value["published_at"])
-    if moment.tzinfo is None:
+    published_at = datetime.fromisoformat(value["published_at"])
+    if published_at.tzinfo is None:
         raise ValueError(value)
-    return title, body, tags, moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+    return title, body, tags, published_at.astimezone(UTC).isoformat(" ", "microseconds")[:26]

@@ -47,8 +47,8 @@ TWO_FRAMES = [CHUNKED + b"Content-Length: 5\r\n", b"Content-Length: 5\r\n" + CHU
 OTHER_FRAMES = [b"Transfer-Encoding" + rest for rest in (b": identity\r\n", b" : chunked\r\n", b":\x0bchunked\r\n")]
 NO_LENGTHS = [b"", b"abc", b"-1", b"+27", b"2_7", b"0x1b", "٢٧".encode(), b"27, 27", b"27\r\nContent-Length: 27"]
 BODIES = [
-    *(Message(post(CHUNKED, body), 400, "not chunked as RFC 9112 says") for body in NOT_CHUNKED),
-    *(Message(post(CHUNKED, body), 400, "The request cannot be read.") for body in CUT_OFF),
+    *(Message(post(CHUNKED, body), 400, "The chunked body is malformed") for body in NOT_CHUNKED),
+    *(Message(post(CHUNKED, body), 400, "The request is malformed.") for body in CUT_OFF),
     *(Message(post(fields, chunks(POST)), 400) for fields in [*TWO_FRAMES, *OTHER_FRAMES]),
     Message(post(b"Transfer-Encoding: xchunked\r\n", chunks(POST)), 501),  # RFC 9112, section 6.1
     Message(post(CHUNKED, chunks(POST)).replace(b"HTTP/1.1", b"HTTP/1.0"), 400),
@@ -69,7 +69,11 @@ BODIES = [
     Message(post(b"", POST), 422, "#/title Missing data"),
     Message(post(b"Content-Length: 2\r\nExpect: 200-ok\r\n", b"{}"), 417),
     Message(post(b"Content-Type: text/plain\r\nContent-Length: 27\r\n", POST), 400),
-    Message(post(b"Content-Length: 27\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n", POST), 400, "Key is malformed"),
+    Message(
+        post(b"Content-Length: 27\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n", POST),
+        400,
+        "Invalid Idempotency-Key",
+    ),
     # A body that nobody reads is no request.
     Message(b"GET /users HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED, 200),
     Message(b"GET /users HTTP/1.1\r\nHost: x\r\n" + CHUNKED + b"\r\n" + chunks(SMUGGLED), 200),
@@ -92,7 +96,7 @@ LINES = [
     Message(get(b"GET http://x//users"), 404, "There is nothing at this URL."),
     Message(get(b"OPTIONS *"), 404, "There is nothing at this URL."),
     Message(get(b"CONNECT x:80"), 404, "There is nothing at this URL."),
-    Message(get(b"FOO /users"), 405, "Use one that `Allow` names."),
+    Message(get(b"FOO /users"), 405, "Use one of those in `Allow`."),
     Message(b"GET /users HTTP/1.0\r\n\r\n", 200),
 ]
 NO_HOSTS = [b"", *(b"Host: " + host + b"\r\n" for host in (b"", b"..", b"a b", b"a/b", b"a@b", b"[", b"x:y", b"\xe9"))]
@@ -101,11 +105,11 @@ NO_FIELDS = [
     *(b"X: a\r\n b\r\n", b"X: a\x00b\r\n", b"X: a\rb\r\n"),
 ]
 FIELDS = [
-    *(Message(b"GET /users HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n", 400, "Mend") for host in NO_HOSTS),
+    *(Message(b"GET /users HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n", 400, "malformed") for host in NO_HOSTS),
     *(Message(get(b"GET /users", fields), 400) for fields in NO_FIELDS),
     Message(get(b"GET /users", b"X: " + b"x" * 9_000 + b"\r\n"), 431),
     Message(get(b"GET /users", b"".join(b"X%d: y\r\n" % number for number in range(150))), 431),
-    Message(get(b"GET /me", SIGNED + b"Authorization: Bearer x\r\n"), 401, "Send a live token"),
+    Message(get(b"GET /me", SIGNED + b"Authorization: Bearer x\r\n"), 401, "Send a valid token"),
     Message(get(b"GET /users", b'If-None-Match: "a"\r\nIf-None-Match: *\r\n'), 200),
     Message(get(b"GET /users", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"), 200),
     Message(get(b"GET /users", b"X_Y: z\r\n"), 200),

@@ -1,7 +1,7 @@
-"""Where schemathesis begins, and what it is told for every request, in pytest and on its command line.
+"""The database that schemathesis starts with, and hooks for its requests, in pytest and on its command line.
 
-ada has a post, a token and a password that examples name. root, whom no request names, is an admin, and there to the
-end. It does not import `tests.conftest`, whose profile of Hypothesis would make the command line draw less.
+ada has the resources, the token and the password that examples name. root, an admin whom no request names, is never
+removed. `tests.conftest` is not imported: its Hypothesis profile would make the command line generate fewer requests.
 """
 
 import atexit
@@ -22,23 +22,25 @@ from schemathesis import Case
 from schemathesis.generation.meta import TestPhase
 
 from api import constraints
-from api.http.authentication import sha256
-from api.http.passwords import hash_password
+from api.app import create_app
+from api.http.authentication import hash_token
+from api.passwords import hash_password
 from api.settings import Settings
-from api.store import credentials, posts, tokens, users
+from api.store import credentials, tokens, users
 from api.store.columns import now
-from api.store.engine.database import Database
+from tests.contract.catalogue import arrange
+from tests.support.clients import Client
 
-if "SCENE" in os.environ:  # the command line plays where a test has laid it out
+if "SCENE" in os.environ:  # a test has made the database for the command line
     DIRECTORY = Path(os.environ["SCENE"])
 else:
     DIRECTORY = Path(tempfile.mkdtemp(prefix="pressroom-"))
     atexit.register(shutil.rmtree, DIRECTORY, ignore_errors=True)
-SEED, KEPT = DIRECTORY / "seed.sqlite", DIRECTORY / "kept.sqlite"
+SEED, DATABASE = DIRECTORY / "seed.sqlite", DIRECTORY / "database.sqlite"
 TOKENS = {"ada": "prt_" + "a" * 43, "root": "prt_" + "r" * 43}
-PASSWORDS = {"ada": "correct horse battery staple", "root": "which no example names"}
-# In workflows: what ends root or root's token, and what is asked instead.
-SPARED = {("username", "root"): "nobody", ("token_id", "2"): constraints.ID_MAX}
+PASSWORDS = {"ada": "correct horse battery staple", "root": "not in any example"}
+# In workflows, root and root's token are not removed: these ids are requested instead.
+PROTECTED = {("username", "root"): "nobody", ("token_id", "2"): constraints.ID_MAX}
 numbers = count()
 
 
@@ -48,27 +50,33 @@ def settings_of(path: Path) -> Settings:
     )
 
 
-def lay_out() -> None:
-    database = Database(settings_of(SEED))
-    database.upgrade()
-    with database.write() as db:
+def make_seed() -> None:
+    app = create_app(settings_of(SEED))
+    app.database.upgrade()
+    with app.database.write() as db:
         for name, token in TOKENS.items():
-            users.register(db, username=name, password_hash=hash_password(PASSWORDS[name]))
-            proven = credentials.get(db, name)
-            tokens.create(db, proven=proven, name="", sha256=sha256(token), expires_at=now() + timedelta(days=1))
-        users.assign(db, "root", "admin")
-        posts.publish(db, author_id=1, title="First", body="A body.", tags=["engines"], published_at=now())
-    database.close()
+            user = users.register(db, username=name, password_hash=hash_password(PASSWORDS[name]))
+            tokens.create(
+                db,
+                user_id=user.id,
+                password_hash=credentials.get(db, name).password_hash,
+                name="",
+                sha256=hash_token(token),
+                expires_at=now() + timedelta(days=1),
+            )
+        users.set_role(db, "root", "admin")
+    arrange(Client(app, "ada", TOKENS["ada"]))
+    app.database.close()
 
 
 if "SCENE" not in os.environ:
-    lay_out()
+    make_seed()
 
 
-def begin_anew() -> None:
-    """Let what is kept be what was laid out, also under a running server."""
-    with closing(sqlite3.connect(SEED)) as seed, closing(sqlite3.connect(KEPT)) as kept:
-        seed.backup(kept, sleep=0.001)
+def reset() -> None:
+    """Restore the database that was seeded, even under a running server."""
+    with closing(sqlite3.connect(SEED)) as seed, closing(sqlite3.connect(DATABASE)) as database:
+        seed.backup(database, sleep=0.001)
 
 
 def is_workflow(case: Case[Any]) -> bool:
@@ -77,7 +85,7 @@ def is_workflow(case: Case[Any]) -> bool:
 
 @schemathesis.auth(refresh_interval=None)
 class SignIn:
-    """By password where a token is made, else by token; as root in workflows, which may remove ada, else as ada."""
+    """Authenticate with the password to create a token, else with a token; as root in workflows, else as ada."""
 
     def get(self, case: Case[Any], _context: Any) -> str:
         name = "root" if is_workflow(case) else "ada"
@@ -91,16 +99,16 @@ class SignIn:
 
 @schemathesis.hook
 def before_call(_context: object, case: Case[Any], _kwargs: object) -> None:
-    """A request that is no step of a workflow is the first; and a key is for one request."""
+    """Reset the database before a request outside workflows; make each idempotency key unique."""
     if is_workflow(case):
         for name, value in case.path_parameters.items():
-            if (name, str(value)) in SPARED:
-                case.path_parameters[name] = SPARED[name, str(value)]
+            if (name, str(value)) in PROTECTED:
+                case.path_parameters[name] = PROTECTED[name, str(value)]
     else:
-        begin_anew()
+        reset()
         if case.operation.label == "DELETE /users/{username}":
-            with closing(sqlite3.connect(KEPT)) as kept, kept:
-                kept.executescript("DELETE FROM post_tags; DELETE FROM posts")
+            with closing(sqlite3.connect(DATABASE)) as database, database:
+                database.executescript("DELETE FROM post_tags; DELETE FROM posts")
     key = str(case.headers.get("Idempotency-Key", ""))
     if re.fullmatch(constraints.IDEMPOTENCY_KEY_PATTERN, key) and len(key) < 200:
         case.headers["Idempotency-Key"] = f"{key}-{next(numbers)}"

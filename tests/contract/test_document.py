@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.http.application import Application
-from api.http.openapi.operations import Operations
+from api.http.openapi.operations import OperationsPlugin
 from tests.support.clients import Client
 
 COMMITTED = Path(__file__).parents[2] / "openapi" / "openapi.json"
@@ -73,8 +73,8 @@ def test_every_operation_is_described(document: Any) -> None:
 @pytest.mark.parametrize("missing", ["operationId", "summary", "description"])
 def test_an_operation_that_is_not_described_stops_the_start(missing: str) -> None:
     described = {"operationId": "x", "summary": "x", "description": "x"}
-    with pytest.raises(TypeError, match="GET /x: give it an operationId of its own, a summary and a description"):
-        Operations().operation_helper("/x", {"get": {**described, missing: ""}})
+    with pytest.raises(TypeError, match="GET /x needs a unique operationId, a summary and a description"):
+        OperationsPlugin().operation_helper("/x", {"get": {**described, missing: ""}})
 
 
 def test_operation_ids_are_distinct(document: Any) -> None:

@@ -16,6 +16,8 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from api.app import create_app
 from api.settings import Settings
+from tests.contract.catalogue import arrange
+from tests.contract.derived import derived
 from tests.contract.hostile import ETAG, JSON, REQUESTS, Hostile
 from tests.contract.malformed import MESSAGES, TOKEN, Message
 from tests.support.clients import Client, member
@@ -31,7 +33,7 @@ class Answer(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """A database in which ada has a token and post 1 of that tag, and nothing else is."""
+    """A database in which ada has a token and the resources of the catalogue."""
 
     settings: Settings
     ada: Client
@@ -58,7 +60,8 @@ def scene(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     settings = Settings(database_url=f"sqlite:///{database}", rate_limits="off", access_log="")
     app = create_app(settings)
     ada = member(app, "ada")
-    etag = ada.post("/posts", {"title": "t", "body": "b"}).headers["ETag"]
+    arrange(ada)
+    etag = ada.get("/posts/1").headers["ETag"]
     yield Scene(settings, ada, etag, everything_in(settings))
     app.database.close()
 
@@ -116,14 +119,14 @@ def assert_says(answer: Answer, row: Hostile | Message) -> None:
 
 
 def test_hostile_requests_in_process(scene: Scene, subtests: pytest.Subtests) -> None:
-    for row in REQUESTS:
+    for row in (*REQUESTS, *derived()):
         with subtests.test(str(row)):
             assert_says(in_process(row, scene), row)
             assert everything_in(scene.settings) == scene.kept
 
 
 def test_hostile_requests_over_sockets(scene: Scene, server: Server, subtests: pytest.Subtests) -> None:
-    for row in REQUESTS:
+    for row in (*REQUESTS, *derived()):
         with subtests.test(str(row)):
             assert_says(answer_of(server, on_the_wire(row, scene)), row)
             assert everything_in(scene.settings) == scene.kept

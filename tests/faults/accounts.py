@@ -52,7 +52,7 @@ def under_load(fault: str, server: Server, *, pause: float = PAUSE, crowd: int =
     assert 500 not in failed
     log = server.log.read_text()
     assert not [words for words in UNFORESEEN if words in log], log
-    assert "Traceback" not in log or "The database is not responding" in log, log
+    assert "Traceback" not in log or "The database is unavailable" in log, log
     for path in server.log.parent.glob("*.sqlite"):
         assert is_whole(path)
 

@@ -38,7 +38,7 @@ def test_a_body_that_is_no_json_is_refused_with_the_reason(ada: Client) -> None:
     assert_problem(
         response,
         400,
-        detail="The body is not usable as JSON: unexpected character, expected a JSON value at character 11.",
+        detail="The body is not valid JSON: unexpected character, expected a JSON value at character 11.",
     )
 
 

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from api.http import passwords
+from api.http import authentication
 from api.http.application import Application
-from api.http.passwords import hash_password
+from api.passwords import hash_password
 from api.settings import Settings
 from api.store import credentials, tokens, users
 from api.store.columns import now
-from api.store.engine.connections import Row
+from api.store.credentials import Credentials
 from api.store.engine.database import Database
 from tests.support.clients import PASSWORD, Client, basic, member
 from tests.support.problems import assert_problem
+from tests.support.rows import select_rows
 
 
 def test_a_token_signs_in(ada: Client) -> None:
@@ -33,7 +34,7 @@ def test_the_name_of_the_scheme_has_no_case(ada: Client, scheme: str) -> None:
 
 def test_strangers_are_told_how_to_sign_in(anyone: Client) -> None:
     response = anyone.get("/me")
-    assert_problem(response, 401, detail="Send a live token as `Authorization: Bearer …`; POST /tokens makes one.")
+    assert_problem(response, 401, detail="Send a valid token as `Authorization: Bearer …`.")
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
 
 
@@ -66,7 +67,7 @@ def test_a_password_is_no_token(ada: Client) -> None:
 def test_a_token_is_no_password(ada: Client, anyone: Client) -> None:
     assert_problem(ada.send("POST", "/tokens"), 401)
     refused = anyone.send("POST", "/tokens")
-    assert_problem(refused, 401, detail="Send the username and password of a user by HTTP Basic.")
+    assert_problem(refused, 401, detail="Send a username and password as HTTP Basic.")
 
 
 def test_an_expired_token_is_none(app: Application, ada: Client) -> None:
@@ -86,7 +87,7 @@ def test_a_password_gets_a_token(ada: Client, anyone: Client) -> None:
 @pytest.mark.parametrize("password", ["", "wrong", PASSWORD + " ", "x" * 5_000, "\x00"])
 def test_a_wrong_password_does_not(ada: Client, anyone: Client, password: str) -> None:
     response = anyone.send("POST", "/tokens", headers=basic("ada", password))
-    assert_problem(response, 401, detail="The username or password is wrong, or not sent as HTTP Basic.")
+    assert_problem(response, 401, detail="Wrong username or password, or not sent as HTTP Basic.")
     assert response.headers["WWW-Authenticate"] == 'Basic realm="Pressroom", charset="UTF-8"'
 
 
@@ -138,22 +139,22 @@ def test_a_hash_made_with_other_parameters_is_made_anew(app: Application, anyone
         with app.database.read() as db:
             kept.append(credentials.get(db, "ada").password_hash)
     assert kept[0] == kept[1] != weaker
-    assert extract_parameters(kept[0]).memory_cost == 19 * 1024
+    assert extract_parameters(str(kept[0])).memory_cost == 19 * 1024
 
 
 def test_who_proves_a_password_that_is_changed_meanwhile_gets_no_token(
     app: Application, ada: Client, anyone: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def changed_meanwhile(username: str, password: str) -> Row:
-        proven = prove(username, password)
+    def changed_meanwhile(app: Application, username: str, password: str) -> Credentials:
+        proven = verify(app, username, password)
         with app.database.write() as db:
             credentials.change(db, proven, "another")
         return proven
 
-    prove = passwords.verify
-    monkeypatch.setattr(passwords, "verify", changed_meanwhile)
+    verify = authentication.verify_credentials
+    monkeypatch.setattr(authentication, "verify_credentials", changed_meanwhile)
     refused = anyone.send("POST", "/tokens", headers=basic("ada", PASSWORD))
-    assert_problem(refused, 401, detail="The username or password is wrong, or not sent as HTTP Basic.")
+    assert_problem(refused, 401, detail="Wrong username or password, or not sent as HTTP Basic.")
     assert refused.headers["WWW-Authenticate"].startswith("Basic ")
 
 
@@ -197,7 +198,7 @@ def test_nobody_waits_to_have_the_use_of_a_token_written_down(
 
 def test_neither_password_nor_token_is_kept(app: Application, ada: Client) -> None:
     with app.database.read() as db:
-        kept = str(db.all(users.users.select()) + db.all(tokens.tokens.select()))
+        kept = str(select_rows(db, users.users.select()) + select_rows(db, tokens.tokens.select()))
     assert PASSWORD not in kept
     assert ada.token not in kept
     assert ada.token.removeprefix("prt_") not in kept

@@ -42,7 +42,7 @@ def test_without_a_key_each_request_is_another(ada: Client) -> None:
 def test_another_request_needs_another_key(ada: Client) -> None:
     publish(ada)
     for content in ({**POST, "title": "other"}, {**POST, "tags": []}, dict(reversed(POST.items()))):
-        detail = "This Idempotency-Key was sent with another request. Choose a new one for each."
+        detail = "This Idempotency-Key was sent with another request. Choose a new one for each request."
         assert_problem(publish(ada, content), 422, detail=detail)
     assert_problem(publish(ada, path="/posts?x=1"), 422)
     assert kept(ada) == 1

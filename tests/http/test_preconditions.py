@@ -1,7 +1,7 @@
 """Conditional requests (RFC 9110, section 13).
 
 PATCH /posts/1 HTTP/1.1
-If-Match: "5e0d…"          the ETag of what was read; without it 428, no longer true 412
+If-Match: "5e0d…"          the ETag that was read; 428 without it, 412 if it is out of date
 """
 
 import pytest
@@ -9,28 +9,16 @@ from werkzeug.test import TestResponse
 
 from api.http.application import Application
 from api.store import posts
-from api.store.engine.connections import Connection, Row
+from api.store.engine.connections import Connection
+from api.store.users import User
+from tests.contract.catalogue import CHANGES, READS, arrange
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
 
-READS = [
-    "/",
-    "/about",
-    "/users",
-    "/users/ada",
-    "/posts",
-    "/posts/1",
-    "/tokens",
-    "/tokens/1",
-    "/me",
-    "/docs",
-    "/openapi.json",
-]
-
 
 @pytest.fixture(autouse=True)
-def _a_post(ada: Client) -> None:
-    ada.post("/posts", {"title": "t", "body": "b"})
+def _resources(ada: Client) -> None:
+    arrange(ada)
 
 
 def etag(client: Client, path: str) -> str:
@@ -39,71 +27,63 @@ def etag(client: Client, path: str) -> str:
 
 @pytest.mark.parametrize("path", READS)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_copy_that_is_current_is_not_sent_again(ada: Client, path: str, method: str) -> None:
-    tag = etag(ada, path)
-    for condition in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+def test_a_current_etag_gets_304(ada: Client, path: str, method: str) -> None:
+    current = etag(ada, path)
+    for condition in (current, f"W/{current}", f'"other", {current}', "*"):
         response = ada.send(method, path, headers={"If-None-Match": condition})
         assert (response.status_code, response.data) == (304, b"")
-        assert response.headers["ETag"] == tag
+        assert response.headers["ETag"] == current
         assert "no-cache" in response.headers["Cache-Control"]
         assert "Content-Type" not in response.headers
 
 
 @pytest.mark.parametrize("path", READS)
-def test_a_copy_that_is_not_current_is_sent_anew(ada: Client, path: str) -> None:
+def test_another_etag_gets_the_representation(ada: Client, path: str) -> None:
     response = ada.get(path, headers={"If-None-Match": '"other", malformed'})
     assert response.status_code == 200
     assert response.data
 
 
-def test_a_post_has_a_new_tag_when_it_changes(ada: Client) -> None:
+def test_a_changed_post_has_another_etag(ada: Client) -> None:
     before = etag(ada, "/posts/1")
     ada.patch("/posts/1", {"title": "new"})
     assert etag(ada, "/posts/1") != before
 
 
-def test_a_post_has_a_new_tag_when_its_author_does(ada: Client) -> None:
+def test_a_post_of_a_changed_author_has_another_etag(ada: Client) -> None:
     before = etag(ada, "/posts/1")
     ada.patch("/users/ada", {"display_name": "Ada"})
     assert etag(ada, "/posts/1") != before
 
 
-def test_a_list_has_a_new_tag_when_one_of_its_items_does(ada: Client) -> None:
+def test_a_list_with_a_changed_item_has_another_etag(ada: Client) -> None:
     before = etag(ada, "/posts")
     ada.patch("/posts/1", {"title": "new"})
     assert etag(ada, "/posts") != before
 
 
-def test_caches_ask_again_and_share_nothing_that_was_asked_with_a_token(ada: Client, anyone: Client) -> None:
-    strangers = "public, max-age=1, stale-while-revalidate=1"
-    for client, cache_control in ((anyone, strangers), (ada, "no-cache, private")):
+def test_responses_to_authenticated_requests_are_private(ada: Client, anyone: Client) -> None:
+    public = "public, max-age=1, stale-while-revalidate=1"
+    for client, cache_control in ((anyone, public), (ada, "no-cache, private")):
         for path in ("/posts", "/posts/1"):
             response = client.get(path)
             assert (response.headers["Cache-Control"], response.headers["Vary"]) == (cache_control, "Authorization")
 
 
-def test_shared_caches_may_keep_for_a_second_what_anybody_may_read_and_nothing_else(
-    ada: Client, anyone: Client
-) -> None:
+def test_only_successful_anonymous_reads_may_be_cached_for_a_second(ada: Client, anyone: Client) -> None:
     for method in ("GET", "HEAD"):
         for path in READS:
-            stranger, signed_in = (client.send(method, path) for client in (anyone, ada))
-            assert ("max-age=1," in stranger.headers["Cache-Control"]) == (stranger.status_code == 200)
-            assert "max-age" not in signed_in.headers["Cache-Control"]
+            anonymous, authenticated = (client.send(method, path) for client in (anyone, ada))
+            assert ("max-age=1," in anonymous.headers["Cache-Control"]) == (anonymous.status_code == 200)
+            assert "max-age" not in authenticated.headers["Cache-Control"]
     assert "max-age" not in anyone.get("/posts/2").headers["Cache-Control"]
     assert "max-age" not in anyone.post("/users", {"username": "eve", "password": "12345678"}).headers["Cache-Control"]
 
 
-def test_what_writes_answer_is_not_cached(ada: Client) -> None:
+def test_responses_to_writes_are_not_cached(ada: Client) -> None:
     assert ada.post("/posts", {"title": "t", "body": "b"}).headers["Cache-Control"] == "no-store"
 
 
-CHANGES: list[tuple[str, str, object]] = [
-    ("PATCH", "/posts/1", {"title": "new"}),
-    ("DELETE", "/posts/1", None),
-    ("PATCH", "/users/ada", {"bio": "new"}),
-    ("DELETE", "/users/ada", None),
-]
 changes = pytest.mark.parametrize(("method", "path", "content"), CHANGES)
 
 
@@ -112,7 +92,7 @@ def change(client: Client, method: str, path: str, content: object, if_match: st
 
 
 @changes
-def test_a_change_says_which_version_it_changes(ada: Client, method: str, path: str, content: object) -> None:
+def test_a_change_needs_the_current_etag(ada: Client, method: str, path: str, content: object) -> None:
     before = ada.get(path).json
     assert_problem(change(ada, method, path, content, None), 428)
     for stale in ('"other"', 'W/"other"', "", "other", '"*"', "malformed ,,"):
@@ -120,18 +100,19 @@ def test_a_change_says_which_version_it_changes(ada: Client, method: str, path: 
     assert ada.get(path).json == before
 
 
-@pytest.mark.parametrize("form", ["{tag}", "W/{tag}", '"other", {tag}', "*"])
+@pytest.mark.parametrize("form", ["{current}", "W/{current}", '"other", {current}', "*"])
 @changes
-def test_who_knows_the_current_version_changes_it(
+def test_a_change_with_the_current_etag_succeeds(
     ada: Client, method: str, path: str, content: object, form: str
 ) -> None:
-    if method == "DELETE":
-        ada.delete("/posts/1") if path == "/users/ada" else None
-    assert change(ada, method, path, content, form.format(tag=etag(ada, path))).status_code in {200, 204}
+    if (method, path) == ("DELETE", "/users/ada"):
+        for post in ("/posts/1", "/posts/2"):
+            ada.delete(post)
+    assert change(ada, method, path, content, form.format(current=etag(ada, path))).status_code in {200, 204}
 
 
 @changes
-def test_who_may_not_change_it_is_told_so_first(
+def test_permissions_are_checked_before_the_etag(
     bob: Client, anyone: Client, method: str, path: str, content: object
 ) -> None:
     for if_match in (None, '"other"', "*"):
@@ -139,35 +120,35 @@ def test_who_may_not_change_it_is_told_so_first(
         assert_problem(change(bob, method, path, content, if_match), 403)
 
 
-def test_the_second_of_two_who_read_the_same_is_refused(ada: Client) -> None:
-    tag = etag(ada, "/posts/1")
-    assert change(ada, "PATCH", "/posts/1", {"title": "first"}, tag).status_code == 200
-    assert_problem(change(ada, "PATCH", "/posts/1", {"title": "second"}, tag), 412)
-    assert_problem(change(ada, "DELETE", "/posts/1", None, tag), 412)
+def test_the_second_of_two_changes_with_the_same_etag_is_rejected(ada: Client) -> None:
+    current = etag(ada, "/posts/1")
+    assert change(ada, "PATCH", "/posts/1", {"title": "first"}, current).status_code == 200
+    assert_problem(change(ada, "PATCH", "/posts/1", {"title": "second"}, current), 412)
+    assert_problem(change(ada, "DELETE", "/posts/1", None, current), 412)
     assert (ada.get("/posts/1").json or {})["title"] == "first"
 
 
-def test_a_change_tells_the_tag_for_the_next(ada: Client) -> None:
+def test_the_response_to_a_change_has_the_etag_for_the_next_change(ada: Client) -> None:
     created = ada.post("/posts", {"title": "t", "body": "b"})
-    changed = change(ada, "PATCH", "/posts/2", {"title": "1"}, created.headers["ETag"])
-    again = change(ada, "PATCH", "/posts/2", {"title": "2"}, changed.headers["ETag"])
-    assert again.headers["ETag"] == etag(ada, "/posts/2")
+    changed = change(ada, "PATCH", "/posts/3", {"title": "1"}, created.headers["ETag"])
+    again = change(ada, "PATCH", "/posts/3", {"title": "2"}, changed.headers["ETag"])
+    assert again.headers["ETag"] == etag(ada, "/posts/3")
     registered = ada.post("/users", {"username": "eve", "password": "12345678"})
     assert registered.headers["ETag"] == etag(ada, "/users/eve")
-    removed = change(ada, "DELETE", "/posts/2", None, again.headers["ETag"])
+    removed = change(ada, "DELETE", "/posts/3", None, again.headers["ETag"])
     assert "ETag" not in removed.headers
 
 
-def test_what_changes_while_it_is_judged_is_not_overwritten(
+def test_a_change_between_the_check_and_the_update_is_not_overwritten(
     app: Application, ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On PostgreSQL the row is locked; should it change all the same, the UPDATE itself notices."""
+    """On PostgreSQL the row is locked; if it changes nevertheless, the UPDATE finds no row."""
 
-    def changed_meanwhile(db: Connection, post_id: int, *, editor: Row) -> Row:
-        read = editable(db, post_id, editor=editor)
-        posts.revise(db, read, title="meanwhile")
-        return read
+    def change_concurrently(db: Connection, post_id: int, *, principal: User) -> posts.Post:
+        post = get_for_update(db, post_id, principal=principal)
+        posts.revise(db, post, title="concurrent")
+        return post
 
-    editable = posts.get_for_update
-    monkeypatch.setattr(posts, "get_for_update", changed_meanwhile)
+    get_for_update = posts.get_for_update
+    monkeypatch.setattr(posts, "get_for_update", change_concurrently)
     assert_problem(change(ada, "PATCH", "/posts/1", {"title": "new"}, etag(ada, "/posts/1")), 412)

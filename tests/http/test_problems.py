@@ -13,8 +13,9 @@ from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 from werkzeug.exceptions import ImATeapot
 from werkzeug.test import TestResponse
 
+from api import wsgi
 from api.http.application import Application
-from api.http.problems import REFUSALS
+from api.http.problems import STATUS_OF
 from api.store import errors
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
@@ -31,7 +32,7 @@ def failing(app: Application, error: Exception) -> TestResponse:
 
 def test_every_refusal_of_the_store_has_a_status() -> None:
     refusals = {error for error in vars(errors).values() if isinstance(error, type) and error is not errors.StoreError}
-    assert set(REFUSALS) == refusals
+    assert all(STATUS_OF.keys() & set(refusal.__mro__) for refusal in refusals)
 
 
 def test_a_refusal_of_the_store_speaks_for_itself(app: Application) -> None:
@@ -39,12 +40,12 @@ def test_a_refusal_of_the_store_speaks_for_itself(app: Application) -> None:
 
 
 def test_a_database_that_is_gone_may_come_back(app: Application, caplog: pytest.LogCaptureFixture) -> None:
-    gone = errors.Unavailable("The database is not responding.")
+    gone = errors.Unavailable("The database is unavailable.")
     gone.__cause__ = OSError("no route to db.internal")
     response = failing(app, gone)
     assert "no route to db.internal" in caplog.text
     assert "db.internal" not in response.text
-    assert_problem(response, 503, detail="The database is not responding.")
+    assert_problem(response, 503, detail="The database is unavailable.")
     assert response.headers["Retry-After"] == "1"
 
 
@@ -61,6 +62,7 @@ def test_a_failure_of_ours_says_nothing_of_its_reason(app: Application) -> None:
 
 @pytest.mark.parametrize("error", [InvalidChunkSize(b"zz"), NoMoreData(b"")])
 def test_a_body_that_is_badly_chunked_is_the_clients_fault(app: Application, error: Exception) -> None:
+    wsgi.register_parse_errors(app)
     response = failing(app, error)
     assert_problem(response, 400)
     assert response.headers["Connection"] == "close"
@@ -72,7 +74,7 @@ def test_a_status_without_words_of_ours_has_those_of_http(app: Application) -> N
 
 def test_nothing_stands_at_other_urls(anyone: Client) -> None:
     problem = assert_problem(anyone.get("/nothing"), 404)
-    assert problem["detail"] == "There is nothing at this URL. `/` tells where everything is."
+    assert problem["detail"] == "There is nothing at this URL. See `/` for the URLs of this API."
 
 
 def test_a_method_that_is_not_there_names_those_that_are(anyone: Client) -> None:

@@ -42,7 +42,7 @@ def test_a_password_cannot_be_guessed_in_peace(ada: Client, anyone: Client) -> N
     for number in range(20):
         assert_problem(sign_in(anyone, "ada", address=f"192.0.2.{number}"), 401)
     refused = sign_in(anyone, "ada", PASSWORD, "192.0.2.100")
-    told = "You have made more than 20 requests in 900 seconds (sign-in-username). Try again when `Retry-After` says."
+    told = "Rate limit exceeded: 20 requests in 900 seconds (sign-in-username). Try again after `Retry-After` seconds."
     assert_problem(refused, 429, detail=told)
     seconds = refused.headers["Retry-After"]
     assert 800 < int(seconds) <= 900

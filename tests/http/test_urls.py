@@ -1,24 +1,30 @@
-"""URLs are built as Flask builds them."""
-
-from typing import Any
+"""URLs in responses are those of routes."""
 
 import pytest
-from flask import url_for
 
+from api.http import urls
 from api.http.application import Application
-from api.http.urls import Path, prefix
+from api.schemas.base import StrictSchema
+from api.schemas.fields import RelativeURL
+from tests.support.clients import Client
 
-PATHS: list[tuple[str, dict[str, Any]]] = [
-    ("users.UserByName", {"username": "ada_l-1"}),
-    ("users.Users", {}),
-    ("posts.PostById", {"post_id": 9007199254740991}),
-    ("posts.Posts", {}),
-    ("tokens.TokenById", {"token_id": 1}),
-]
+
+class Linked(StrictSchema):
+    """A link."""
+
+    url = RelativeURL("Something.", "/nothing/{id}")
+
+
+def test_a_url_that_no_route_serves_stops_the_start(app: Application) -> None:
+    with pytest.raises(TypeError, match=r"Linked\.url: no route serves /nothing/{id}"):
+        urls.check(app, [Linked()])
 
 
 @pytest.mark.parametrize("script_name", ["", "/blog", "/a/b"])
-@pytest.mark.parametrize(("endpoint", "values"), PATHS)
-def test_a_path_is_that_of_flask(app: Application, endpoint: str, values: dict[str, Any], script_name: str) -> None:
-    with app.test_request_context("/posts", environ_overrides={"SCRIPT_NAME": script_name}):
-        assert Path(endpoint)(prefix(), *values.values()) == url_for(endpoint, **values)
+def test_urls_begin_with_the_script_name(ada: Client, script_name: str) -> None:
+    """As `url_for` builds them (RFC 3875, section 4.1.13)."""
+    ada.post("/posts", {"title": "t", "body": "b"})
+    post = ada.get("/posts/1", environ_overrides={"SCRIPT_NAME": script_name}).json or {}
+    assert (post["url"], post["author"]["url"]) == (f"{script_name}/posts/1", f"{script_name}/users/ada")
+    user = ada.get("/users/ada", environ_overrides={"SCRIPT_NAME": script_name}).json or {}
+    assert user["posts_url"] == f"{script_name}/posts?author=ada"

@@ -15,7 +15,7 @@ from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.heavy
-SETTINGS = {"PRESSROOM_DATABASE_URL": f"sqlite:///{scene.KEPT}", "PRESSROOM_RATE_LIMITS": "off"}
+SETTINGS = {"PRESSROOM_DATABASE_URL": f"sqlite:///{scene.DATABASE}", "PRESSROOM_RATE_LIMITS": "off"}
 
 
 # The second repeats what is random for a minute, from a seed of its own.
@@ -27,7 +27,7 @@ def test_any_request_over_the_wire(
     capsys: pytest.CaptureFixture[str],
     option: str,
 ) -> None:
-    scene.begin_anew()
+    scene.reset()
     server = serve(**SETTINGS)
     report = tmp_path / "report.json"
     command = [sys.executable, "-m", "schemathesis.cli", "run", "openapi/openapi.json", option]

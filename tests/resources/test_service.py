@@ -8,19 +8,21 @@ import pytest
 
 from api import constraints
 from api.http.application import Application
+from tests.contract.catalogue import DOCUMENT
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
 
 
-def test_the_root_leads_everywhere(ada: Client) -> None:
+def test_the_root_links_to_every_collection(ada: Client) -> None:
     root = ada.get("/").json or {}
     assert (root["name"], root["version"]) == ("Pressroom", version("pressroom"))
     urls = [url for name, url in root.items() if name.endswith("_url")]
-    assert len(urls) == 7
+    collections = [path for path in DOCUMENT["paths"] if path.count("/") == 1 and "{" not in path]
+    assert set(urls) == set(collections) - {"/", "/metrics"}
     assert all(ada.get(url).status_code == 200 for url in urls)
 
 
-def test_the_limits_are_told(anyone: Client) -> None:
+def test_about_has_the_limits(anyone: Client) -> None:
     about = anyone.get("/about").json or {}
     assert about["limits"] == {
         "display_name": constraints.DISPLAY_NAME_MAX_LENGTH,
@@ -34,19 +36,19 @@ def test_the_limits_are_told(anyone: Client) -> None:
     }
 
 
-def test_health_is_not_cached(anyone: Client) -> None:
+def test_health_checks_are_not_cached(anyone: Client) -> None:
     for path, status in (("/health/live", "live"), ("/health/ready", "ready")):
         response = anyone.get(path)
         assert (response.json, response.headers["Cache-Control"]) == ({"status": status}, "no-store")
 
 
-def test_a_server_whose_tables_are_already_those_of_the_next_version_is_ready(anyone: Client, app: Application) -> None:
+def test_a_newer_schema_is_ready(anyone: Client, app: Application) -> None:
     with app.database.write() as db:
         db.execute_sql("UPDATE alembic_version SET version_num = '9999'")
     assert anyone.get("/health/ready").status_code == 200
 
 
-def test_tables_of_an_older_version_are_not_ready(anyone: Client, app: Application) -> None:
+def test_an_older_schema_is_not_ready(anyone: Client, app: Application) -> None:
     with app.database.write() as db:
         db.execute_sql("UPDATE alembic_version SET version_num = '0000'")
     response = anyone.get("/health/ready")
@@ -54,14 +56,14 @@ def test_tables_of_an_older_version_are_not_ready(anyone: Client, app: Applicati
     assert anyone.get("/health/live").status_code == 200
 
 
-def test_who_asks_is_not_told_where_a_database_was(anyone: Client, app: Application) -> None:
+def test_the_path_of_a_missing_database_is_not_in_the_response(anyone: Client, app: Application) -> None:
     Path(str(app.database.engine.url.database)).unlink()
     assert_problem(
         anyone.get("/health/ready"), 503, detail="The database does not exist. Run `pressroom db upgrade` to create it."
     )
 
 
-def test_the_documentation_loads_nothing_from_elsewhere(anyone: Client) -> None:
+def test_swagger_ui_loads_nothing_from_other_hosts(anyone: Client) -> None:
     page = anyone.get("/docs")
     assert page.content_type == "text/html; charset=utf-8"
     assert "script-src 'self';" in page.headers["Content-Security-Policy"]
@@ -71,14 +73,14 @@ def test_the_documentation_loads_nothing_from_elsewhere(anyone: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/docs/assets/swagger-ui.css", "/nothing"])
-def test_no_browser_guesses_types_or_frames_answers(anyone: Client, path: str) -> None:
+def test_browsers_may_not_sniff_types_or_frame_responses(anyone: Client, path: str) -> None:
     headers = anyone.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("path", ["/", "/users", "/posts/1", "/docs", "/openapi.json"])
-def test_options_are_told_without_a_body(anyone: Client, path: str) -> None:
+def test_options_has_allow_and_no_body(anyone: Client, path: str) -> None:
     response = anyone.send("OPTIONS", path)
     assert (response.status_code, response.data, "Content-Type" in response.headers) == (200, b"", False)
     assert "GET" in response.headers["Allow"]

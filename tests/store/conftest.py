@@ -8,9 +8,10 @@ import pytest
 
 from api.settings import Settings
 from api.store import users
-from api.store.engine.connections import Connection, Row
+from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.engine.timeouts import Timeouts
+from api.store.users import User
 from tests.conftest import numbers
 
 
@@ -57,12 +58,12 @@ def db(database: Database) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def ada(db: Connection) -> Row:
+def ada(db: Connection) -> User:
     return users.register(db, username="ada", password_hash="hash")
 
 
 @pytest.fixture
-def bob(db: Connection) -> Row:
+def bob(db: Connection) -> User:
     return users.register(db, username="bob", password_hash="hash")
 
 

@@ -7,13 +7,14 @@ import pytest
 
 from api.store import archive, posts, users
 from api.store.columns import now
-from api.store.engine.connections import Connection, Row
+from api.store.engine.connections import Connection
 from api.store.engine.database import Database
+from api.store.users import User
 
 
-def add(db: Connection, author: Row, post_id: int | None = None) -> int:
+def add(db: Connection, author: User, post_id: int | None = None) -> int:
     content: dict[str, Any] = {"title": "t", "body": "b", "tags": ["x"], "published_at": now()}
-    return posts.add(db, author_id=author.id, post_id=post_id, **content)
+    return posts.publish(db, author_id=author.id, post_id=post_id, **content).id
 
 
 @pytest.fixture
@@ -24,15 +25,15 @@ def reserved(database: Database, db: Connection) -> Connection:
     return db
 
 
-def test_a_post_keeps_its_id_and_those_to_come_are_above_it(reserved: Connection, ada: Row) -> None:
+def test_a_post_keeps_its_id_and_those_to_come_are_above_it(reserved: Connection, ada: User) -> None:
     assert [add(reserved, ada, wanted) for wanted in (17, 5, None)] == [17, 5, 18]
 
 
-def test_an_id_that_is_taken_is_not_given_again(reserved: Connection, ada: Row) -> None:
+def test_an_id_that_is_taken_is_not_given_again(reserved: Connection, ada: User) -> None:
     assert [add(reserved, ada, wanted) for wanted in (17, 17, 18)] == [17, 18, 19]
 
 
-def test_ids_never_fall(database: Database, reserved: Connection, ada: Row) -> None:
+def test_ids_never_fall(database: Database, reserved: Connection, ada: User) -> None:
     assert add(reserved, ada, 17) == 17
     if not database.is_sqlite:
         archive.reserve_ids(reserved, 3)

@@ -11,9 +11,11 @@ import pytest
 from api import archive
 from api.settings import Settings
 from api.store import posts, users
-from api.store.engine.connections import Connection, Row
+from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.engine.migrate import HEAD
+from api.store.posts import Post
+from api.store.users import User
 from tests.support.postgresql import Cluster
 
 pytestmark = pytest.mark.heavy
@@ -34,7 +36,7 @@ def cluster(tmp_path: Path, backups: Path) -> Iterator[Cluster]:
         yield cluster
 
 
-def publish(db: Connection, author: Row, title: str) -> Row:
+def publish(db: Connection, author: User, title: str) -> Post:
     return posts.publish(db, author_id=author.id, title=title, body="“b”", tags=["x"], published_at=None)
 
 

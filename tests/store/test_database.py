@@ -170,7 +170,8 @@ def test_timestamps_do_not_depend_on_the_time_zone_of_the_server(unmigrated: Set
         noon = datetime(2026, 1, 31, 14, tzinfo=timezone(timedelta(hours=2)))
         post = posts.publish(db, author_id=ada.id, title="t", body="b", tags=[], published_at=noon)
     assert draft.published_at is None
-    assert (post.published_at, post.published_at.utcoffset()) == (noon, timedelta(0))
+    assert post.published_at == noon
+    assert post.published_at.utcoffset() == timedelta(0)
     database.close()
 
 
@@ -220,7 +221,7 @@ def test_sqlite_connections_are_durable_and_strict(tmp_path: Path, pragma: str, 
 
 def test_sqlite_files_in_a_missing_directory_are_unavailable(tmp_path: Path) -> None:
     database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'nowhere' / 'new.sqlite'}"))
-    with pytest.raises(Unavailable, match="not responding"), database.read():
+    with pytest.raises(Unavailable, match="is unavailable"), database.read():
         pass
 
 

@@ -183,7 +183,7 @@ def path(database: Database) -> Path:
 
 @pytest.mark.parametrize("pragma", ["max_page_count = 1", "query_only = ON"])
 def test_a_full_or_read_only_disk_is_unavailable(sqlite: Database, pragma: str) -> None:
-    with pytest.raises(Unavailable, match="not responding"), sqlite.write() as db:
+    with pytest.raises(Unavailable, match="is unavailable"), sqlite.write() as db:
         db.execute_sql(f"PRAGMA {pragma}")
         publish(db, 100_000)
     with sqlite.write() as db:  # the pragma held only for the other connection
@@ -194,7 +194,7 @@ def test_a_failing_write_to_disk_is_unavailable(sqlite: Database) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path(sqlite).stat().st_size, before[1]))
     try:
-        with pytest.raises(Unavailable, match="not responding") as error, sqlite.write() as db:
+        with pytest.raises(Unavailable, match="is unavailable") as error, sqlite.write() as db:
             publish(db, 200_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 
 from api import constraints
 from api.store import posts, posts_lists, users
-from api.store.columns import END, START
-from api.store.engine.connections import Connection, Row
-from api.store.pages import _cursor, _position
+from api.store.columns import END_OF_TIME, START_OF_TIME
+from api.store.engine.connections import Connection
+from api.store.pages import _decode_cursor, _encode_cursor
+from api.store.users import User
 
-MOMENTS = st.datetimes(timezones=st.just(UTC))
+TIMES = st.datetimes(timezones=st.just(UTC))
 
 
-def all_pages(**query: Any) -> list[Row]:
+def all_pages(**query: Any) -> list[posts_lists.PostSummary]:
     page = posts_lists.page(**query)
-    rows = [*page.rows]
+    rows: list[Any] = [*page.rows]
     while page.next_cursor:
         page = posts_lists.page(**query, cursor=page.next_cursor)
         assert page.rows
@@ -25,24 +26,24 @@ def all_pages(**query: Any) -> list[Row]:
     return rows
 
 
-@given(moment=MOMENTS, identity=st.integers(1, constraints.ID_MAX))
+@given(moment=TIMES, identity=st.integers(1, constraints.ID_MAX))
 def test_a_cursor_is_a_position(moment: datetime, identity: int) -> None:
-    assert _position(_cursor(moment, identity)) == (moment, identity)
+    assert _decode_cursor(_encode_cursor(moment, identity)) == (moment, identity)
 
 
 @given(cursor=st.from_regex(constraints.CURSOR_PATTERN, fullmatch=True))
 def test_every_text_of_the_form_is_a_cursor(cursor: str) -> None:
-    moment, identity = _position(cursor)
-    assert START <= moment <= END
+    moment, identity = _decode_cursor(cursor)
+    assert START_OF_TIME <= moment <= END_OF_TIME
     assert 0 <= identity < 2**63
 
 
-def test_any_cursor_can_be_asked_for(db: Connection, ada: Row) -> None:
+def test_any_cursor_can_be_asked_for(db: Connection, ada: User) -> None:
     for cursor in ("0" * 32, "7fffffffffffffff" * 2):
         assert posts_lists.page(db, limit=1, cursor=cursor).rows == []
 
 
-def test_pages_show_each_post_once_the_latest_first(db: Connection, ada: Row) -> None:
+def test_pages_show_each_post_once_the_latest_first(db: Connection, ada: User) -> None:
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     for number in range(10):
         moment = noon + timedelta(hours=number // 3)  # several at the same moment
@@ -52,7 +53,7 @@ def test_pages_show_each_post_once_the_latest_first(db: Connection, ada: Row) ->
         assert titles == ["9", "8", "7", "6", "5", "4", "3", "2", "1", "0"]
 
 
-def test_drafts_stand_before_what_is_scheduled_and_that_before_the_rest(db: Connection, ada: Row) -> None:
+def test_drafts_stand_before_what_is_scheduled_and_that_before_the_rest(db: Connection, ada: User) -> None:
     for title, moment in (
         ("draft 1", None),
         ("past", datetime(2026, 1, 1, tzinfo=UTC)),
@@ -64,6 +65,6 @@ def test_drafts_stand_before_what_is_scheduled_and_that_before_the_rest(db: Conn
     assert [row.title for row in mine] == ["draft 2", "draft 1", "future", "past"]
 
 
-def test_a_page_that_is_just_full_is_the_last(db: Connection, ada: Row, bob: Row) -> None:
+def test_a_page_that_is_just_full_is_the_last(db: Connection, ada: User, bob: User) -> None:
     assert users.page(db, limit=2).next_cursor is None
     assert users.page(db, limit=1).next_cursor is not None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -92,7 +93,7 @@ def test_more_clients_than_server_connections_can_read_and_write(database: Datab
                 draft = posts.publish(db, author_id=author.id, title="t", body="b", tags=["x"], published_at=None)
             with database.read() as db:
                 assert posts.get(db, draft.id, viewer=author) == draft
-            assert draft.created_at.utcoffset().total_seconds() == 0
+            assert draft.created_at.utcoffset() == timedelta(0)
             assert draft.published_at is None
 
     with ThreadPoolExecutor(CLIENTS) as threads:

@@ -9,8 +9,8 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from api.http.application import Application
-from api.http.authentication import new_token, sha256
-from api.http.passwords import hash_password
+from api.http.authentication import hash_token, new_token
+from api.passwords import hash_password
 from api.store import credentials, tokens, users
 from api.store.columns import now
 from api.store.engine.database import Database
@@ -72,7 +72,14 @@ def member(app: Application, username: str, *, role: str = "member") -> Client:
     database: Database = app.database
     with database.write() as db:
         users.register(db, username=username, password_hash=password_hash())
-        users.assign(db, username, role)
+        users.set_role(db, username, role)
         proven = credentials.get(db, username)
-        tokens.create(db, proven=proven, name="", sha256=sha256(token), expires_at=now() + timedelta(days=1))
+        tokens.create(
+            db,
+            user_id=proven.id,
+            password_hash=proven.password_hash,
+            name="",
+            sha256=hash_token(token),
+            expires_at=now() + timedelta(days=1),
+        )
     return Client(app, username, token)

@@ -1,4 +1,4 @@
-"""The header fields of requests and answers, as the document describes them."""
+"""Header fields and parameters that operations share."""
 
 from typing import Any
 
@@ -6,31 +6,31 @@ from api import constraints
 from api.http.problems import RETRY_AFTER
 
 
-def _listed(member: str) -> str:
-    """The pattern of a list of such members (RFC 9651, section 3.1)."""
-    return f"^{member}(, {member})*$"
+def _list_of(item: str) -> str:
+    """Return the pattern of a list of such items (RFC 9651, section 3.1)."""
+    return f"^{item}(, {item})*$"
 
 
 HEADERS: dict[str, dict[str, Any]] = {
     "ETAG": {
-        "description": "What the representation is known by, for `If-None-Match` and `If-Match`.",
+        "description": "Identifies the representation, for `If-None-Match` and `If-Match`.",
         "required": True,
         "schema": {"type": "string", "maxLength": 128, "pattern": '^"[!#-~]+"$'},
         "example": '"0a4d55a8d778e5022fab701977c5d840bbc486d0"',
     },
     "Location": {
-        "description": "The URL of what was created.",
+        "description": "The URL of the created resource.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference", "maxLength": 2048},
-        "example": "/posts/1",
+        "example": "/items/1",
     },
     "Link": {
-        "description": "The next page (RFC 8288); not sent with the last one.",
+        "description": "The next page (RFC 8288); absent on the last.",
         "schema": {"type": "string", "maxLength": 4096, "pattern": '^<[!-;=?-~]+>; rel="next"$'},
-        "example": '</posts?cursor=00e320dec85dc41c0000000000000002>; rel="next"',
+        "example": '</items?cursor=00e320dec85dc41c0000000000000002>; rel="next"',
     },
     "WWWAuthenticate": {
-        "description": "How to sign in.",
+        "description": "How to authenticate.",
         "required": True,
         "schema": {
             "type": "string",
@@ -42,42 +42,42 @@ HEADERS: dict[str, dict[str, Any]] = {
         "example": 'Bearer realm="Pressroom"',
     },
     "Accept": {
-        "description": "The media types that are taken.",
+        "description": "The accepted media types.",
         "required": True,
         "schema": {"type": "string", "enum": ["application/json"]},
         "example": "application/json",
     },
     "AcceptEncoding": {
-        "description": "The codings that are taken: none.",
+        "description": "The accepted content codings: none.",
         "required": True,
         "schema": {"type": "string", "enum": ["identity"]},
         "example": "identity",
     },
     "RateLimit": {
-        "description": "Of each limit that counts here: requests left (r), and seconds until its window ends (t).",
-        "schema": {"type": "string", "maxLength": 256, "pattern": _listed('"[a-z-]+";r=[0-9]+;t=[0-9]+')},
+        "description": "For each limit that applies: remaining requests (r) and seconds until its window ends (t).",
+        "schema": {"type": "string", "maxLength": 256, "pattern": _list_of('"[a-z-]+";r=[0-9]+;t=[0-9]+')},
         "example": '"writes";r=299;t=60',
     },
     "RateLimitPolicy": {
-        "description": "Each limit that counts here: how many requests (q) in how many seconds (w).",
-        "schema": {"type": "string", "maxLength": 256, "pattern": _listed('"[a-z-]+";q=[0-9]+;w=[0-9]+')},
+        "description": "For each limit that applies: requests (q) per window of seconds (w).",
+        "schema": {"type": "string", "maxLength": 256, "pattern": _list_of('"[a-z-]+";q=[0-9]+;w=[0-9]+')},
         "example": '"writes";q=300;w=60',
     },
     "RetryAfterProgress": {
-        "description": "Seconds to wait, if it is a request in progress that stands against this one.",
+        "description": "Seconds to wait, if the conflict is with a request in progress.",
         "schema": {"type": "integer", "format": "int32", "minimum": 1, "maximum": 86400},
         "example": RETRY_AFTER,
     },
     "RetryAfter": {
-        "description": "Seconds to wait before the next try.",
+        "description": "Seconds to wait before trying again.",
         "required": True,
         "schema": {"type": "integer", "format": "int32", "minimum": 1, "maximum": 86400},
         "example": RETRY_AFTER,
     },
 }
-# Any answer that is counted says so; HEADERS_OF those that operations share, beyond that.
-COUNTED = {"RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"}
-HEADERS_OF = {
+RATE_LIMIT_HEADERS = {"RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"}
+"""Of every response to a rate-limited operation."""
+RESPONSE_HEADERS = {
     304: {"ETag": "ETAG"},
     401: {"WWW-Authenticate": "WWWAuthenticate"},
     409: {"Retry-After": "RetryAfterProgress"},
@@ -85,27 +85,28 @@ HEADERS_OF = {
     429: {"Retry-After": "RetryAfter"},
     503: {"Retry-After": "RetryAfter"},
 }
-# The first two have no pattern: with one that has quotes, schemathesis draws nothing valid.
+"""Of the responses that operations share, by status."""
+# The first two have no pattern: for one with quotes, schemathesis generates nothing valid.
 PARAMETERS = {
     "IF_NONE_MATCH": {
         "name": "If-None-Match",
-        "description": "Answer 304 if the current `ETag` is one of these, each in its quotes.",
-        # Not beside the schema, whence Swagger UI would send it with every read.
+        "description": "304 if the current `ETag` is one of these, each in its quotes.",
+        # In the schema: Swagger UI would send an example beside it with every read.
         "schema": {"type": "string", "examples": ['"0a4d55a8d778e5022fab701977c5d840bbc486d0"']},
     },
     "IF_MATCH": {
         "name": "If-Match",
         "required": True,
-        "description": "The `ETag` of what you have read, in its quotes; `*` overwrites whatever is there.",
+        "description": "The `ETag` of the version that you read, in its quotes; `*` overwrites any version.",
         "schema": {"type": "string"},
         "example": "*",
     },
     "IDEMPOTENCY_KEY": {
         "name": "Idempotency-Key",
         "description": (
-            "A name of your own for this request, such as a UUID: visible ASCII characters without a comma. Within 24 "
-            "hours, the same bytes with the same key get the first answer again and change nothing; another request "
-            "with it is 422, and one that is sent while the first is in progress may be 409 or 503. Malformed: 400."
+            "A unique key of your choice for this request, such as a UUID: visible ASCII characters other than a "
+            "comma. For 24 hours, repeating the same bytes with the same key returns the first response and changes "
+            "nothing. Another request with the key is 422, a concurrent one may be 409 or 503, a malformed key 400."
         ),
         "schema": {
             "type": "string",

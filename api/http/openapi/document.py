@@ -1,7 +1,6 @@
-"""The document: OpenAPI 3.1, generated from the code that serves."""
+"""The OpenAPI 3.1 document, generated from the code that serves it."""
 
-from functools import cached_property
-from importlib.metadata import version
+from functools import cache
 from typing import Any
 
 import flask_smorest
@@ -9,101 +8,94 @@ from flask import Flask, Response, json
 from werkzeug.exceptions import HTTPException
 
 from api.http import problems
-from api.http.openapi.components import COUNTED, HEADERS, HEADERS_OF, PARAMETERS
-from api.http.openapi.operations import Marshmallow, Operations
+from api.http.openapi.components import HEADERS, PARAMETERS, RATE_LIMIT_HEADERS, RESPONSE_HEADERS
+from api.http.openapi.links import add_links
+from api.http.openapi.operations import OperationsPlugin
+from api.http.openapi.schemas import OPENAPI_VERSION, SchemaPlugin
 from api.http.statuses import STATUSES, Status
+from api.schemas.base import StrictSchema
+from api.schemas.compiled import URLTemplate
 from api.schemas.problems import Problem
-
-TITLE = "Pressroom"
-VERSION = version("pressroom")
-DESCRIPTION = """\
-What is published can be read by anyone. To write, register with `POST /users`, get a token with `POST /tokens` (HTTP
-Basic), and send it as `Authorization: Bearer …`.
-
-Requests may be repeated when their answer is lost: a change that names the `ETag` of what it changes in `If-Match` is
-not done twice (`*` names any), and a post that is sent again with the same `Idempotency-Key` is published once. Signing
-in, registering and writing are limited; 429 says when to try again.
-
-What you read with a token is as it is now. Without one, what is new is found at once by its URL, while lists and
-changes may be a few seconds late.
-
-Times are in UTC, URLs are paths relative to the host that was asked, and lists are paged by cursor with the newest
-first. Every error is a problem (RFC 9457) whose `detail` says what to do, but for messages that are no HTTP or too long
-for it, which the server refuses in its own words. Whatever can be read answers `HEAD`; `OPTIONS` tells the methods.
-Every answer but those has an `X-Request-ID`, by which the operator finds it in the log; it is yours if you send one of
-8 to 64 letters, digits, `.`, `_` and `-`.
-"""
 
 
 class Api(flask_smorest.Api):
-    """flask-smorest's API, speaking problem details, and documenting nothing that is not answered."""
+    """flask-smorest's API, with problem details, and without responses that are never sent."""
 
     ERROR_SCHEMA = Problem
-    # A `default` response would make any status conform.
+    # With a `default` response, any status would conform.
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, *, title: str, version: str, info: dict[str, Any]) -> None:
         app.config.update(
-            API_TITLE=TITLE,
-            API_VERSION=VERSION,
-            OPENAPI_VERSION="3.1.0",
+            API_TITLE=title,
+            API_VERSION=version,
+            OPENAPI_VERSION=OPENAPI_VERSION,
             API_SPEC_OPTIONS={
-                "info": {
-                    "summary": "A publishing back end: users and posts over JSON.",
-                    "description": DESCRIPTION,
-                    "license": {"name": "MIT", "identifier": "MIT"},
-                },
+                "info": info,
                 "servers": [
                     {
                         "url": ".",
                         "description": (
-                            "Where this document is served, be it local, staging or production, "
-                            "with the prefix of a proxy if it has one."
+                            "The server of this document, be it local, staging or production, under the path prefix "
+                            "of a proxy if there is one."
                         ),
-                        "x-internal": False,  # what OWASP's rules ask of every server
+                        "x-internal": False,  # OWASP's rules require it
                     }
                 ],
                 "security": [],
             },
         )
-        super().__init__(app, spec_kwargs={"marshmallow_plugin": Marshmallow(), "extra_plugins": [Operations()]})
-        self.spec.components.security_scheme(
-            "bearer", {"type": "http", "scheme": "bearer", "description": "A token from `POST /tokens`."}
+        self._schema_plugin = SchemaPlugin()
+        super().__init__(
+            app,
+            spec_kwargs={"marshmallow_plugin": self._schema_plugin, "extra_plugins": [OperationsPlugin()]},
         )
         self.spec.components.security_scheme(
-            "basic",
-            {"type": "http", "scheme": "basic", "description": "Username and password, to get a token."},
+            "bearer", {"type": "http", "scheme": "bearer", "description": "A bearer token."}
+        )
+        self.spec.components.security_scheme(
+            "basic", {"type": "http", "scheme": "basic", "description": "Username and password, to create a token."}
         )
 
-    @cached_property
+    @property
+    def schemas(self) -> list[StrictSchema]:
+        """An instance of every schema in the document."""
+        return [schema for schema in self._schema_plugin.schemas() if isinstance(schema, StrictSchema)]
+
+    @cache  # noqa: B019 (it lives as long as the process)
     def document(self) -> str:
-        """The text of the document, which does not change while the process lives."""
-        return f"{json.dumps(self.spec.to_dict(), indent=2)}\n"
+        """The JSON text of the document; it is the same for the lifetime of the process."""
+        document = self.spec.to_dict()
+        urls = ((type(schema).__name__, schema.fields.get("url")) for schema in self.schemas)
+        add_links(document, {name: url.template for name, url in urls if isinstance(url, URLTemplate)})
+        return f"{json.dumps(document, indent=2)}\n"
 
     def handle_http_exception(self, error: HTTPException) -> Response:
-        """Translate what Werkzeug raises."""
-        return problems.answer(error)
+        """Return the problem details of an error that Werkzeug raised."""
+        return problems.from_http_exception(error)
+
+    # flask-smorest calls these private methods to register its own components.
 
     def _register_responses(self) -> None:
-        """Name the answers that operations share."""
+        """Register the responses that operations share."""
         components = self.spec.components
         for name, header in HEADERS.items():
             components.header(name, header, lazy=True)
         for code, status in STATUSES.items():
             response: dict[str, Any] = {"description": status.description}
-            response["headers"] = {**HEADERS_OF.get(code, {})}
+            response["headers"] = {**RESPONSE_HEADERS.get(code, {})}
             if code >= 400:
                 response["content"] = {problems.MEDIA_TYPE: {"schema": Problem, "example": _example(code, status)}}
-                response["headers"].update(COUNTED)
+                response["headers"].update(RATE_LIMIT_HEADERS)
             components.response(status.component, response, lazy=True)
 
     def _register_etag_headers(self) -> None:
-        """Name the header fields that operations share."""
+        """Register the parameters that operations share."""
         for name, parameter in PARAMETERS.items():
             self.spec.components.parameter(name, "header", parameter, lazy=True)
 
     def _register_pagination_header(self) -> None:
-        """Nothing: pages are told by cursors, not by `X-Pagination`."""
+        """Register nothing: pages have cursors, not `X-Pagination`."""
 
 
 def _example(code: int, status: Status) -> dict[str, Any]:

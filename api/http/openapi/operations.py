@@ -1,17 +1,22 @@
-"""What apispec gets wrong for OpenAPI 3.1, and what every operation of a kind can answer."""
+"""Operations in the OpenAPI document. What this API uses of flask-smorest privately stands in this package."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
+import flask_smorest
 from apispec import BasePlugin
-from apispec.ext.marshmallow import MarshmallowPlugin
-from apispec.ext.marshmallow.openapi import OpenAPIConverter
-from flask import Response
-from marshmallow import Schema, fields, missing
+from flask_httpauth import HTTPAuth
+from marshmallow import fields
 
+from api.http.application import Request
+from api.http.openapi.components import RATE_LIMIT_HEADERS
+from api.http.openapi.schemas import path_parameter
+from api.http.rate_limits import RateLimit
 from api.http.statuses import STATUSES
+from api.schemas.base import StrictSchema
+from api.schemas.pages import PageSchema
 
-_ORDER = (
+_KEY_ORDER = (
     "operationId",
     "tags",
     "summary",
@@ -22,82 +27,109 @@ _ORDER = (
     "responses",
 )
 
-
-def documented(view: Callable[..., Response], **facts: object) -> Callable[..., Response]:
-    """The view, with what a decorator has to say of it to `Blueprint`'s `_prepare_…_doc`, as flask-smorest's own do."""
-    view._apidoc = {**getattr(view, "_apidoc", {}), **facts}  # type: ignore[attr-defined] # not of every function
-    return view
+Decorator = Callable[[Any], Any]
 
 
-def document_as(described: Any, view: Callable[..., Any]) -> Callable[..., Any]:
-    """The view, described as flask-smorest has described a wrapper of it, whose work it does otherwise."""
-    return documented(view, **described._apidoc)
+class Operation(NamedTuple):
+    """An operation, as `Blueprint.operation` declares it."""
+
+    operation_id: str
+    method: str
+    status: int
+    auth: HTTPAuth | None
+    anonymous: bool
+    limits: tuple[RateLimit, ...]
+    authorize: Callable[[Request], None] | None
+    query: StrictSchema | None
+    body: StrictSchema | None
+    body_required: bool
+    returns: StrictSchema | Mapping[str, Any] | None
+    content_type: str | None
+    raises: tuple[int, ...]
+    idempotent: bool
+    conditional: bool
+    description: str | None
 
 
-class Converter(OpenAPIConverter):
-    """Schemas as JSON Schema: closed, and with an example, made of their fields' examples if they have none."""
+class DocumentedBlueprint(flask_smorest.Blueprint):
+    """flask-smorest's blueprint, which documents operations as they are declared."""
 
-    def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
-        """As apispec has it, and what it leaves out."""
-        described: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call] # half typed
-        # apispec drops this as soon as there is a description.
-        described["additionalProperties"] = False
-        described.update(getattr(schema.Meta, "json_schema", {}))
-        described["examples"] = [example(schema)]
-        return described
+    def __init__(self, name: str, description: str, *, url_prefix: str | None = None, database: bool = True) -> None:
+        """Make a blueprint; `database` tells whether its operations need the database and so may be 503."""
+        super().__init__(name, name, url_prefix=url_prefix, description=description)
+        self._database = database
+        # There is no public way to document what flask-smorest has no decorator for.
+        self._prepare_doc_cbks.append(self._prepare_operation_doc)
 
-
-def example(schema: Schema) -> dict[str, Any]:
-    """An object of that schema: its own example, or one made of the first example of each field that has one."""
-    if own := getattr(schema.Meta, "json_schema", {}).get("examples"):
-        return cast("dict[str, Any]", own[0])
-    told = ((name, _example(field)) for name, field in schema.fields.items())
-    return {name: value for name, value in told if value is not missing}
-
-
-def _example(field: fields.Field[Any]) -> Any:
-    if isinstance(field, fields.Nested):
-        return example(field.schema)
-    if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
-        return [example(field.inner.schema)]
-    if examples := field.metadata.get("examples"):
-        return examples[0]
-    return None if field.allow_none else missing
-
-
-class Marshmallow(MarshmallowPlugin):
-    """Schemas under the names of their classes."""
-
-    Converter = Converter
-
-    def __init__(self) -> None:
-        super().__init__(
-            schema_name_resolver=lambda schema: (schema if isinstance(schema, type) else type(schema)).__name__
+    def route(self, rule: str, **parameters: fields.Field[Any]) -> Decorator:
+        """Register a resource. Each path parameter is a field, which documents it: `username=Username()`."""
+        decorator: Decorator = super().route(
+            rule, parameters=[path_parameter(name, field) for name, field in parameters.items()]
         )
+        return decorator
+
+    def document(self, handler: Callable[..., Any], view: Any, operation: Operation) -> None:
+        """Describe `view` as flask-smorest's decorators describe `handler`; they are not used to serve it."""
+        view.operation = operation
+        headers = {"Location": "Location"} if operation.status == 201 else {}
+        if isinstance(operation.returns, PageSchema):
+            headers["Link"] = "Link"
+        response: dict[str, Any] = {"description": operation.description, "content_type": operation.content_type}
+        documented = super().response(operation.status, operation.returns, headers=headers or None, **response)(handler)
+        if operation.query:
+            documented = super().arguments(operation.query, location="query")(documented)
+        if operation.body:
+            documented = super().arguments(operation.body, required=operation.body_required)(documented)
+        documented = super().doc(operationId=operation.operation_id)(documented)
+        scheme = operation.auth and operation.auth.scheme.lower()
+        view._apidoc = {
+            **documented._apidoc,
+            "etag": operation.conditional,
+            "security": [*([{}] if operation.anonymous else []), {scheme: []}] if scheme else [],
+            "limits": [limit.description for limit in operation.limits],
+            "idempotent": operation.idempotent,
+            "raises": operation.raises,
+        }
+
+    def _prepare_operation_doc(self, doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Add to an operation what flask-smorest has no decorator for."""
+        doc["security"] = doc_info["security"]
+        statuses = {*doc_info["raises"]}
+        if self._database:
+            statuses.add(503)
+        if doc_info["idempotent"]:
+            doc.setdefault("parameters", []).append("IDEMPOTENCY_KEY")
+            statuses.add(409)
+        if limits := doc_info["limits"]:
+            doc_info["docstring"]["description"] += f"\n\nLimited to {', '.join(limits)}."
+            for status in doc_info["success_status_codes"]:
+                doc["responses"][status].setdefault("headers", {}).update(RATE_LIMIT_HEADERS)
+            statuses.add(429)
+        for status in statuses:
+            doc["responses"][status] = STATUSES[status].component
+        return doc
 
 
-class Operations(BasePlugin):
-    """Completes each operation with the answers that every operation of its kind can give."""
+class OperationsPlugin(BasePlugin):
+    """Adds to each operation the responses that every operation of its kind can have."""
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
 
     def operation_helper(self, path: str | None = None, operations: Any = None, **_: Any) -> None:
-        """Complete the operations at `path`; TypeError for one that is not described."""
+        """Complete the operations at `path`; `TypeError` for one without an id, summary or description."""
         for method, operation in (operations or {}).items():
-            name = operation.get("operationId")
-            if name in self._ids or not all(map(operation.get, ("operationId", "summary", "description"))):
-                raise TypeError(
-                    f"{method.upper()} {path}: give it an operationId of its own, a summary and a description."
-                )
-            self._ids.add(name)
-            self._complete(str(path), operation)
-            ordered = {key: operation[key] for key in _ORDER if key in operation}
+            operation_id = operation.get("operationId")
+            if operation_id in self._ids or not all(map(operation.get, ("operationId", "summary", "description"))):
+                raise TypeError(f"{method.upper()} {path} needs a unique operationId, a summary and a description.")
+            self._ids.add(operation_id)
+            self._add_responses(str(path), operation)
+            ordered = {key: operation[key] for key in _KEY_ORDER if key in operation}
             operation.clear()
             operation.update(ordered)
 
     @staticmethod
-    def _complete(path: str, operation: dict[str, Any]) -> None:
+    def _add_responses(path: str, operation: dict[str, Any]) -> None:
         responses = operation["responses"]
         statuses = {400, 422, 500}
         if operation["security"]:
@@ -109,6 +141,6 @@ class Operations(BasePlugin):
         for status in statuses:
             responses.setdefault(status, "")
         for status in sorted(responses):
-            # flask-smorest names the ones that it adds after Python's own list, which changes.
-            described = responses.pop(status)
-            responses[status] = STATUSES[status].component if isinstance(described, str) else described
+            # flask-smorest names shared responses by Python's list of statuses, which changes with its version.
+            response = responses.pop(status)
+            responses[status] = STATUSES[status].component if isinstance(response, str) else response

@@ -49,7 +49,7 @@ class CircuitBreaker:
         while self.is_open(idle=False):
             now = time.monotonic()
             if now < self._next_probe_at or now - self._probe_began_at > wait:
-                raise Unavailable("The database is not responding. Try again in a moment.")
+                raise Unavailable("The database is unavailable. Try again later.")
             if not self._probe_lock.acquire(blocking=False):
                 time.sleep(wait / 10)
                 continue

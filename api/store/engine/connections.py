@@ -1,135 +1,140 @@
 """Connections: SQLAlchemy builds and compiles the statements, the driver runs them.
 
-Between the two, SQLAlchemy would look each statement up and wrap each result anew: to read a post by its own connection
-takes four times as long.
+Run through SQLAlchemy's own connection, reading a post takes four times as long: it looks up each statement in its
+cache and wraps each result.
 """
 
-from collections import namedtuple
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
 Statement: TypeAlias = sa.Select[Any] | sa.TextualSelect | sa.Insert | sa.Update | sa.Delete
-Process: TypeAlias = Callable[[Any], Any]
+Processor: TypeAlias = Callable[[Any], Any]
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
-class Row(Protocol):
-    """A row: an attribute for each column."""
+class Query(Generic[Row]):
+    """A statement that returns rows, and the NamedTuple of such a row.
 
-    def __getattr__(self, name: str) -> Any:
-        """The value of a column."""
+    `TypeError` if the fields of the NamedTuple are not the columns of the statement.
+    """
 
-    def _asdict(self) -> dict[str, Any]:
-        """All of them by name."""
+    def __init__(self, row_type: type[Row], statement: Statement) -> None:
+        columns = tuple(str(name) for name in statement.exported_columns.keys())  # noqa: SIM118 (not a dictionary)
+        fields = getattr(row_type, "_fields", ())
+        if columns != fields:
+            raise TypeError(f"{row_type.__qualname__} has the fields {fields}, its statement the columns {columns}.")
+        self.row_type = row_type
+        self.statement = statement
 
 
 class CompiledStatement(NamedTuple):
-    """A statement as a driver takes it, how its parameters are written, and how its rows are read."""
+    """A statement's text, and functions that convert parameters for the driver and rows from it."""
 
     text: str
-    parameters: Callable[[Mapping[str, object]], Any]
-    row: Callable[[Sequence[Any]], Row]
+    bind: Callable[[Mapping[str, object]], Any]
+    read: Callable[[Sequence[Any]], Any]
 
 
 class StatementCache:
-    """StatementCache, each compiled once for a dialect and for the parameters that it is given."""
+    """Compiles each statement once per dialect and set of parameter names.
+
+    The cache never forgets, so statements must be module-level constants.
+    """
 
     def __init__(self, dialect: sa.Dialect) -> None:
         self._dialect = dialect
-        self._prepared: dict[tuple[Statement, tuple[str, ...]], CompiledStatement] = {}
+        self._compiled: dict[tuple[object, tuple[str, ...]], CompiledStatement] = {}
 
-    def prepare(self, statement: Statement, given: Mapping[str, object]) -> CompiledStatement:
-        """The statement, ready to run. It must be one that lives on, as those at module level do."""
-        key = statement, tuple(given)
-        if (prepared := self._prepared.get(key)) is None:
-            prepared = self._prepared[key] = self._compile(statement, list(given))
-        return prepared
+    def get(self, query: Query[Any] | Statement, parameters: Mapping[str, object]) -> CompiledStatement:
+        """Return the compiled statement."""
+        key = query, tuple(parameters)
+        if (compiled := self._compiled.get(key)) is None:
+            compiled = self._compiled[key] = self._compile(query, list(parameters))
+        return compiled
 
-    def _compile(self, statement: Statement, names: list[str]) -> CompiledStatement:
-        # An INSERT or UPDATE without values names the columns that are given.
-        given = names if isinstance(statement, sa.UpdateBase) else None
-        compiled: Any = statement.compile(dialect=self._dialect, column_keys=given)
-        columns = {str(name): column.type for name, column in statement.exported_columns.items()}
-        return CompiledStatement(str(compiled), self._writer(compiled, names), self._reader(columns))
+    def _compile(self, query: Query[Any] | Statement, names: list[str]) -> CompiledStatement:
+        row_type, statement = (query.row_type, query.statement) if isinstance(query, Query) else (None, query)
+        # An INSERT or UPDATE without values sets the columns named by the parameters.
+        column_keys = names if isinstance(statement, sa.UpdateBase) else None
+        compiled: Any = statement.compile(dialect=self._dialect, column_keys=column_keys)
+        read = self._row_reader(row_type, statement) if row_type else tuple
+        return CompiledStatement(str(compiled), self._parameter_binder(compiled, names), read)
 
-    # As namedtuple does, the next two write a line of Python, which costs less than loops over the columns of each row.
+    # Like namedtuple, both of these generate one line of Python: it costs less than a loop over columns per row.
 
-    def _writer(self, compiled: Any, given: Collection[str]) -> Callable[[Mapping[str, object]], Any]:
-        """What makes a driver's parameters of those that are given; those that are not are fixed."""
-        called: dict[str, Any] = {}
+    def _parameter_binder(self, compiled: Any, given: list[str]) -> Callable[[Mapping[str, object]], Any]:
+        names: dict[str, Any] = {}
         values = {}
         for parameter, name in compiled.bind_names.items():
-            process = called[f"write_{name}"] = self._processor(parameter.type, "bind_processor")
+            process = names[f"bind_{name}"] = self._processor(parameter.type, "bind_processor")
             if parameter.required or name in given:
-                values[name] = f"write_{name}(given[{name!r}])" if process else f"given[{name!r}]"
+                values[name] = f"bind_{name}(given[{name!r}])" if process else f"given[{name!r}]"
             else:
-                called[f"fixed_{name}"] = process(parameter.value) if process else parameter.value
-                values[name] = f"fixed_{name}"
-        in_order = ", ".join(values[name] for name in compiled.positiontup or ())
+                names[f"constant_{name}"] = process(parameter.value) if process else parameter.value
+                values[name] = f"constant_{name}"
+        positional = ", ".join(values[name] for name in compiled.positiontup or ())
         by_name = ", ".join(f"{name!r}: {value}" for name, value in values.items())
-        write: Callable[[Mapping[str, object]], Any] = _lambda(
-            "given", f"[{in_order}]" if compiled.positional else f"{{{by_name}}}", called
-        )
-        return write
+        expression = f"[{positional}]" if compiled.positional else f"{{{by_name}}}"
+        binder: Callable[[Mapping[str, object]], Any] = _evaluate(f"lambda given: {expression}", names)
+        return binder
 
-    def _reader(self, columns: Mapping[str, sa.types.TypeEngine[Any]]) -> Callable[[Sequence[Any]], Row]:
-        """What makes rows of a driver's rows."""
-        kind: Any = namedtuple("Row", columns)  # type: ignore[misc] # its columns are known only here
-        called: dict[str, Any] = {"new": tuple.__new__, "Row": kind}
+    def _row_reader(self, row_type: type[Any], statement: Statement) -> Callable[[Sequence[Any]], Any]:
+        names: dict[str, Any] = {"new": tuple.__new__, "row_type": row_type}
         values = []
-        for index, (name, type_) in enumerate(columns.items()):
-            process = called[f"read_{name}"] = self._processor(type_, "result_processor", None)
-            values.append(f"read_{name}(row[{index}])," if process else f"row[{index}],")
-        read: Callable[[Sequence[Any]], Row] = _lambda("row", f"new(Row, ({' '.join(values)}))", called)
-        return read
+        for index, column in enumerate(statement.exported_columns.values()):
+            process = names[f"read_{index}"] = self._processor(column.type, "result_processor", None)
+            values.append(f"read_{index}(row[{index}])," if process else f"row[{index}],")
+        reader: Callable[[Sequence[Any]], Any] = _evaluate(f"lambda row: new(row_type, ({' '.join(values)}))", names)
+        return reader
 
-    def _processor(self, kind: sa.types.TypeEngine[Any], which: str, *arguments: object) -> Process | None:
-        process: Process | None = getattr(kind.dialect_impl(self._dialect), which)(self._dialect, *arguments)
-        return process
+    def _processor(self, type_: sa.types.TypeEngine[Any], method: str, *arguments: object) -> Processor | None:
+        processor: Processor | None = getattr(type_.dialect_impl(self._dialect), method)(self._dialect, *arguments)
+        return processor
 
 
-def _lambda(parameter: str, expression: str, names: dict[str, Any]) -> Any:
-    return eval(f"lambda {parameter}: {expression}", names)  # noqa: S307 (names of columns and of our own)
+def _evaluate(source: str, names: dict[str, Any]) -> Any:
+    return eval(source, names)  # noqa: S307 (made of column names of this package)
 
 
 class Connection:
-    """A driver's connection, which commits each statement unless a transaction has begun."""
+    """A driver's connection. Each statement is committed at once unless a transaction has begun."""
 
     def __init__(self, driver: Any, statements: StatementCache) -> None:
         self._driver = driver
         self._statements = statements
 
-    def all(self, statement: Statement, **parameters: object) -> list[Row]:
-        """The rows of a statement."""
-        prepared = self._statements.prepare(statement, parameters)
-        return [*map(prepared.row, self._driver.execute(prepared.text, prepared.parameters(parameters)).fetchall())]
+    def all(self, query: Query[Row], **parameters: object) -> list[Row]:
+        """Return all rows."""
+        compiled = self._statements.get(query, parameters)
+        return [*map(compiled.read, self._driver.execute(compiled.text, compiled.bind(parameters)).fetchall())]
 
-    def one_or_none(self, statement: Statement, **parameters: object) -> Row | None:
-        """The row of a statement that has at most one."""
-        prepared = self._statements.prepare(statement, parameters)
-        row = self._driver.execute(prepared.text, prepared.parameters(parameters)).fetchone()
-        return None if row is None else prepared.row(row)
+    def one_or_none(self, query: Query[Row], **parameters: object) -> Row | None:
+        """Return the row of a query that has at most one."""
+        compiled = self._statements.get(query, parameters)
+        row = self._driver.execute(compiled.text, compiled.bind(parameters)).fetchone()
+        return None if row is None else compiled.read(row)
 
     def execute(self, statement: Statement, **parameters: object) -> int:
-        """Run a statement, and tell how many rows it has changed."""
-        prepared = self._statements.prepare(statement, parameters)
-        changed: int = self._driver.execute(prepared.text, prepared.parameters(parameters)).rowcount
+        """Execute a statement that returns no rows; return how many rows it changed."""
+        compiled = self._statements.get(statement, parameters)
+        changed: int = self._driver.execute(compiled.text, compiled.bind(parameters)).rowcount
         return changed
 
-    def execute_many(self, statement: Statement, each: Sequence[Mapping[str, object]]) -> None:
-        """Run a statement with several sets of parameters of the same names; there is at least one."""
-        prepared = self._statements.prepare(statement, each[0])
-        self._driver.cursor().executemany(prepared.text, [*map(prepared.parameters, each)])
+    def execute_many(self, statement: Statement, parameters: Sequence[Mapping[str, object]]) -> None:
+        """Execute a statement once for each of `parameters`, at least one, which all have the same names."""
+        compiled = self._statements.get(statement, parameters[0])
+        self._driver.cursor().executemany(compiled.text, [*map(compiled.bind, parameters)])
 
-    def execute_sql(self, words: str) -> None:
-        """Run a command without parameters or rows."""
-        self._driver.execute(words)
+    def execute_sql(self, sql: str) -> None:
+        """Execute SQL without parameters or rows."""
+        self._driver.execute(sql)
 
     def commit(self) -> None:
-        """End the transaction; what it has done is kept."""
+        """Commit the transaction."""
         self._driver.commit()
 
     def rollback(self) -> None:
-        """End the transaction, if there is one; what it has done is undone."""
+        """Roll the transaction back, if there is one."""
         self._driver.rollback()

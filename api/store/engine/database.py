@@ -8,12 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from api.settings import Settings
 from api.store.engine import engines, migrate, sqlite
-from api.store.engine.connections import Connection, StatementCache
+from api.store.engine.connections import Connection, Query, StatementCache
 from api.store.engine.driver_errors import DriverErrors
 from api.store.engine.migrate import HEAD
 from api.store.engine.pool import Pool
@@ -22,7 +23,17 @@ from api.store.errors import Unavailable
 
 _FIND_TABLE_SQLITE = "FROM sqlite_schema WHERE name = 'alembic_version'"
 _FIND_TABLE_POSTGRESQL = "WHERE to_regclass('alembic_version') IS NOT NULL"
-_VERSION = sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String)
+
+
+class _Version(NamedTuple):
+    version_num: str
+
+
+class _Found(NamedTuple):
+    found: int
+
+
+_VERSION = Query(_Version, sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String))
 
 
 class Database:
@@ -44,7 +55,7 @@ class Database:
         self._begin_write = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         self._begin_snapshot = "BEGIN DEFERRED" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ"
         find_table = _FIND_TABLE_SQLITE if self.is_sqlite else _FIND_TABLE_POSTGRESQL
-        self._has_version_table = sa.text(f"SELECT 1 AS found {find_table}").columns(found=sa.Integer)
+        self._version_table = Query(_Found, sa.text(f"SELECT 1 AS found {find_table}").columns(found=sa.Integer))
         # SQLite wakes waiting writers in no particular order; a queue within the process doubles their throughput.
         self._write_slots = threading.Lock() if self.is_sqlite else threading.BoundedSemaphore(settings.threads)
 
@@ -103,7 +114,7 @@ class Database:
         Raises `Unavailable` if other writers take too long, or immediately if `wait` is false.
         """
         if not self._write_slots.acquire(timeout=self.timeouts.write_slot_seconds if wait else 0):
-            raise Unavailable("Too many concurrent writes. Try again in a moment.")
+            raise Unavailable("Too many concurrent writes. Try again later.")
         try:
             with self.read() as connection:
                 if wait or not self.is_sqlite:
@@ -132,8 +143,8 @@ class Database:
     def revision(self) -> str | None:
         """Return the database's current migration; None before the first."""
         with self.read() as db:
-            row = db.one_or_none(_VERSION) if db.one_or_none(self._has_version_table) else None
-            return str(row.version_num) if row else None
+            row = db.one_or_none(_VERSION) if db.one_or_none(self._version_table) else None
+            return row.version_num if row else None
 
     def upgrade(self) -> None:
         """Migrate the schema to this version. Safe to run from many processes at once."""

@@ -24,7 +24,7 @@ class DriverErrors:
         cause = getattr(error, "orig", error)
         # psycopg raises InternalError for a write on a server that is no longer the primary (SQLSTATE 25006).
         if isinstance(cause, (self._driver.OperationalError, self._driver.InterfaceError, self._driver.InternalError)):
-            raise Unavailable("The database is not responding. Try again in a moment.") from error
+            raise Unavailable("The database is unavailable. Try again later.") from error
         if getattr(cause, "sqlstate", None) == UNDEFINED_TABLE:
             raise Unavailable("The database has no tables yet. Run `pressroom db upgrade`.") from error
         if type(cause) is self._driver.DatabaseError:

@@ -40,12 +40,12 @@ class Pool:
         free = self._slots.qsize()
         if self._breaker.is_open(idle=free == self._size):
             if not free:
-                raise Unavailable("The database is not responding. Try again in a moment.")
+                raise Unavailable("The database is unavailable. Try again later.")
             self._breaker.probe(self._probe)
         try:
             self._slots.get(timeout=self._timeouts.pool_wait_seconds)
         except Empty:
-            raise Unavailable("All database connections are in use. Try again in a moment.") from None
+            raise Unavailable("All database connections are in use. Try again later.") from None
         try:
             with suppress(IndexError):
                 driver = self._idle.pop()

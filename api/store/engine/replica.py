@@ -7,24 +7,32 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import sqlalchemy as sa
 
 from api import metrics
 from api.settings import InvalidSetting, Settings
-from api.store.engine.connections import Connection
+from api.store.engine.connections import Connection, Query
 from api.store.engine.database import Database
 from api.store.engine.timeouts import Timeouts
 from api.store.errors import NotFound, Unavailable
 
+
+class _Check(NamedTuple):
+    caught_up: bool
+
+
 # Caught up: all received WAL is replayed, or the last replayed commit is recent.
 # Without a WAL receiver, the replica cannot tell how far it lags.
-_IS_CAUGHT_UP = sa.text(
-    "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver)"
-    " AND (pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()"
-    " OR pg_last_xact_replay_timestamp() > now() - make_interval(secs => :max_lag)) AS caught_up"
-).columns(caught_up=sa.Boolean)
+_CHECK = Query(
+    _Check,
+    sa.text(
+        "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver)"
+        " AND (pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()"
+        " OR pg_last_xact_replay_timestamp() > now() - make_interval(secs => :max_lag)) AS caught_up"
+    ).columns(caught_up=sa.Boolean),
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -139,9 +147,9 @@ class Replica:
         max_lag, pause = self._timeouts.replica_max_lag_seconds, self._timeouts.replica_retry_seconds
         try:
             with self._replica.read() as db:
-                [result] = db.all(_IS_CAUGHT_UP, max_lag=max_lag)
+                [result] = db.all(_CHECK, max_lag=max_lag)
         except Unavailable as error:
-            _logger.warning("The replica is not responding; next check in %s s (%s)", pause, error.__cause__)
+            _logger.warning("The replica is unavailable; next check in %s s (%s)", pause, error.__cause__)
             return "unavailable"
         if result.caught_up:
             return ""

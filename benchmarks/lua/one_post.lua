@@ -1,5 +1,5 @@
--- One post, any of POSTS: posts are read all over the database, not again and again in one place.
-require "answers"
+-- A random post of POSTS, so that reads are spread over the whole database.
+require "summary"
 
 local posts
 

@@ -1,4 +1,4 @@
--- Tells what came of the load as the last line, in JSON.
+-- Prints a summary of the load as the last line, in JSON.
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(

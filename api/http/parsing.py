@@ -1,0 +1,79 @@
+"""Request bodies and queries, parsed as the OpenAPI document describes them."""
+
+from functools import lru_cache
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl
+
+from marshmallow import Schema, ValidationError
+
+from api import constraints
+from api.http.application import Request
+from api.http.problems import abort
+from api.json import InvalidJSON, loads
+
+# RFC 9110, section 15.5.16.
+_ACCEPTED = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+def parse_body(request: Request, schema: Schema) -> dict[str, Any]:
+    """Return the validated body; 400, 413, 415 or 422 for an invalid one."""
+    try:
+        return schema.load(_read_json(request))  # type: ignore[no-any-return] # an object, not many
+    except ValidationError as error:
+        _reject(json=error.messages)
+
+
+def parse_query(request: Request, schema: Schema) -> dict[str, Any]:
+    """Return the validated query; 422 for an invalid one. The result is shared: do not change it."""
+    try:
+        return _parse_query_string(schema, request.query_string)
+    except ValidationError as error:
+        _reject(query=error.messages)
+
+
+def reject_query(request: Request) -> NoReturn:
+    """422 for parameters of an operation that has none."""
+    _reject(query={name: ["Unknown parameter."] for name in request.args})
+
+
+def _read_json(request: Request) -> Any:
+    """Return the parsed body, or an empty object if there is none."""
+    raw = request.get_data()
+    # Werkzeug checks an announced length; a chunked body it truncates.
+    if len(raw) > constraints.REQUEST_BODY_MAX_BYTES:
+        abort(413)
+    # gunicorn does not report that the client closed the connection early.
+    if len(raw) < (request.content_length or 0):
+        abort(400, "The body ends before its Content-Length.")
+    if not raw and not request.mimetype:
+        return {}
+    if request.content_type != "application/json" and not _is_json(request):
+        abort(415, headers=_ACCEPTED)
+    if request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in {"", "identity"}:
+        abort(415, "Send the body without a Content-Encoding.", headers=_ACCEPTED)
+    # Generated clients send the type even if they omit an optional body.
+    if not raw:
+        return {}
+    try:
+        return loads(raw)
+    except InvalidJSON as error:
+        abort(400, f"The body is not valid JSON: {error}.")
+
+
+def _is_json(request: Request) -> bool:
+    return request.mimetype == "application/json" and request.mimetype_params.get("charset", "utf-8").lower() == "utf-8"
+
+
+@lru_cache(maxsize=1024)
+def _parse_query_string(schema: Schema, query_string: bytes) -> dict[str, Any]:
+    # As Werkzeug does for `request.args`.
+    pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
+    parameters = dict(pairs)
+    if len(parameters) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValidationError({name: ["Given more than once."] for name in parameters if names.count(name) > 1})
+    return schema.load(parameters)  # type: ignore[no-any-return] # an object, not many
+
+
+def _reject(**messages: object) -> NoReturn:
+    abort(422, messages=messages)

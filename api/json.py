@@ -1,0 +1,54 @@
+"""JSON, parsed strictly: where RFC 8259 leaves choices to parsers, I-JSON (RFC 7493) applies."""
+
+import json
+from typing import Any
+
+import orjson
+
+
+class InvalidJSON(ValueError):
+    """JSON that is malformed or ambiguous; the message says why."""
+
+
+def loads(raw: bytes) -> Any:
+    """Parse `raw`; `InvalidJSON` unless it is UTF-8 without duplicate names, NaN, infinity or lone surrogates."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        not_utf8 = "surrogates not allowed" in error.msg
+        raise InvalidJSON("it is not UTF-8" if not_utf8 else f"{error.msg} at character {error.pos + 1}") from None
+    # orjson keeps the last of duplicate names (RFC 7493, section 2.3, forbids them). There is a colon for each name.
+    if raw.count(b":") > _count_names(value):
+        _reject_duplicate_names(raw)
+    return value
+
+
+def dumps(value: object) -> bytes:
+    """Serialize `value`: compact, in UTF-8, datetimes in UTC as in RFC 3339, and a newline for terminals."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
+
+
+def _count_names(value: Any) -> int:
+    count, unvisited = 0, [value]
+    while unvisited:
+        each = unvisited.pop()
+        if isinstance(each, dict):
+            count += len(each)
+            unvisited.extend(each.values())
+        elif isinstance(each, list):
+            unvisited.extend(each)
+    return count
+
+
+def _reject_duplicate_names(raw: bytes) -> None:
+    """Parse again, by a parser that reports each object's names."""
+    try:
+        # Numbers are ignored: a long one would take quadratic time.
+        json.loads(raw.decode(), object_pairs_hook=_unique_names, parse_int=len, parse_float=len)
+    except RecursionError:
+        raise InvalidJSON("it is nested too deeply") from None
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise InvalidJSON("an object has a duplicate name")

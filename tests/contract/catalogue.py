@@ -1,0 +1,199 @@
+"""What contract tests need to know of each resource beyond the OpenAPI document: one entry per resource.
+
+Everything else is derived from the document: which operations there are, who may call public ones, which responses,
+paths and header fields they have.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tests.support.clients import PASSWORD, Client
+from tests.support.paths import PROJECT_ROOT
+
+DOCUMENT = json.loads((PROJECT_ROOT / "openapi" / "openapi.json").read_text())
+
+
+class Operation(NamedTuple):
+    """An operation of the OpenAPI document."""
+
+    id: str
+    method: str
+    path: str
+    description: Mapping[str, Any]
+
+    @property
+    def is_public(self) -> bool:
+        """Whether anonymous clients may call it."""
+        security = self.description["security"]
+        return not security or {} in security
+
+    @property
+    def is_conditional_read(self) -> bool:
+        """Whether it responds to `If-None-Match`."""
+        return "304" in self.description["responses"]
+
+    @property
+    def needs_database(self) -> bool:
+        """Whether it may fail without the database."""
+        return "503" in self.description["responses"]
+
+
+OPERATIONS: dict[str, Operation] = {
+    operation["operationId"]: Operation(operation["operationId"], method.upper(), path, operation)
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+    if method != "parameters"
+}
+
+
+class Permission(NamedTuple):
+    """The expected status of an operation on ada's resource for an anonymous client, bob, ada and an admin."""
+
+    operation: str
+    anyone: int
+    bob: int
+    ada: int
+    admin: int
+    ids: Mapping[str, object] = {}
+    settings: Mapping[str, str] = {}
+    arranged: bool = True
+    """Whether ada's resources exist."""
+
+    def __str__(self) -> str:
+        """Name the case."""
+        variant = [*self.ids.values(), *self.settings.values(), *(() if self.arranged else ("not arranged",))]
+        return "-".join(map(str, [self.operation, *variant]))
+
+
+def nothing(_ada: Client) -> None:
+    """Arrange nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """A resource in contract tests."""
+
+    permissions: list[Permission]
+    """Of each operation that is not public, and of public ones whose result depends on the client."""
+    arrange: Callable[[Client], None] = nothing
+    """Make ada's resources, the first of which `ids` name."""
+    ids: Mapping[str, object] = field(default_factory=dict)
+    """The path parameters of ada's resource."""
+    absent_ids: Mapping[str, object] = field(default_factory=dict)
+    """Those of no resource."""
+    bodies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """A valid body for each operation that has one."""
+    failures: Mapping[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
+    """How a request differs from a successful one to get that status from that operation."""
+    queries: tuple[str, ...] = ()
+    """Other URLs that must cost a single statement."""
+
+
+def _publish(ada: Client) -> None:
+    for published_at in ("2026-01-31T12:00:00Z", None):
+        assert ada.post("/posts", {**POST, "published_at": published_at}).status_code < 400
+
+
+POST = {"title": "t", "body": "b", "tags": ["engines"]}
+DRAFT = {"post_id": 2}
+CATALOGUE = [
+    Resource(
+        ids={"username": "ada"},
+        absent_ids={"username": "nobody"},
+        bodies={"registerUser": {"username": "eve", "password": PASSWORD}, "reviseUser": {"bio": "new"}},
+        failures={("registerUser", 409): {"json": {"username": "ada", "password": PASSWORD}}},
+        permissions=[
+            Permission("registerUser", 201, 201, 201, 201),
+            Permission("registerUser", 401, 403, 403, 201, settings={"registration": "closed"}),
+            Permission("reviseUser", 401, 403, 200, 200),
+            Permission("removeUser", 401, 403, 409, 409),
+            Permission("removeUser", 401, 403, 204, 204, arranged=False),
+        ],
+    ),
+    Resource(
+        bodies={"changePassword": {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}},
+        failures={
+            ("changePassword", 403): {"json": {"current_password": "wrong", "new_password": PASSWORD[::-1]}},
+        },
+        permissions=[
+            Permission("readMe", 401, 200, 200, 200),
+            Permission("changePassword", 401, 204, 204, 204),
+        ],
+    ),
+    Resource(
+        arrange=_publish,
+        ids={"post_id": 1},
+        absent_ids={"post_id": 9},
+        bodies={"publishPost": POST, "revisePost": {"title": "new"}},
+        failures={("publishPost", 409): {"headers": {"Idempotency-Key": "k"}}},
+        queries=("/posts?expand=body", "/posts?tag=engines", "/posts?author=ada&tag=engines"),
+        permissions=[
+            Permission("publishPost", 401, 201, 201, 201),
+            Permission("revisePost", 401, 403, 200, 200),
+            Permission("removePost", 401, 403, 204, 204),
+            Permission("readPost", 404, 404, 200, 200, ids=DRAFT),
+            Permission("revisePost", 401, 404, 200, 200, ids=DRAFT),
+            Permission("removePost", 401, 404, 204, 204, ids=DRAFT),
+        ],
+    ),
+    Resource(
+        ids={"token_id": 1},
+        absent_ids={"token_id": 9},
+        bodies={"createToken": {}},
+        permissions=[
+            Permission("listTokens", 401, 200, 200, 200),
+            Permission("createToken", 401, 401, 401, 401),  # a token is not a password
+            Permission("readToken", 401, 404, 200, 404),
+            Permission("revokeToken", 401, 404, 204, 404),
+        ],
+    ),
+]
+
+IDS = {name: value for resource in CATALOGUE for name, value in resource.ids.items()}
+ABSENT_IDS = {name: value for resource in CATALOGUE for name, value in resource.absent_ids.items()}
+BODIES = {name: body for resource in CATALOGUE for name, body in resource.bodies.items()}
+FAILURES = {key: changes for resource in CATALOGUE for key, changes in resource.failures.items()}
+_PERMISSIONS = [permission for resource in CATALOGUE for permission in resource.permissions]
+PERMISSIONS = [
+    *(
+        Permission(operation.id, 200, 200, 200, 200)
+        for operation in OPERATIONS.values()
+        if operation.is_public and operation.method == "GET"
+    ),
+    *_PERMISSIONS,
+]
+
+
+def arrange(ada: Client) -> None:
+    """Make all of ada's resources."""
+    for resource in CATALOGUE:
+        resource.arrange(ada)
+
+
+def path_of(operation: Operation, **ids: object) -> str:
+    """Return the path of ada's resource, or that of other `ids`."""
+    return operation.path.format(**{**IDS, **ids})
+
+
+READS = [path_of(operation) for operation in OPERATIONS.values() if operation.is_conditional_read]
+"""The path of every read that has an ETag."""
+QUERIES = [
+    *(
+        path_of(operation)
+        for operation in OPERATIONS.values()
+        if operation.is_public
+        and operation.method == "GET"
+        and operation.needs_database
+        and "/health" not in operation.path
+    ),
+    *(query for resource in CATALOGUE for query in resource.queries),
+]
+"""The URL of every public read of the database."""
+CHANGES = [
+    (operation.method, path_of(operation), BODIES.get(operation.id))
+    for operation in OPERATIONS.values()
+    if "428" in operation.description["responses"]
+]
+"""Method, path and body of every operation that needs `If-Match`."""

@@ -1,0 +1,83 @@
+"""Hostile requests that every operation of a kind must reject, derived from the OpenAPI document."""
+
+import json
+from collections.abc import Iterator
+
+from tests.contract.catalogue import BODIES, IDS, OPERATIONS, Operation, path_of
+from tests.contract.hostile import JSON, NO_LIMITS, NO_TOKENS, Hostile
+
+IF_MATCH = {"If-Match": "*"}
+NO_OBJECTS = [(b"{", 400), (b'{"a": 1, "a": 1}', 400), (b"[]", 422), (b"null", 422), (b'{"__proto__": {}}', 422)]
+NO_TYPES = [
+    "",
+    "text/plain",
+    "application/jsonp",
+    "application/json; charset=utf-16",
+    "multipart/form-data; boundary=x",
+]
+NO_IDS = ["0", "-1", "+1", "01", "1.0", "1e0", "0x1", "1%0A", "1%00", "%D9%A1", "9007199254740992", "9" * 4_000]
+NO_SEGMENTS = ["%00", "x%0A", "x%0D%0AY:%20z", "x%2Fy", "%2e%2e%2F", "x" * 201]
+NO_KEYS = ["", "a b", "a,b", "\xff", "k" * 256]
+
+
+def derived() -> Iterator[Hostile]:
+    """Yield the requests; ada sends them unless they have another `Authorization`."""
+    for operation in OPERATIONS.values():
+        security = operation.description["security"]
+        if {"basic": []} not in security:  # signing in has rows of its own
+            yield from _queries(operation)
+            yield from _bodies(operation)
+            yield from _header_fields(operation)
+        if {"bearer": []} in security:
+            yield from (
+                Hostile(_line(operation), 401, "Send a valid token", _body(operation), {"Authorization": token})
+                for token in NO_TOKENS
+            )
+        if operation.method == "GET":
+            yield from _paths(operation)
+
+
+def _line(operation: Operation) -> str:
+    return f"{operation.method} {path_of(operation)}"
+
+
+def _body(operation: Operation) -> bytes | None:
+    body = BODIES.get(operation.id)
+    return None if body is None else json.dumps(body).encode()
+
+
+def _queries(operation: Operation) -> Iterator[Hostile]:
+    line = _line(operation)
+    yield Hostile(f"{line}?unknown=1", 422, "unknown Unknown", _body(operation), IF_MATCH)
+    names = {parameter.get("name") for parameter in operation.description.get("parameters", [])}
+    if "limit" in names:
+        yield from (Hostile(f"{line}?limit={limit}", 422, "limit Not a valid integer.") for limit in NO_LIMITS)
+        yield from (Hostile(f"{line}?limit={limit}", 422, "limit Must be") for limit in ("0", "101"))
+    if "cursor" in names:
+        yield from (Hostile(f"{line}?cursor={cursor}", 422, "cursor Not a cursor") for cursor in ("", "f" * 32))
+
+
+def _bodies(operation: Operation) -> Iterator[Hostile]:
+    if body := _body(operation):
+        line = _line(operation)
+        yield from (Hostile(line, status, "", no_object, IF_MATCH) for no_object, status in NO_OBJECTS)
+        yield from (Hostile(line, 415, "", body, {**IF_MATCH, "Content-Type": no_type}) for no_type in NO_TYPES)
+        yield Hostile(line, 415, "", body, {**IF_MATCH, **JSON, "Content-Encoding": "gzip"})
+
+
+def _header_fields(operation: Operation) -> Iterator[Hostile]:
+    references = {parameter.get("$ref", "") for parameter in operation.description.get("parameters", [])}
+    if "#/components/parameters/IF_MATCH" in references:
+        for fields, status in (({}, 428), ({"If-Match": '"a"'}, 412), ({"If-Match": ""}, 412)):
+            yield Hostile(_line(operation), status, "", _body(operation), fields)
+    if "#/components/parameters/IDEMPOTENCY_KEY" in references:
+        for key in NO_KEYS:
+            yield Hostile(_line(operation), 400, "Invalid Idempotency-Key", _body(operation), {"Idempotency-Key": key})
+
+
+def _paths(operation: Operation) -> Iterator[Hostile]:
+    for name, value in IDS.items():
+        if f"{{{name}}}" in operation.path:
+            for other in NO_IDS if isinstance(value, int) else NO_SEGMENTS:
+                path = operation.path.replace(f"{{{name}}}", other).format(**IDS)
+                yield Hostile(f"GET {path}", 404, "There is nothing at this URL.")

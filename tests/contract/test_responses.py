@@ -1,0 +1,123 @@
+"""Every documented response is sent, conforms to the OpenAPI document, and has no undocumented header field."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import schemathesis
+from schemathesis.specs.openapi import checks
+from werkzeug.test import TestResponse
+
+from api import constraints
+from api.http.application import Application
+from api.settings import Settings
+from api.store.engine.database import Database
+from api.store.errors import RequestInProgress
+from tests.contract.catalogue import ABSENT_IDS, BODIES, FAILURES, IDS, OPERATIONS, arrange, path_of
+from tests.contract.lint import findings
+from tests.support.clients import Client, basic, member
+from tests.support.paths import PROJECT_ROOT
+
+schema = schemathesis.openapi.from_path(PROJECT_ROOT / "openapi" / "openapi.json")
+schema.config.update(base_url="http://localhost")
+CONFORMANCE = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+# Header fields of every response, which need not be documented.
+COMMON = {
+    *("Content-Type", "Content-Length", "Cache-Control", "Vary", "Content-Security-Policy", "X-Content-Type-Options"),
+    "X-Request-ID",
+}
+DOCUMENTED = [
+    (operation.id, int(status)) for operation in OPERATIONS.values() for status in operation.description["responses"]
+]
+JSON = {"content_type": "application/json"}
+
+# How a request differs from a successful one to get a status.
+CHANGES: dict[int, dict[str, Any]] = {
+    304: {"headers": {"If-None-Match": "*"}},
+    400: {"environ_overrides": {"HTTP_HOST": ""}},
+    401: {"headers": {"Authorization": "Bearer x"}},
+    403: {"username": "bob"},
+    404: {"ids": ABSENT_IDS},
+    412: {"headers": {"If-Match": '"x"'}},
+    413: {"json": None, "data": b" " * (constraints.REQUEST_BODY_MAX_BYTES + 1), **JSON},
+    415: {"json": None, "data": b"x", "content_type": "text/plain"},
+    422: {"query": "?x=1"},
+    428: {"headers": {"If-Match": None}},
+    429: {"query": "?x=1"},
+}
+
+
+def send(
+    client: Client,
+    operation_id: str,
+    *,
+    ids: Mapping[str, object] = IDS,
+    query: str = "",
+    headers: Mapping[str, str | None] = {},
+    **content: Any,
+) -> TestResponse:
+    operation = OPERATIONS[operation_id]
+    credentials = basic(client.username) if operation_id == "createToken" else {}
+    fields = {key: value for key, value in {"If-Match": "*", **credentials, **headers}.items() if value}
+    body = {"json": BODIES.get(operation_id), **content}
+    return client.send(operation.method, path_of(operation, **ids) + query, headers=fields, **body)
+
+
+@pytest.mark.parametrize(("operation_id", "status"), DOCUMENTED)
+def test_a_documented_response_is_sent(
+    build: Callable[..., Application], monkeypatch: pytest.MonkeyPatch, operation_id: str, status: int
+) -> None:
+    app = build(registration="closed" if (operation_id, status) == ("registerUser", 403) else "open")
+    clients = {username: member(app, username) for username in ("ada", "bob")}
+    if (operation_id, status) != ("removeUser", 204):
+        arrange(clients["ada"])
+    changes = {**CHANGES.get(status, {}), **FAILURES.get((operation_id, status), {})}
+    client = clients[changes.pop("username", "ada")]
+    match status:
+        case 409 if "Idempotency-Key" in changes.get("headers", {}):
+            # On PostgreSQL only, and after a timeout: tests/store/test_idempotency.py has the real one.
+            monkeypatch.setattr("api.store.idempotency.claim", raising(RequestInProgress("It is in progress.")))
+        case 429:
+            for _ in range(300):  # the highest limit
+                send(client, operation_id, **changes)
+        case 500:
+            monkeypatch.setattr("api.http.operation.in_transaction", raising(ZeroDivisionError()))
+        case 503:
+            app.database = Database(Settings(database_url="sqlite:////nowhere/pressroom.sqlite"))
+
+    response = send(client, operation_id, **changes)
+
+    assert response.status_code == status
+    response.request.host = "localhost"  # schemathesis needs a URL even for a request without a host
+    schema.find_operation_by_id(operation_id).Case(path_parameters={**IDS}).validate_response(
+        response, checks=CONFORMANCE
+    )
+    operation = OPERATIONS[operation_id]
+    documented = resolved(operation.description["responses"][str(status)]).get("headers", {}).keys()
+    assert set(response.headers.keys()) - COMMON <= documented
+    assert findings(response) == []
+    # A read may be stored, but only by this client, because it was authenticated.
+    is_read = status in {200, 304} and "ETag" in documented and operation.method == "GET"
+    assert response.headers["Cache-Control"] == ("no-cache, private" if is_read else "no-store")
+    security = operation.description["security"]
+    if status == 401:
+        scheme = response.headers["WWW-Authenticate"].partition(" ")[0].lower()
+        assert any(scheme in requirement for requirement in security)
+    assert response.headers.get("Vary") == ("Authorization" if security and status < 400 else None)
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+def resolved(response: Any) -> Any:
+    name = response.get("$ref", "").rpartition("/")[2]
+    return schema.raw_schema["components"]["responses"][name] if name else response
