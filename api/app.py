@@ -11,15 +11,16 @@ from api.http.json_provider import StrictJSONProvider
 from api.http.openapi.document import Api
 from api.resources import docs, health, me, metrics, posts, root, tokens, users
 from api.settings import Settings
+from api.store.engine.timeouts import Timeouts
 
 
-def create_app(settings: Settings | None = None) -> Application:
+def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeouts()) -> Application:
     """Make the application; without `settings`, those of the environment apply.
 
     It connects to nothing and opens no file. `InvalidSetting` for invalid settings.
     """
     settings = settings or Settings.from_environment()
-    app = Application(__name__, settings)
+    app = Application(__name__, settings, timeouts=timeouts)
     app.config.update(MAX_CONTENT_LENGTH=constraints.REQUEST_BODY_MAX_BYTES + 1)
     observability.init_app(app)
     app.json = StrictJSONProvider(app)

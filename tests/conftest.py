@@ -16,6 +16,7 @@ from api.app import create_app
 from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
+from api.store.engine.timeouts import Timeouts
 from tests.support.clients import Client, signed_in_user
 from tests.support.paths import PROJECT_ROOT
 from tests.support.redis_server import RedisServer, redis_executable
@@ -55,8 +56,8 @@ def build(settings: Settings) -> Iterator[Callable[..., Application]]:
     """Build applications with `settings`, in which each call may replace some."""
     built = []
 
-    def build_application(**changes: Any) -> Application:
-        built.append(create_app(replace(settings, **changes)))
+    def build_application(*, timeouts: Timeouts = Timeouts(), **changes: Any) -> Application:
+        built.append(create_app(replace(settings, **changes), timeouts=timeouts))
         return built[-1]
 
     yield build_application

@@ -7,15 +7,18 @@ import stat
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from api.app import create_app
 from api.cli.main import cli
 from api.settings import Settings
 from api.store.engine.migrate import HEAD
+from api.store.engine.timeouts import Timeouts
 from tests.support.clients import PASSWORD
 
 DATABASE = Path("pressroom.sqlite")
@@ -80,7 +83,7 @@ def test_a_database_that_is_not_there_is_neither_saved_nor_made(
 ) -> None:
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///none.sqlite")
     refused = pressroom("backup", "saved.sqlite")
-    assert refused.stderr == "Error: saved.sqlite: SQLite says of none.sqlite: unable to open database file.\n"
+    assert refused.stderr == "Error: saved.sqlite: SQLite cannot use none.sqlite: unable to open database file.\n"
     assert not Path("none.sqlite").exists()
     assert not Path("saved.sqlite").exists()
 
@@ -142,7 +145,7 @@ def test_whoever_does_not_stop_writing_is_not_waited_for_without_end(
     command: tuple[str, ...],
     lock: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("api.store.engine.backup.PATIENCE", 0.2)
+    monkeypatch.setattr("api.cli.main.create_app", partial(create_app, timeouts=Timeouts(lock_seconds=0.2)))
     with closing(sqlite3.connect(DATABASE, isolation_level=None, check_same_thread=False)) as other:
         for statement in lock:
             other.execute(statement)
@@ -151,7 +154,7 @@ def test_whoever_does_not_stop_writing_is_not_waited_for_without_end(
         end.start()
         refused = pressroom(*command)
         end.cancel()
-    told = "Error: saved.sqlite: Somebody else has been writing for 0.2 seconds. Try again.\n"
+    told = "Error: saved.sqlite: Another process has been writing for 0.2 seconds. Try again.\n"
     assert (refused.exit_code, refused.stderr) == (1, told)
     assert usernames(saved) == ["ada"]
     assert usernames() == ["ada", "bob"]
@@ -196,10 +199,10 @@ def age_beyond(path: Path) -> None:
     [
         (damage, "malformed"),
         (truncate, "malformed"),
-        (write_text, "SQLite says of saved.sqlite: file is not a database."),
-        (empty, "It is not a database of Pressroom's."),
-        (forget_a_user, "It is damaged: a row names another that is not there."),
-        (age_beyond, "It is of a newer version. Run that one."),
+        (write_text, "SQLite cannot use saved.sqlite: file is not a database."),
+        (empty, "This is not a Pressroom database."),
+        (forget_a_user, "The database is damaged: a row references a row that does not exist."),
+        (age_beyond, "The database is from a newer version of Pressroom. Use that version."),
     ],
 )
 def test_what_cannot_be_trusted_is_not_restored(

@@ -121,7 +121,7 @@ def test_a_database_that_cannot_be_made_is_one_line_with_its_reason(
     refused = pressroom("import", write("in.ndjson", USER))
     assert refused.exit_code == 1
     file = Path("nowhere/pressroom.sqlite").absolute()
-    assert refused.stderr == f"Error: The database {file} cannot be made: No such file or directory.\n"
+    assert refused.stderr == f"Error: Cannot create the database {file}: No such file or directory.\n"
 
 
 def test_a_database_that_cannot_be_read_is_one_line_with_its_reason(
@@ -149,9 +149,7 @@ def test_a_server_cannot_start_before_its_tables_are_made(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, postgresql: PostgresServer
 ) -> None:
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", postgresql.get_uri())
-    assert pressroom("check").stderr == (
-        "Error: The tables are not those of this version. Run `pressroom db upgrade`.\n"
-    )
+    assert pressroom("check").stderr == ("Error: The database schema is out of date. Run `pressroom db upgrade`.\n")
 
 
 def test_the_database_is_made_on_first_use(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,14 +243,14 @@ def test_what_an_import_did_is_told_even_if_it_fails(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise Unavailable("The database does not answer. Try again in a moment.")
+        raise Unavailable("The database is unavailable. Try again later.")
 
     monkeypatch.setattr("api.archive.BATCH", 2)
     monkeypatch.setattr(posts, "publish", fail)
     imported = pressroom("import", write("in.ndjson", USER, "{", POST))
     assert (imported.exit_code, imported.stdout) == (1, "1 kept, 0 present already, 1 bad.\n")
     assert "in.ndjson:2: " in imported.stderr
-    assert imported.stderr.endswith("Error: The database does not answer. Try again in a moment.\n")
+    assert imported.stderr.endswith("Error: The database is unavailable. Try again later.\n")
 
 
 def test_an_export_that_fails_leaves_the_last_one(
@@ -344,7 +342,10 @@ def test_where_there_is_no_database_none_is_made(
     refused = pressroom(*command)
     assert (refused.exit_code, refused.stdout) == (1, "")
     file = Path("nowhere.sqlite").absolute()
-    assert refused.stderr == f"Error: There is no database. (PRESSROOM_DATABASE_URL: {file})\n"
+    assert refused.stderr == (
+        "Error: The database does not exist. Run `pressroom db upgrade` to create it."
+        f" (PRESSROOM_DATABASE_URL: {file})\n"
+    )
     assert Path("site.ndjson").read_text() == "kept"
     assert not Path("nowhere.sqlite").exists()
 

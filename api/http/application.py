@@ -21,6 +21,7 @@ from api.store.credentials import Credentials
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.engine.replica import Read, Replica
+from api.store.engine.timeouts import Timeouts
 from api.store.tokens import TokenUser
 
 if TYPE_CHECKING:
@@ -85,11 +86,11 @@ class Application(Flask):
     openapi_document: Callable[[], str]
     """Returns the JSON text of the OpenAPI document."""
 
-    def __init__(self, import_name: str, settings: Settings) -> None:
+    def __init__(self, import_name: str, settings: Settings, *, timeouts: Timeouts = Timeouts()) -> None:
         super().__init__(import_name, static_folder=None)
         self.settings = settings
-        self.database = Database(settings)
-        self.replica = Replica(settings, self.database) if settings.replica_url else None
+        self.database = Database(settings, timeouts=timeouts)
+        self.replica = Replica(settings, self.database, timeouts=timeouts) if settings.replica_url else None
         self.rate_limits = RateLimitStore(settings.redis_url) if settings.rate_limits == "on" else None
         self.access_log = AccessLog(settings.access_log) if settings.access_log else None
 

@@ -16,38 +16,36 @@ from limits.strategies import FixedWindowRateLimiter
 
 from api.settings import InvalidSetting
 
-PATIENCE = 0.2
-"""Seconds to wait for Redis."""
-PAUSE = 2
-"""Seconds to count without Redis when it has not answered in time."""
-
 _logger = logging.getLogger(__name__)
 
 
 class RateLimitStore:
     """Counts requests in windows of time: in Redis if there is one, in this process while it does not answer.
 
-    Making one connects to nothing.
+    Waits for Redis for `redis_timeout_seconds`, and counts without it for `redis_retry_seconds` after it has failed.
+    The constructor does not connect.
     """
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, *, redis_timeout_seconds: float = 0.2, redis_retry_seconds: float = 2) -> None:
         self._here = FixedWindowRateLimiter(MemoryStorage())
         # The library's counters in memory can lose one when two begin a window at once.
         self._one_at_a_time = threading.Lock()
-        self._redis = _redis(redis_url) if redis_url else None
+        self._redis = _redis(redis_url, redis_timeout_seconds) if redis_url else None
+        self._redis_retry_seconds = redis_retry_seconds
         self._try_redis_at = 0.0
 
     def hit(self, limit: RateLimitItem, *whose: str) -> tuple[bool, WindowStats]:
         """Count a request: whether it is within the limit, and what is left of the window."""
+        pause = self._redis_retry_seconds
         if self._redis and time.monotonic() >= self._try_redis_at:
             if self._try_redis_at:
                 # Redis was not there: while one request tries it, others do not wait.
-                self._try_redis_at = time.monotonic() + PAUSE
+                self._try_redis_at = time.monotonic() + pause
             try:
                 counted = _hit(self._redis, limit, *whose)
             except StorageError as error:
-                self._try_redis_at = time.monotonic() + PAUSE
-                _logger.warning("Redis does not count; this process does, for %s s (%s)", PAUSE, error.storage_error)
+                self._try_redis_at = time.monotonic() + pause
+                _logger.warning("Redis does not count; this process does, for %s s (%s)", pause, error.storage_error)
             else:
                 self._try_redis_at = 0.0
                 return counted
@@ -59,11 +57,9 @@ def _hit(limiter: FixedWindowRateLimiter, limit: RateLimitItem, *whose: str) -> 
     return limiter.hit(limit, *whose), limiter.get_window_stats(limit, *whose)
 
 
-def _redis(url: str) -> FixedWindowRateLimiter:
+def _redis(url: str, timeout: float) -> FixedWindowRateLimiter:
     try:
-        storage = storage_from_string(
-            url, wrap_exceptions=True, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
-        )
+        storage = storage_from_string(url, wrap_exceptions=True, socket_timeout=timeout, socket_connect_timeout=timeout)
     except ConfigurationError as error:
         raise InvalidSetting("PRESSROOM_REDIS_URL needs a client: pip install -e '.[redis]'.") from error
     except ValueError as error:

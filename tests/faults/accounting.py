@@ -54,7 +54,7 @@ def under_load(fault: str, server: Server, *, pause: float = PAUSE_SECONDS, extr
     assert 500 not in failures
     log = server.log.read_text()
     assert not [message for message in UNHANDLED if message in log], log
-    assert "Traceback" not in log or "The database does not answer" in log, log
+    assert "Traceback" not in log or "The database is unavailable" in log, log
     for path in server.log.parent.glob("*.sqlite"):
         assert is_intact(path)
 

@@ -22,7 +22,7 @@ PRESSROOM_SESSIONS = "FROM pg_stat_activity WHERE datname = 'pressroom'"
 
 @pytest.fixture
 def primary(tmp_path: Path) -> Iterator[Cluster]:
-    with Cluster.made(tmp_path / "primary") as cluster:
+    with Cluster.create(tmp_path / "primary") as cluster:
         yield cluster
 
 
@@ -73,9 +73,9 @@ def test_requests_get_503_while_the_postmaster_is_down(serve: Callable[..., Serv
 def test_requests_get_503_in_time_while_postgresql_hangs(serve: Callable[..., Server], primary: Cluster) -> None:
     server = serve(PRESSROOM_DATABASE_URL=primary.url())
     with under_load("PostgreSQL hanging for 14 s", server, extra_readers=EXTRA_READERS) as load:
-        primary.hold()
+        primary.suspend()
         time.sleep(14)
-        primary.release()
+        primary.resume()
     assert load.failures().keys() == {503}
     assert load.slowest() < 13
     # Requests that need no database wait at most until those that wait for one have failed.
@@ -89,9 +89,9 @@ def test_a_replica_serves_anonymous_reads_while_the_primary_hangs(
     replica.query("SELECT pg_reload_conf()")
     server = serve(PRESSROOM_DATABASE_URL=primary.url(), PRESSROOM_REPLICA_URL=replica.url())
     with under_load("primary hanging for 14 s, with a replica", server, extra_readers=EXTRA_READERS) as load:
-        primary.hold()
+        primary.suspend()
         time.sleep(14)
-        primary.release()
+        primary.resume()
     assert load.failures().keys() == {503}
     assert load.longest_gap("GET") < 3
     assert load.longest_gap(LIVENESS) < 3
@@ -122,9 +122,9 @@ def test_a_hanging_replica_fails_no_request_and_blocks_at_most_half_of_the_threa
 ) -> None:
     server = serve(PRESSROOM_DATABASE_URL=primary.url(), PRESSROOM_REPLICA_URL=replica.url())
     with under_load("replica hanging for 14 s", server, extra_readers=EXTRA_READERS) as load:
-        replica.hold()
+        replica.suspend()
         time.sleep(14)
-        replica.release()
+        replica.resume()
     assert not load.failures()
     assert 4.5 < load.slowest() < 7
     # In each of the two workers: the reads that hang, on at most half of its threads, and a probe after 5 s and 10 s.

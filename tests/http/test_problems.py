@@ -44,12 +44,12 @@ def test_the_message_of_a_store_error_is_the_detail(app: Application) -> None:
 def test_an_unavailable_database_is_503_and_the_cause_is_only_logged(
     app: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
-    error = errors.Unavailable("The database does not answer.")
+    error = errors.Unavailable("The database is unavailable.")
     error.__cause__ = OSError("no route to db.internal")
     response = response_to(app, error)
     assert "no route to db.internal" in caplog.text
     assert "db.internal" not in response.text
-    assert_problem(response, 503, detail="The database does not answer.")
+    assert_problem(response, 503, detail="The database is unavailable.")
     assert response.headers["Retry-After"] == "1"
 
 

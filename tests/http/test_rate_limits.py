@@ -18,7 +18,6 @@ import pytest
 from limits import parse
 from werkzeug.test import TestResponse
 
-from api.http import rate_limit_store
 from api.http.application import Application
 from api.http.rate_limit_store import RateLimitStore
 from api.settings import InvalidSetting
@@ -158,10 +157,9 @@ def hits(store: RateLimitStore, count: int) -> list[bool]:
 
 
 def test_each_process_counts_for_itself_while_redis_is_down(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(rate_limit_store, "PAUSE", 0.2)
-    store = RateLimitStore(redis_server.url)
+    store = RateLimitStore(redis_server.url, redis_retry_seconds=0.2)
     assert hits(store, 4) == [True] * 4
     redis_server.kill()
     assert hits(store, 6) == [True] * 5 + [False]
@@ -181,10 +179,9 @@ def test_a_hanging_redis_delays_one_request_briefly(redis_server: RedisServer) -
 
 
 def test_one_request_at_a_time_tries_a_hanging_redis(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    redis_server: RedisServer,
 ) -> None:
-    monkeypatch.setattr(rate_limit_store, "PAUSE", 0.3)
-    store = RateLimitStore(redis_server.url)
+    store = RateLimitStore(redis_server.url, redis_retry_seconds=0.3)
     redis_server.process.send_signal(signal.SIGSTOP)
     hits(store, 1)
     time.sleep(0.3)

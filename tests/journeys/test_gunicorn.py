@@ -68,9 +68,9 @@ def test_gunicorn_does_not_start_without_workers() -> None:
 @pytest.mark.parametrize(
     ("environment", "reason"),
     [
-        ({"PRESSROOM_DATABASE_URL": "sqlite:////nowhere/x"}, "/nowhere/x cannot be made: No such file"),
+        ({"PRESSROOM_DATABASE_URL": "sqlite:////nowhere/x"}, "Cannot create the database /nowhere/x: No such file"),
         ({"PRESSROOM_DATABASE_URL": "sqlite:///{directory}/letter"}, "cannot be read. (file is not a database)"),
-        ({"PRESSROOM_REPLICA_URL": "postgresql://nowhere/x"}, "PRESSROOM_REPLICA_URL is for PostgreSQL."),
+        ({"PRESSROOM_REPLICA_URL": "postgresql://nowhere/x"}, "PRESSROOM_REPLICA_URL requires PostgreSQL"),
     ],
 )
 def test_an_error_while_a_worker_boots_stops_the_start_with_a_message(

@@ -52,13 +52,15 @@ def test_an_older_schema_is_not_ready(anyone: Client, app: Application) -> None:
     with app.database.write() as db:
         db.execute_sql("UPDATE alembic_version SET version_num = '0000'")
     response = anyone.get("/health/ready")
-    assert_problem(response, 503, detail="The tables are not those of this version. Run `pressroom db upgrade`.")
+    assert_problem(response, 503, detail="The database schema is out of date. Run `pressroom db upgrade`.")
     assert anyone.get("/health/live").status_code == 200
 
 
 def test_the_path_of_a_missing_database_is_not_in_the_response(anyone: Client, app: Application) -> None:
     Path(str(app.database.engine.url.database)).unlink()
-    assert_problem(anyone.get("/health/ready"), 503, detail="There is no database.")
+    assert_problem(
+        anyone.get("/health/ready"), 503, detail="The database does not exist. Run `pressroom db upgrade` to create it."
+    )
 
 
 def test_swagger_ui_loads_nothing_from_other_hosts(anyone: Client) -> None:

@@ -1,4 +1,4 @@
-"""The store is the same on SQLite and on PostgreSQL, so every test of it runs on both."""
+"""Fixtures for the store. Most tests run on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,43 +10,49 @@ from api.settings import Settings
 from api.store import users
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
+from api.store.engine.timeouts import Timeouts
 from api.store.users import User
 from tests.conftest import numbers
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Database]:
-    """An empty database of each kind."""
-    if request.param == "postgresql":
-        settings = Settings(database_url=request.getfixturevalue("postgresql_url"))
-    database = Database(settings)
+def database_settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """Settings for an empty database, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return settings
+    return Settings(database_url=request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture
+def database(database_settings: Settings) -> Iterator[Database]:
+    """An empty database, on SQLite and on PostgreSQL."""
+    database = Database(database_settings)
     yield database
     database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def unmade(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Settings of a database without tables, of each kind; the PostgreSQL one lives in the far east."""
+def unmigrated(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings for a database without tables, on SQLite and on PostgreSQL (with the time zone of Tokyo)."""
     if request.param == "sqlite":
         return Settings(database_url=f"sqlite:///{tmp_path / 'new.sqlite'}")
-    server, name = request.getfixturevalue("postgresql"), f"unmade_{next(numbers)}"
+    server, name = request.getfixturevalue("postgresql"), f"unmigrated_{next(numbers)}"
     server.psql(f"CREATE DATABASE {name}")
     server.psql(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
     return Settings(database_url=server.get_uri(name))
 
 
 @pytest.fixture
-def impatient(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An empty PostgreSQL database on which nobody waits for long."""
-    monkeypatch.setattr("api.store.engine.database.PATIENCE", 0.2)
-    database = Database(Settings(database_url=postgresql_url))
+def impatient(postgresql_url: str) -> Iterator[Database]:
+    """An empty PostgreSQL database with a short lock timeout."""
+    database = Database(Settings(database_url=postgresql_url), timeouts=Timeouts(lock_seconds=0.2))
     yield database
     database.close()
 
 
 @pytest.fixture
 def db(database: Database) -> Iterator[Connection]:
-    """A transaction."""
+    """A connection in a transaction."""
     with database.write() as connection:
         yield connection
 
@@ -63,7 +69,7 @@ def bob(db: Connection) -> User:
 
 @contextmanager
 def savepoint(db: Connection) -> Iterator[None]:
-    """Undoes what a refused statement has done, without which PostgreSQL would refuse all others."""
+    """Roll back the block's statements: after one that fails, PostgreSQL rejects all others of the transaction."""
     db.execute_sql("SAVEPOINT here")
     try:
         yield

@@ -1,4 +1,4 @@
-"""Backups with PostgreSQL's own programs, as deploy/postgresql.md has them."""
+"""Backups with PostgreSQL's own programs, as `deploy/postgresql.md` describes them."""
 
 import shutil
 import time
@@ -22,17 +22,17 @@ pytestmark = pytest.mark.heavy
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Path:
-    """A directory for files of the server's user."""
-    directory = tmp_path / "shelf"
+def backups(tmp_path: Path) -> Path:
+    """A directory to which the server's user can write."""
+    directory = tmp_path / "backups"
     directory.mkdir()
     directory.chmod(0o777)
     return directory
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, shelf: Path) -> Iterator[Cluster]:
-    with Cluster.made(tmp_path / "server", archive_mode="on", archive_command=f"cp %p {shelf}/%f") as cluster:
+def cluster(tmp_path: Path, backups: Path) -> Iterator[Cluster]:
+    with Cluster.create(tmp_path / "server", archive_mode="on", archive_command=f"cp %p {backups}/%f") as cluster:
         yield cluster
 
 
@@ -45,45 +45,45 @@ def content(database: Database) -> list[str]:
         return list(archive.export(db))
 
 
-def test_a_dump_is_restored_whole(cluster: Cluster, shelf: Path) -> None:
+def test_a_dump_restores_all_content(cluster: Cluster, backups: Path) -> None:
     with closing(Database(Settings(database_url=cluster.url()))) as database:
         with database.write() as db:
             ada = users.register(db, username="ada")
             before = publish(db, ada, "Before")
-        kept = content(database)
-        cluster.run("pg_dump", "--format=custom", f"--file={shelf}/pressroom.dump", cluster.uri())
+        expected = content(database)
+        cluster.run("pg_dump", "--format=custom", f"--file={backups}/pressroom.dump", cluster.uri())
         with database.write() as db:
             publish(db, ada, "After")
     cluster.run("createdb", f"--maintenance-db={cluster.uri('postgres')}", "restored")
     restore = ["--exit-on-error", "--single-transaction", f"--dbname={cluster.uri('restored')}"]
-    cluster.run("pg_restore", *restore, shelf / "pressroom.dump")
+    cluster.run("pg_restore", *restore, backups / "pressroom.dump")
     with closing(Database(Settings(database_url=cluster.url("restored")))) as restored:
         assert restored.revision() == HEAD
-        assert content(restored) == kept
+        assert content(restored) == expected
         with restored.write() as db:
             assert publish(db, ada, "After").id == before.id + 1
 
 
-def test_any_moment_since_the_last_copy_is_restored(cluster: Cluster, tmp_path: Path, shelf: Path) -> None:
+def test_recovery_stops_at_the_restore_point(cluster: Cluster, tmp_path: Path, backups: Path) -> None:
     copy = Cluster(
         tmp_path / "copy",
-        restore_command=f"cp {shelf}/%f %p",
-        hot_standby="off",  # it answers when it has come to the moment
+        restore_command=f"cp {backups}/%f %p",
+        hot_standby="off",  # so that it accepts connections only after recovery
         recovery_target_name="good",
         recovery_target_action="promote",
     )
-    copy.fetch(cluster.uri())
+    copy.base_backup(cluster.uri())
     with closing(Database(Settings(database_url=cluster.url()))) as database:
         with database.write() as db:
             ada = users.register(db, username="ada")
-            post = publish(db, ada, "Kept")
-        kept = content(database)
+            post = publish(db, ada, "Before")
+        expected = content(database)
         cluster.query("SELECT pg_create_restore_point('good')")
         with database.write() as db:
             posts.remove(db, post)
     [(last,)] = cluster.query("SELECT pg_walfile_name(pg_switch_wal())")
     deadline = time.monotonic() + 30
-    while not (shelf / last).exists():
+    while not (backups / last).exists():
         assert time.monotonic() < deadline, cluster.log
         time.sleep(0.02)
     cluster.kill()
@@ -93,4 +93,4 @@ def test_any_moment_since_the_last_copy_is_restored(cluster: Cluster, tmp_path: 
         shutil.chown(signal, copy.user)
     with copy, closing(Database(Settings(database_url=copy.url()))) as restored:
         copy.start()
-        assert content(restored) == kept
+        assert content(restored) == expected

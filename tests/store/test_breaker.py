@@ -1,4 +1,4 @@
-"""Who waits for a database that answers nobody."""
+"""The circuit breaker: when it opens, who probes, and when it closes."""
 
 import threading
 import time
@@ -7,32 +7,30 @@ from contextlib import contextmanager
 
 import pytest
 
-from api.store.engine.breaker import BLINK, CircuitBreaker
+from api.store.engine.breaker import CircuitBreaker
+from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
 
-
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.store.engine.breaker.SUSPICION", 0.05)
-    monkeypatch.setattr("api.store.engine.breaker.PAUSE", 0.2)
+TIMEOUTS = Timeouts(breaker_open_after_seconds=0.05, breaker_retry_seconds=0.2)
+PROBE_WAIT = TIMEOUTS.breaker_probe_wait_seconds
 
 
-class Failed(Exception):
-    """What a probe may raise."""
+class ProbeError(Exception):
+    """An error that a probe raises."""
 
 
 @contextmanager
-def refused_at_once() -> Iterator[None]:
+def fails_fast() -> Iterator[None]:
     began = time.monotonic()
-    with pytest.raises(Unavailable, match="does not answer"):
+    with pytest.raises(Unavailable, match="is unavailable"):
         yield
-    assert time.monotonic() - began < BLINK
+    assert time.monotonic() - began < PROBE_WAIT
 
 
 @pytest.fixture
 def breaker() -> CircuitBreaker:
-    """It is open: somebody has waited for too long."""
-    breaker = CircuitBreaker()
+    """An open circuit breaker: a caller has waited for too long."""
+    breaker = CircuitBreaker(TIMEOUTS)
     assert not breaker.is_open(idle=True)
     time.sleep(0.1)
     assert breaker.is_open(idle=False)
@@ -41,71 +39,71 @@ def breaker() -> CircuitBreaker:
 
 @contextmanager
 def probing(breaker: CircuitBreaker) -> Iterator[None]:
-    """Another thread has begun a probe, which is answered when the block ends."""
-    began, answered = threading.Event(), threading.Event()
+    """Probe in another thread, successfully at the end of the block."""
+    began, responded = threading.Event(), threading.Event()
 
-    def ask() -> None:
+    def attempt() -> None:
         began.set()
-        answered.wait(5)
+        responded.wait(5)
 
-    other = threading.Thread(target=breaker.probe, args=[ask])
-    other.start()
+    thread = threading.Thread(target=breaker.probe, args=[attempt])
+    thread.start()
     began.wait(5)
     yield
-    answered.set()
-    other.join()
+    responded.set()
+    thread.join()
 
 
-def unasked() -> None:
+def never_called() -> None:
     raise AssertionError
 
 
 def fail() -> None:
     time.sleep(0.1)
-    raise Failed
+    raise ProbeError
 
 
-def test_who_comes_alone_is_let_in_however_long_ago_the_last_one_was_answered() -> None:
-    breaker = CircuitBreaker()
+def test_idle_time_after_a_success_does_not_open_the_breaker() -> None:
+    breaker = CircuitBreaker(TIMEOUTS)
     for _ in range(2):
         assert not breaker.is_open(idle=True)
-        breaker.answered(well=True)
+        breaker.record(success=True)
         time.sleep(0.1)
 
 
-def test_who_comes_alone_after_a_failure_is_not(breaker: CircuitBreaker) -> None:
-    breaker.answered(well=False)
+def test_idle_time_after_a_failure_opens_the_breaker(breaker: CircuitBreaker) -> None:
+    breaker.record(success=False)
     assert breaker.is_open(idle=True)
 
 
-def test_whoever_is_answered_closes_it(breaker: CircuitBreaker) -> None:
-    breaker.answered(well=True)
+def test_a_success_closes_the_breaker(breaker: CircuitBreaker) -> None:
+    breaker.record(success=True)
     assert not breaker.is_open(idle=False)
-    breaker.probe(unasked)
+    breaker.probe(never_called)
 
 
-def test_one_at_a_time_asks_and_others_are_refused_at_once(breaker: CircuitBreaker) -> None:
+def test_one_caller_probes_while_others_fail_fast(breaker: CircuitBreaker) -> None:
     with probing(breaker):
-        time.sleep(2 * BLINK)
-        with refused_at_once():
-            breaker.probe(unasked)
+        time.sleep(2 * PROBE_WAIT)
+        with fails_fast():
+            breaker.probe(never_called)
     assert not breaker.is_open(idle=False)
 
 
-def test_a_probe_that_is_quick_refuses_nobody(breaker: CircuitBreaker) -> None:
+def test_no_caller_fails_while_a_probe_succeeds_quickly(breaker: CircuitBreaker) -> None:
     with probing(breaker):
-        others = [threading.Thread(target=breaker.probe, args=[unasked]) for _ in range(3)]
-        for other in others:
-            other.start()
-    for other in others:
-        other.join()
+        callers = [threading.Thread(target=breaker.probe, args=[never_called]) for _ in range(3)]
+        for caller in callers:
+            caller.start()
+    for caller in callers:
+        caller.join()
 
 
-def test_after_a_probe_in_vain_there_is_a_pause(breaker: CircuitBreaker) -> None:
-    with pytest.raises(Failed):
+def test_callers_fail_fast_after_a_failed_probe_until_the_next(breaker: CircuitBreaker) -> None:
+    with pytest.raises(ProbeError):
         breaker.probe(fail)
-    with refused_at_once():
-        breaker.probe(unasked)
+    with fails_fast():
+        breaker.probe(never_called)
     time.sleep(0.2)
     breaker.probe(lambda: None)
     assert not breaker.is_open(idle=False)

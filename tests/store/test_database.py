@@ -1,4 +1,4 @@
-"""Transactions, migrations and what happens when the database is not there."""
+"""Transactions, migrations, and databases that are missing or not usable."""
 
 import re
 import threading
@@ -22,17 +22,18 @@ from api.store import idempotency, posts, posts_lists, posts_tags, tokens, users
 from api.store.columns import metadata
 from api.store.engine.database import Database
 from api.store.engine.migrate import HEAD, MIGRATIONS
+from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
 
 
-def test_a_transaction_that_ends_well_is_kept(database: Database) -> None:
+def test_transactions_are_committed_at_the_end_of_the_block(database: Database) -> None:
     with database.write() as db:
         users.register(db, username="ada")
     with database.read() as db:
         assert users.get(db, "ada").username == "ada"
 
 
-def test_a_transaction_that_is_refused_leaves_nothing(database: Database) -> None:
+def test_transactions_are_rolled_back_when_an_exception_leaves_the_block(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.write() as db:
         users.register(db, username="ada")
         raise ZeroDivisionError
@@ -40,13 +41,13 @@ def test_a_transaction_that_is_refused_leaves_nothing(database: Database) -> Non
         assert users.page(db, limit=1).rows == []
 
 
-def test_readers_do_not_see_what_is_not_committed(database: Database) -> None:
+def test_readers_do_not_see_uncommitted_rows(database: Database) -> None:
     with database.write() as writing, database.read() as reading:
         users.register(writing, username="ada")
         assert users.page(reading, limit=1).rows == []
 
 
-def test_a_snapshot_sees_one_moment(database: Database) -> None:
+def test_snapshots_do_not_see_later_commits(database: Database) -> None:
     with database.snapshot() as snapshot:
         assert users.page(snapshot, limit=1).rows == []
         with database.write() as db:
@@ -54,7 +55,7 @@ def test_a_snapshot_sees_one_moment(database: Database) -> None:
         assert users.page(snapshot, limit=1).rows == []
 
 
-def test_writers_take_turns_and_none_is_lost(database: Database) -> None:
+def test_concurrent_writes_all_succeed(database: Database) -> None:
     with database.write() as db:
         ada = users.register(db, username="ada")
 
@@ -72,26 +73,26 @@ def test_writers_take_turns_and_none_is_lost(database: Database) -> None:
         assert len(posts_lists.page(db, limit=100, author="ada", viewer=ada).rows) == 40
 
 
-def test_the_tables_are_those_of_the_migrations(database: Database) -> None:
+def test_migrations_create_the_tables_that_the_metadata_declares(database: Database) -> None:
     with database.engine.connect() as db:
         context = MigrationContext.configure(db, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
 
 
-def test_limits_are_those_of_the_migrations(database: Database) -> None:
+def test_check_constraints_have_the_limits_that_the_metadata_declares(database: Database) -> None:
     def numbers(checks: Iterable[tuple[Any, Any]]) -> dict[str, list[str]]:
         return {name: re.findall("[0-9]+", str(text)) for name, text in checks}
 
     with database.engine.connect() as db:
         inspector = sa.inspect(db)
         for table in metadata.tables.values():
-            kept = [(check["name"], check["sqltext"]) for check in inspector.get_check_constraints(table.name)]
+            migrated = [(check["name"], check["sqltext"]) for check in inspector.get_check_constraints(table.name)]
             declared = [
                 (check.name, check.sqltext.compile(compile_kwargs={"literal_binds": True}))
                 for check in table.constraints
                 if isinstance(check, sa.CheckConstraint)
             ]
-            assert numbers(kept) == numbers(declared)
+            assert numbers(migrated) == numbers(declared)
 
 
 def test_migrating_twice_changes_nothing(database: Database) -> None:
@@ -103,8 +104,8 @@ def test_head_is_the_newest_migration() -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
 
 
-def test_many_may_migrate_at_once(unmade: Settings) -> None:
-    databases = [Database(unmade) for _ in range(4)]
+def test_databases_can_be_migrated_concurrently(unmigrated: Settings) -> None:
+    databases = [Database(unmigrated) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         for migration in [threads.submit(database.upgrade) for database in databases]:
             migration.result()
@@ -113,7 +114,7 @@ def test_many_may_migrate_at_once(unmade: Settings) -> None:
         database.close()
 
 
-def test_a_file_is_made_by_many_at_once(tmp_path: Path) -> None:
+def test_sqlite_files_can_be_created_concurrently(tmp_path: Path) -> None:
     start = Barrier(8)
 
     def connect(path: Path) -> None:
@@ -129,22 +130,22 @@ def test_a_file_is_made_by_many_at_once(tmp_path: Path) -> None:
                 connected.result()
 
 
-def test_before_the_first_migration_there_is_none(unmade: Settings) -> None:
-    database = Database(unmade)
+def test_unmigrated_databases_have_no_revision_and_are_unavailable(unmigrated: Settings) -> None:
+    database = Database(unmigrated)
     assert database.revision() is None
     with pytest.raises(Unavailable), database.read() as db:
         users.page(db, limit=1)
     database.close()
 
 
-def test_an_embedded_database_is_prepared_and_others_are_not(unmade: Settings) -> None:
-    database = Database(unmade)
+def test_sqlite_is_migrated_automatically_and_postgresql_is_not(unmigrated: Settings) -> None:
+    database = Database(unmigrated)
     database.migrate_if_embedded()
     assert database.revision() == (HEAD if database.is_sqlite else None)
     database.close()
 
 
-def test_only_its_owner_can_read_an_embedded_database(tmp_path: Path) -> None:
+def test_sqlite_files_are_readable_only_by_their_owner(tmp_path: Path) -> None:
     database = Database(Settings(database_url=f"sqlite:///{tmp_path}/new.sqlite")).migrate_if_embedded()
     with database.read():
         assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == dict.fromkeys(
@@ -153,15 +154,15 @@ def test_only_its_owner_can_read_an_embedded_database(tmp_path: Path) -> None:
     database.close()
 
 
-def test_tables_of_a_newer_version_are_left_alone(database: Database) -> None:
+def test_upgrade_rejects_a_schema_from_a_newer_version(database: Database) -> None:
     with database.write() as db:
         db.execute_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(Unavailable, match="of a newer version"):
+    with pytest.raises(Unavailable, match="from a newer version"):
         database.upgrade()
 
 
-def test_moments_do_not_depend_on_where_the_server_is(unmade: Settings) -> None:
-    database = Database(unmade)
+def test_timestamps_do_not_depend_on_the_time_zone_of_the_server(unmigrated: Settings) -> None:
+    database = Database(unmigrated)
     database.upgrade()
     with database.write() as db:
         ada = users.register(db, username="ada")
@@ -174,9 +175,8 @@ def test_moments_do_not_depend_on_where_the_server_is(unmade: Settings) -> None:
     database.close()
 
 
-def test_nobody_waits_for_sqlites_writer_for_ever(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    database = Database(settings)
-    monkeypatch.setattr("api.store.engine.database.PATIENCE", 0.2)
+def test_sqlite_writers_give_up_waiting_for_a_write_slot(settings: Settings) -> None:
+    database = Database(settings, timeouts=Timeouts(write_slot_seconds=0.2))
 
     def write() -> None:
         with database.write():
@@ -187,14 +187,14 @@ def test_nobody_waits_for_sqlites_writer_for_ever(settings: Settings, monkeypatc
             started = time.monotonic()
             waiting = [threads.submit(write) for _ in range(4)]
             for writer in waiting:
-                with pytest.raises(Unavailable, match="Too many are writing"):
+                with pytest.raises(Unavailable, match="Too many concurrent writes"):
                     writer.result()
         assert time.monotonic() - started < 1
     write()
     database.close()
 
 
-def test_postgresql_ends_what_waits_for_a_lock(postgresql: PostgresServer) -> None:
+def test_postgresql_connections_have_a_lock_timeout_and_a_statement_timeout(postgresql: PostgresServer) -> None:
     database = Database(Settings(database_url=postgresql.get_uri("template")))
     with database.engine.connect() as db:
         assert db.scalar(sa.text("SHOW lock_timeout")) == "5s"
@@ -202,7 +202,7 @@ def test_postgresql_ends_what_waits_for_a_lock(postgresql: PostgresServer) -> No
     database.close()
 
 
-def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+def test_files_that_are_not_sqlite_databases_are_unavailable(tmp_path: Path) -> None:
     (tmp_path / "letter").write_text("Dear reader, " * 100)
     database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'letter'}"))
     with pytest.raises(Unavailable, match="cannot be read"), database.read():
@@ -212,26 +212,26 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5_000)]
 )
-def test_sqlite_keeps_what_it_acknowledged(tmp_path: Path, pragma: str, value: Any) -> None:
+def test_sqlite_connections_are_durable_and_strict(tmp_path: Path, pragma: str, value: Any) -> None:
     database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'pressroom.sqlite'}"))
     with database.engine.connect() as db:
         assert db.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
     database.close()
 
 
-def test_a_database_that_is_gone_is_unavailable(tmp_path: Path) -> None:
+def test_sqlite_files_in_a_missing_directory_are_unavailable(tmp_path: Path) -> None:
     database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'nowhere' / 'new.sqlite'}"))
-    with pytest.raises(Unavailable, match="does not answer"), database.read():
+    with pytest.raises(Unavailable, match="is unavailable"), database.read():
         pass
 
 
-def test_an_id_never_comes_back(database: Database) -> None:
+def test_ids_are_not_reused(database: Database) -> None:
     with database.write() as db:
         first = users.register(db, username="ada")
         users.remove(db, first)
         assert users.register(db, username="ada").id > first.id
 
 
-def test_the_cast_of_tables_is_complete() -> None:
+def test_store_modules_declare_all_tables() -> None:
     tables = users.users, posts.posts, posts_tags.post_tags, tokens.tokens, idempotency.keys
     assert set(metadata.tables) == {table.name for table in tables}

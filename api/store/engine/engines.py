@@ -1,4 +1,4 @@
-"""SQLAlchemy's engines: how each connection begins."""
+"""SQLAlchemy engines."""
 
 from typing import Any
 
@@ -7,43 +7,44 @@ import sqlalchemy as sa
 
 from api.settings import InvalidSetting, Settings
 from api.store.engine import sqlite
+from api.store.engine.timeouts import Timeouts
 
 
-def create(settings: Settings, *, patience: float) -> sa.Engine:
-    """The engine of the database that `settings` name; it connects to nothing yet.
+def create(settings: Settings, timeouts: Timeouts) -> sa.Engine:
+    """Create the engine for `settings.database_url`, without connecting.
 
-    No connection waits longer than `patience`, in seconds, for a lock or to connect. `InvalidSetting` if it is invalid.
+    Raises `InvalidSetting` if the URL is invalid or its driver is not installed.
     """
-    # A replica's settings are the primary's, but for that one URL is where the other was.
+    # `Replica` passes its own URL as `database_url`.
     name = "PRESSROOM_REPLICA_URL" if settings.database_url == settings.replica_url else "PRESSROOM_DATABASE_URL"
     options = {"json_deserializer": orjson.loads, "json_serializer": _json, "poolclass": sa.NullPool}
     try:
         url = sa.make_url(settings.database_url)
-        made = _of_sqlite if url.get_backend_name() == "sqlite" else _of_postgresql
-        return made(url, settings, patience, **options)
+        create_engine = _create_sqlite if url.get_backend_name() == "sqlite" else _create_postgresql
+        return create_engine(url, settings, timeouts, **options)
     except ModuleNotFoundError as error:
         raise InvalidSetting(f"{name} needs a driver: pip install -e '.[postgresql]'.") from error
     except sa.exc.ArgumentError as error:
-        raise InvalidSetting(f"{name} cannot be read: {error}.") from error
+        raise InvalidSetting(f"Invalid {name}: {error}.") from error
     except ValueError:
-        # What it says is not repeated: what is no port may be half of a password.
-        told = f"{name} cannot be read. Write postgresql+psycopg://USER@HOST:PORT/NAME, where PORT is a number."
-        raise InvalidSetting(told) from None
+        # The error's text may hold half of a password, taken for a port.
+        message = f"Invalid {name}: write postgresql+psycopg://USER@HOST:PORT/NAME, where PORT is a number."
+        raise InvalidSetting(message) from None
 
 
-def _of_sqlite(url: sa.URL, settings: Settings, patience: float, **options: Any) -> sa.Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": patience}, **options)
-    sqlite.embed(engine, settings.sqlite_synchronous, patience=patience)
+def _create_sqlite(url: sa.URL, settings: Settings, timeouts: Timeouts, **options: Any) -> sa.Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": timeouts.lock_seconds}, **options)
+    sqlite.configure(engine, settings.sqlite_synchronous, timeouts)
     return engine
 
 
-def _of_postgresql(url: sa.URL, settings: Settings, patience: float, **options: Any) -> sa.Engine:
-    from api.store.engine import postgresql  # noqa: PLC0415 (its driver may be missing)
+def _create_postgresql(url: sa.URL, settings: Settings, timeouts: Timeouts, **options: Any) -> sa.Engine:
+    from api.store.engine import postgresql  # noqa: PLC0415 (its driver may not be installed)
 
-    told = postgresql.options(settings, patience=patience)
-    engine = sa.create_engine(url, connect_args=told, isolation_level="AUTOCOMMIT", **options)
-    postgresql.check(engine, url)
-    postgresql.bound(engine, settings, patience=patience)
+    arguments = postgresql.connect_args(settings, timeouts)
+    engine = sa.create_engine(url, connect_args=arguments, isolation_level="AUTOCOMMIT", **options)
+    postgresql.check_url(engine, url)
+    postgresql.configure(engine, settings, timeouts)
     return engine
 
 

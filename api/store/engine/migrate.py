@@ -1,4 +1,4 @@
-"""Migrations: which there are, and how a database is brought to the newest."""
+"""Schema migrations, run by Alembic."""
 
 from pathlib import Path
 
@@ -11,8 +11,11 @@ HEAD = max(path.stem for path in MIGRATIONS.glob("versions/[0-9]*.py")).partitio
 
 
 def upgrade(connection: sa.Connection) -> None:
-    """Bring the tables to `HEAD`, in the transaction of `connection`; `Unavailable` if they are newer."""
-    # Alembic costs a fifth of a second and ten megabytes: only who migrates pays.
+    """Migrate the schema to `HEAD` in the transaction of `connection`.
+
+    Raises `Unavailable` if the schema is newer than `HEAD`.
+    """
+    # Alembic takes 0.2 s and 10 MB to import; only migrations need it.
     from alembic import command, config, util  # noqa: PLC0415
 
     configuration = config.Config()
@@ -21,4 +24,4 @@ def upgrade(connection: sa.Connection) -> None:
     try:
         command.upgrade(configuration, "head")
     except util.CommandError as error:
-        raise Unavailable("The tables are of a newer version. Run that one.") from error
+        raise Unavailable("The database schema is from a newer version of Pressroom. Run that version.") from error

@@ -1,4 +1,7 @@
-"""Connections that wait for their next use."""
+"""Connection pool.
+
+SQLAlchemy's own pool takes longer to check a connection out and in than SQLite takes to read a post.
+"""
 
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -9,73 +12,71 @@ import sqlalchemy as sa
 
 from api import metrics
 from api.store.engine.breaker import CircuitBreaker
+from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
-
-PATIENCE = 1
-"""Seconds to wait for a connection that others have."""
 
 
 class Pool:
-    """Up to `size` connections, made by an engine as they are needed.
+    """Up to `size` driver connections, opened by `engine` as they are needed.
 
-    The last one that was given back is taken first: SQLite has kept pages by it, which it forgets when another one
-    writes. SQLAlchemy's own pool takes longer to hand one out, and back, than SQLite takes to read a post.
+    Last in, first out: SQLite caches pages per connection and drops them when another connection writes.
     """
 
-    def __init__(self, engine: sa.Engine, size: int) -> None:
+    def __init__(self, engine: sa.Engine, size: int, timeouts: Timeouts) -> None:
         self._engine = engine
         self._size = size
-        self._breaker = CircuitBreaker()
+        self._timeouts = timeouts
+        self._breaker = CircuitBreaker(timeouts)
         self._idle: list[Any] = []
-        self._places: SimpleQueue[None] = SimpleQueue()
+        self._slots: SimpleQueue[None] = SimpleQueue()
         for _ in range(size):
-            self._places.put(None)
+            self._slots.put(None)
 
-    def take(self) -> Any:
-        """A driver's connection, nobody else's until it is given back.
+    def acquire(self) -> Any:
+        """Return a driver connection for the caller's exclusive use until `release`.
 
-        `Unavailable` if all are taken for too long, or the database does not answer those who have them.
+        Raises `Unavailable` if all stay in use for too long or the circuit breaker is open.
         """
-        free = self._places.qsize()
+        free = self._slots.qsize()
         if self._breaker.is_open(idle=free == self._size):
             if not free:
-                raise Unavailable("The database does not answer. Try again in a moment.")
-            self._breaker.probe(self._ask)
+                raise Unavailable("The database is unavailable. Try again later.")
+            self._breaker.probe(self._probe)
         try:
-            self._places.get(timeout=PATIENCE)
+            self._slots.get(timeout=self._timeouts.pool_wait_seconds)
         except Empty:
-            raise Unavailable("Too many are asking. Try again in a moment.") from None
+            raise Unavailable("All database connections are in use. Try again later.") from None
         try:
             with suppress(IndexError):
                 driver = self._idle.pop()
-                if self._is_fit(driver):
+                if self._is_usable(driver):
                     return driver
                 self.discard(driver)
             return self._connect()
         except BaseException:
-            self.give(None)
+            self.release(None)
             raise
 
-    def give(self, driver: Any) -> None:
-        """Give a connection back; None for one that was not made, or was discarded."""
-        self._breaker.answered(well=driver is not None)
+    def release(self, driver: Any) -> None:
+        """Return a connection to the pool; None if it was discarded or could not be opened."""
+        self._breaker.record(success=driver is not None)
         if driver:
             self._idle.append(driver)
-        self._places.put(None)
+        self._slots.put(None)
 
     def close(self) -> None:
-        """Close the connections that nobody is using."""
+        """Close the idle connections."""
         with suppress(IndexError):
             while True:
                 self.discard(self._idle.pop())
 
     def discard(self, driver: Any) -> None:
-        """Close a connection that is not to be used again."""
+        """Close a connection that must not be used again."""
         metrics.CONNECTIONS.dec()
         driver.close()
 
-    def _ask(self) -> None:
-        """Ask something small, on a new connection: those that are idle may all lead to a server that is gone."""
+    def _probe(self) -> None:
+        """Run a trivial query on a new connection: the idle ones may all lead to a server that is gone."""
         self.close()
         driver = self._connect()
         try:
@@ -84,20 +85,20 @@ class Pool:
             self.discard(driver)
 
     def _connect(self) -> Any:
-        made = self._engine.raw_connection()
-        made.detach()
+        connection = self._engine.raw_connection()
+        connection.detach()
         metrics.CONNECTIONS.inc()
-        return made.dbapi_connection
+        return connection.dbapi_connection
 
-    def _is_fit(self, driver: Any) -> bool:
-        """Whether it is in no transaction, which could not be ended, and PostgreSQL has not hung up.
+    def _is_usable(self, driver: Any) -> bool:
+        """Whether the connection is outside a transaction and PostgreSQL has not closed it.
 
-        PostgreSQL says so at once; asking would cost a round trip for each request.
+        An idle connection becomes readable when the server closes it; a query would cost a round trip per request.
         """
         if self._engine.dialect.name == "sqlite":
             return not driver.in_transaction
         if driver.closed or driver.pgconn.transaction_status:
             return False
-        unasked = poll()
-        unasked.register(driver.fileno(), POLLIN)
-        return not unasked.poll(0)
+        readable = poll()
+        readable.register(driver.fileno(), POLLIN)
+        return not readable.poll(0)

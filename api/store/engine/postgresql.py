@@ -1,4 +1,4 @@
-"""PostgreSQL, on another machine: nobody waits for ever for one that does not answer any more."""
+"""PostgreSQL on another machine: every wait for it is bounded."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,55 +9,57 @@ from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
 
 from api.settings import Settings
+from api.store.engine.timeouts import Timeouts
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that gives up, with an OperationalError, on a server that is silent for `limit` seconds.
+    """A connection that raises `OperationalError` if the server sends no reply for `reply_seconds`.
 
-    A server that hangs times nothing out itself, and TCP is content: its machine acknowledges what is sent.
+    A server that hangs enforces no timeout, and TCP notices nothing: the machine still acknowledges packets.
     """
 
-    limit: float | None = None
+    reply_seconds: float | None = None
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """What psycopg does to wait for every answer."""
-        return super().wait(gen, interval, self.limit if timeout is None else timeout)
+        """Wait for a reply. psycopg calls this for every one."""
+        return super().wait(gen, interval, self.reply_seconds if timeout is None else timeout)
 
 
-def options(settings: Settings, *, patience: float) -> dict[str, Any]:
-    """What the driver is told when it connects."""
-    told = {
+def connect_args(settings: Settings, timeouts: Timeouts) -> dict[str, Any]:
+    """Return the driver's connection parameters."""
+    arguments = {
         "autocommit": True,
-        "connect_timeout": patience,
-        # While it waits for its next use, a connection whose other end has vanished ends after 15 s.
+        "connect_timeout": timeouts.connect_seconds,
+        # An idle connection to a machine that has vanished is closed after 15 s.
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "tcp_user_timeout": 10_000,
     }
     if settings.pgbouncer == "on":
-        # The next transaction may come to another server, which has not prepared anything.
-        return {**told, "prepare_threshold": None}
-    return {**told, "options": f"-c timezone=UTC -c lock_timeout={patience}s -c statement_timeout={2 * patience}s"}
+        # Each transaction may run on another server connection, which has none of the prepared statements.
+        return {**arguments, "prepare_threshold": None}
+    limits = f"-c lock_timeout={timeouts.lock_seconds}s -c statement_timeout={timeouts.statement_seconds}s"
+    return {**arguments, "options": f"-c timezone=UTC {limits}"}
 
 
-def check(engine: sa.Engine, url: sa.URL) -> None:
-    """`ArgumentError` for options in `url` that the driver does not know: else each connection would fail by them."""
-    _, given = engine.dialect.create_connect_args(url)
-    given.pop("context")  # SQLAlchemy's own, and no option
+def check_url(engine: sa.Engine, url: sa.URL) -> None:
+    """Raise `ArgumentError` for options in `url` that the driver does not know, with which no connection would open."""
+    _, arguments = engine.dialect.create_connect_args(url)
+    arguments.pop("context")  # SQLAlchemy's own, not an option of libpq
     try:
-        make_conninfo(**given)
+        make_conninfo(**arguments)
     except psycopg.ProgrammingError as error:
         raise sa.exc.ArgumentError(str(error).strip()) from error
 
 
-def bound(engine: sa.Engine, settings: Settings, *, patience: float) -> None:
-    """Make the engine's connections give up a second after the server should have."""
+def configure(engine: sa.Engine, settings: Settings, timeouts: Timeouts) -> None:
+    """Make the engine open connections of the class `Connection`."""
 
     @sa.event.listens_for(engine, "do_connect")
-    def _connect(_dialect: object, _record: object, given: Sequence[Any], told: dict[str, Any]) -> Connection:
-        made = Connection.connect(*given, **told)
-        made.limit = 2 * patience + 1
+    def _connect(_dialect: object, _record: object, args: Sequence[Any], kwargs: dict[str, Any]) -> Connection:
+        connection = Connection.connect(*args, **kwargs)
+        connection.reply_seconds = timeouts.reply_seconds
         if settings.pgbouncer == "on":
-            # pgbouncer refuses `options`, but takes the time zone from server to server.
-            made.execute("SET timezone TO 'UTC'")
-        return made
+            # pgbouncer rejects `options`, but carries the time zone from server to server.
+            connection.execute("SET timezone TO 'UTC'")
+        return connection

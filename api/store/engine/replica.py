@@ -1,4 +1,4 @@
-"""A streaming replica of PostgreSQL, for reads that may be some seconds old."""
+"""Reads from a streaming replica of PostgreSQL, which may be some seconds old."""
 
 import logging
 import threading
@@ -15,95 +15,101 @@ from api import metrics
 from api.settings import InvalidSetting, Settings
 from api.store.engine.connections import Connection, Query
 from api.store.engine.database import Database
+from api.store.engine.timeouts import Timeouts
 from api.store.errors import NotFound, Unavailable
 
-LAG = 3
-"""Seconds that a replica which is asked may be behind."""
-INTERVAL = 1
-"""Seconds for which it is trusted to be near."""
-PATIENCE = 2
-"""Seconds to wait for it, because the primary can be asked instead."""
-PAUSE = 5
-"""Seconds for which a replica is not asked that does not answer or is behind."""
+
+class _Check(NamedTuple):
+    caught_up: bool
 
 
-# Near is who has replayed all that has come, or something young; one that receives nothing does not know how old it is.
-class _CaughtUp(NamedTuple):
-    near: bool
-
-
-_IS_NEAR = Query(
-    _CaughtUp,
+# Caught up: all received WAL is replayed, or the last replayed commit is recent.
+# Without a WAL receiver, the replica cannot tell how far it lags.
+_CHECK = Query(
+    _Check,
     sa.text(
         "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver)"
         " AND (pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()"
-        " OR pg_last_xact_replay_timestamp() > now() - make_interval(secs => :lag)) AS near"
-    ).columns(near=sa.Boolean),
+        " OR pg_last_xact_replay_timestamp() > now() - make_interval(secs => :max_lag)) AS caught_up"
+    ).columns(caught_up=sa.Boolean),
 )
 
 _logger = logging.getLogger(__name__)
 
 Read = Callable[[], AbstractContextManager[Connection]]
 Reason = Literal["", "checking", "lag", "unavailable", "not_found"]
-"""Why the primary is read from; empty where the replica is."""
+"""Why a read goes to the primary; empty for a read from the replica."""
 
 
 class RetryOnPrimary(Exception):
-    """What was read is not the last word: read it again, on the connection that `read` opens."""
+    """The read must be run again, on the connection that `read` opens."""
 
     def __init__(self, read: Read) -> None:
         self.read = read
 
 
 class Replica:
-    """Reads for which a replica is asked first while it is near the primary, and else if that does not answer.
+    """Routes reads to the replica while it is caught up, otherwise to the primary, and to the other one on failure.
 
-    It never has the last word on what does not exist. Making one connects to nothing.
+    Only the primary decides that a row does not exist. The constructor does not connect.
     """
 
-    def __init__(self, settings: Settings, primary: Database) -> None:
+    def __init__(self, settings: Settings, primary: Database, *, timeouts: Timeouts = Timeouts()) -> None:
         if primary.is_sqlite:
             raise InvalidSetting(
-                "PRESSROOM_REPLICA_URL is for PostgreSQL. Leave it out, or set PRESSROOM_DATABASE_URL."
+                "PRESSROOM_REPLICA_URL requires PostgreSQL: remove it, or set PRESSROOM_DATABASE_URL to its primary."
             )
+        self._timeouts = timeouts
         self._primary = primary
-        url = replace(settings, database_url=settings.replica_url)
-        # Should it hang, the other half of the threads serves what needs the primary, or no database.
-        self._replica = Database(url, patience=PATIENCE, connections=max(1, settings.threads // 2))
-        # All of them now: Prometheus sees no increase in a series that begins with its first read.
-        by = metrics.REPLICA_READS.labels
-        self._reads = {reason: by("primary" if reason else "replica", reason) for reason in get_args(Reason)}
-        self._doubt: Reason = "checking"
-        self._judge_at = 0.0
-        self._judging = threading.Lock()
+        self._replica = Database(
+            replace(settings, database_url=settings.replica_url),
+            timeouts=replace(
+                timeouts,
+                connect_seconds=timeouts.replica_connect_seconds,
+                lock_seconds=timeouts.replica_lock_seconds,
+                statement_seconds=timeouts.replica_statement_seconds,
+            ),
+            # If the replica hangs, half of the threads remain for requests that need the primary, or no database.
+            connections=max(1, settings.threads // 2),
+        )
+        # Create every series now: Prometheus sees no increase in one that first appears with a count.
+        labels = metrics.REPLICA_READS.labels
+        self._reads = {reason: labels("primary" if reason else "replica", reason) for reason in get_args(Reason)}
+        self._primary_reason: Reason = "checking"
+        self._next_check_at = 0.0
+        self._check_lock = threading.Lock()
 
     def close(self) -> None:
-        """Close the connections to the replica that nobody is using."""
+        """Close the idle connections to the replica."""
         self._replica.close()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection to read on; `RetryOnPrimary` if the block finds nothing there that another server may have."""
-        if not (reason := self._judgement()):
+        """Open a connection for reading.
+
+        Raises `RetryOnPrimary` if the replica fails or lacks a row; also if the primary fails, and then `read` opens a
+        connection to the replica, even if that lags.
+        """
+        if not (reason := self._check_if_due()):
             try:
                 with self._replica.read() as db:
                     yield db
-            except NotFound as refusal:
-                raise RetryOnPrimary(partial(self._read_primary, "not_found")) from refusal
-            except Unavailable as refusal:
-                self._judged("unavailable")
-                raise RetryOnPrimary(partial(self._read_primary, "unavailable")) from refusal
+            except NotFound as error:
+                raise RetryOnPrimary(partial(self._read_primary, "not_found")) from error
+            except Unavailable as error:
+                self._set_primary_reason("unavailable")
+                raise RetryOnPrimary(partial(self._read_primary, "unavailable")) from error
             self._reads[""].inc()
         else:
             try:
                 with self._read_primary(reason) as db:
                     yield db
-            except Unavailable as refusal:
-                raise RetryOnPrimary(partial(self._read_old, refusal)) from refusal
+            except Unavailable as error:
+                raise RetryOnPrimary(partial(self._read_stale, error)) from error
 
     @contextmanager
     def _read_primary(self, reason: Reason) -> Iterator[Connection]:
-        """A connection to the primary, whose word is an answer also if it is that there is nothing."""
+        """Open a connection to the primary. A read that raises `NotFound` there is complete, and counted."""
         try:
             with self._primary.read() as db:
                 yield db
@@ -113,36 +119,39 @@ class Replica:
         self._reads[reason].inc()
 
     @contextmanager
-    def _read_old(self, refusal: Unavailable) -> Iterator[Connection]:
-        """A connection to the replica however old it is; the primary's `refusal` if that does not help either."""
+    def _read_stale(self, primary_error: Unavailable) -> Iterator[Connection]:
+        """Open a connection to the replica, however far it lags; raise `primary_error` if that read fails too."""
         try:
             with self._replica.read() as db:
                 yield db
         except (NotFound, Unavailable):
-            raise refusal from refusal.__cause__
+            raise primary_error from primary_error.__cause__
         self._reads[""].inc()
 
-    def _judgement(self) -> Reason:
-        # While one request judges, others go by the last judgement: neither server is to get all for that time.
-        if time.monotonic() >= self._judge_at and self._judging.acquire(blocking=False):
+    def _check_if_due(self) -> Reason:
+        """Check the replica if the last check has expired, and return why to read from the primary, or ""."""
+        # While one request checks, others use the last result, so that no server suddenly gets all reads.
+        if time.monotonic() >= self._next_check_at and self._check_lock.acquire(blocking=False):
             try:
-                self._judged(self._judge())
+                self._set_primary_reason(self._check())
             finally:
-                self._judging.release()
-        return self._doubt
+                self._check_lock.release()
+        return self._primary_reason
 
-    def _judged(self, doubt: Reason) -> None:
-        self._doubt = doubt
-        self._judge_at = time.monotonic() + (PAUSE if doubt else INTERVAL)
+    def _set_primary_reason(self, reason: Reason) -> None:
+        self._primary_reason = reason
+        pause = self._timeouts.replica_retry_seconds if reason else self._timeouts.replica_check_seconds
+        self._next_check_at = time.monotonic() + pause
 
-    def _judge(self) -> Reason:
+    def _check(self) -> Reason:
+        max_lag, pause = self._timeouts.replica_max_lag_seconds, self._timeouts.replica_retry_seconds
         try:
             with self._replica.read() as db:
-                [judged] = db.all(_IS_NEAR, lag=LAG)
-        except Unavailable as refusal:
-            _logger.warning("The replica does not answer; it is asked again in %s s (%s)", PAUSE, refusal.__cause__)
+                [result] = db.all(_CHECK, max_lag=max_lag)
+        except Unavailable as error:
+            _logger.warning("The replica is unavailable; next check in %s s (%s)", pause, error.__cause__)
             return "unavailable"
-        if judged.near:
+        if result.caught_up:
             return ""
-        _logger.warning("The replica is more than %s s behind; it is asked again in %s s", LAG, PAUSE)
+        _logger.warning("The replica lags by more than %s s or receives no WAL; next check in %s s", max_lag, pause)
         return "lag"

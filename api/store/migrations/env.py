@@ -1,10 +1,10 @@
-"""Alembic's entry: migrate on the connection that `migrate.upgrade` hands over."""
+"""Alembic's entry point: run migrations on the connection that `migrate.upgrade` passes."""
 
 from alembic import context
 
 context.configure(
     connection=context.config.attributes["connection"],
-    # SQLite can roll tables back too, now that transactions are ours and not the driver's.
+    # Works on SQLite too, because the store begins transactions itself instead of leaving it to the driver.
     transactional_ddl=True,
 )
 context.run_migrations()

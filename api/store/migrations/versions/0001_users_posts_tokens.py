@@ -11,7 +11,7 @@ revision = "0001"
 down_revision = None
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-MOMENT = sa.DateTime(timezone=True)
+TIMESTAMP = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
@@ -23,8 +23,8 @@ def upgrade() -> None:
         sa.Column("bio", sa.Text(), nullable=False),
         sa.Column("password_hash", sa.String(200)),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.Column("created_at", TIMESTAMP, nullable=False),
+        sa.Column("updated_at", TIMESTAMP, nullable=False),
         sa.CheckConstraint("length(display_name) BETWEEN 1 AND 100", name="ck_users_display_name"),
         sa.CheckConstraint("length(bio) <= 1000", name="ck_users_bio"),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
@@ -39,10 +39,10 @@ def upgrade() -> None:
         sa.Column("title", sa.String(200), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("tags", sa.JSON(), nullable=False),
-        sa.Column("published_at", MOMENT, nullable=False),
+        sa.Column("published_at", TIMESTAMP, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.Column("created_at", TIMESTAMP, nullable=False),
+        sa.Column("updated_at", TIMESTAMP, nullable=False),
         sa.CheckConstraint("length(title) BETWEEN 1 AND 200", name="ck_posts_title"),
         sa.CheckConstraint("length(body) BETWEEN 1 AND 262144", name="ck_posts_body"),
         sa.ForeignKeyConstraint(["author_id"], ["users.id"], name="fk_posts_author_id"),
@@ -55,7 +55,7 @@ def upgrade() -> None:
         "post_tags",
         sa.Column("post_id", ID, nullable=False),
         sa.Column("tag", sa.String(49), nullable=False),
-        sa.Column("published_at", MOMENT, nullable=False),
+        sa.Column("published_at", TIMESTAMP, nullable=False),
         sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name="fk_post_tags_post_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("post_id", "tag", name="pk_post_tags"),
     )
@@ -66,8 +66,8 @@ def upgrade() -> None:
         sa.Column("user_id", ID, nullable=False),
         sa.Column("name", sa.String(100), nullable=False),
         sa.Column("sha256", sa.LargeBinary(32), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.Column("created_at", TIMESTAMP, nullable=False),
+        sa.Column("expires_at", TIMESTAMP, nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_tokens_user_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_tokens"),
         sa.UniqueConstraint("sha256", name="uq_tokens_sha256"),

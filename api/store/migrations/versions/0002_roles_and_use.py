@@ -1,4 +1,4 @@
-"""The role of a user, and when a token was last used.
+"""Roles of users, and the time of a token's last use.
 
 Revision ID: 0002
 Revises: 0001
@@ -12,6 +12,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    known = sa.CheckConstraint("role IN ('member', 'admin')", name="ck_users_role")
-    op.add_column("users", sa.Column("role", sa.String(6), known, nullable=False, server_default="member"))
+    check = sa.CheckConstraint("role IN ('member', 'admin')", name="ck_users_role")
+    op.add_column("users", sa.Column("role", sa.String(6), check, nullable=False, server_default="member"))
     op.add_column("tokens", sa.Column("last_used_at", sa.DateTime(timezone=True)))

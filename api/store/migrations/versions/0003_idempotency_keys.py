@@ -1,4 +1,4 @@
-"""Answers that are given again to who repeats a request.
+"""Idempotency keys, with the responses to replay for repeated requests.
 
 Revision ID: 0003
 Revises: 0002
