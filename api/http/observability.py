@@ -26,7 +26,7 @@ def init_app(app: Application) -> None:
         route = request.url_rule.rule if request.url_rule else ""
         _durations(request.method, route, response.status_code).observe(took)
         if log:
-            log.note(_facts(response, took, route))
+            log.write(_facts(response, took, route))
         return response
 
 

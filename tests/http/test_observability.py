@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.http.access_log import BACKLOG, AccessLog
+from api.http.access_log import QUEUE_MAX_LINES, AccessLog
 from api.http.application import Application
 from api.settings import InvalidSetting
 from tests.support.clients import PASSWORD, Client, basic, member
@@ -125,7 +125,7 @@ def test_a_log_that_is_full_keeps_nobody_from_the_answer(build: Callable[..., Ap
     anyone = Client(build(access_log="/dev/full"))
     assert [anyone.get("/users").status_code for _ in range(3)] == [200] * 3
     log = AccessLog("/dev/full")
-    log.note({"time": 0.0, "ms": 0.0})
+    log.write({"time": 0.0, "ms": 0.0})
     log.flush()
 
 
@@ -133,17 +133,17 @@ def test_a_log_that_nobody_reads_drops_the_oldest_lines(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     log = AccessLog(str(tmp_path / "pipe"))
-    for number in range(3 * BACKLOG):
-        log.note({"time": 0.0, "ms": float(number)})
-    assert len(log._noted) <= BACKLOG
+    for number in range(3 * QUEUE_MAX_LINES):
+        log.write({"time": 0.0, "ms": float(number)})
+    assert len(log._queue) <= QUEUE_MAX_LINES
     os.close(reader)
 
 
 def test_lines_of_many_processes_do_not_mix(tmp_path: Path) -> None:
     log = AccessLog(str(tmp_path / "log"))
     for number in range(1000):
-        log.note({"time": 0.0, "ms": float(number), "path": "/" * (number % 100)})
-    batches = list(log._gathered())
+        log.write({"time": 0.0, "ms": float(number), "path": "/" * (number % 100)})
+    batches = list(log._batches())
     assert len(batches) > 10
     assert all(len(batch) <= PIPE_BUF and batch.endswith(b"\n") for batch in batches)
     assert [json.loads(line)["ms"] for batch in batches for line in batch.splitlines()] == [
@@ -152,5 +152,5 @@ def test_lines_of_many_processes_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(InvalidSetting, match="PRESSROOM_ACCESS_LOG cannot be opened: No such file or directory"):
+    with pytest.raises(InvalidSetting, match=r"Invalid PRESSROOM_ACCESS_LOG .*: No such file or directory"):
         AccessLog(str(tmp_path / "nowhere" / "log")).open()
