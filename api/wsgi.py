@@ -1,4 +1,4 @@
-"""What a worker of gunicorn's loads."""
+"""gunicorn's entry point."""
 
 from gunicorn.errors import AppImportError
 
@@ -9,7 +9,10 @@ from api.store.errors import Unavailable
 
 
 def application() -> Application:
-    """The application. What keeps it from starting ends gunicorn with a sentence, and not with a traceback."""
+    """Create the application, migrate an SQLite database, and open the access log.
+
+    `AppImportError`, with which gunicorn exits with a one-line message instead of a traceback.
+    """
     try:
         app = create_app()
         app.database.migrate_if_embedded()
