@@ -1,4 +1,4 @@
-"""What an operator copies from `deploy/`."""
+"""The files in `deploy/`: systemd units, and the `pressroom` wrapper for operators."""
 
 import os
 import re
@@ -19,13 +19,13 @@ SERVICES = [name for name in UNITS if name.endswith(".service")]
 Operate = Callable[[str], subprocess.CompletedProcess[str]]
 
 needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="the units are judged by systemd: apt-get install systemd"
+    shutil.which("systemd-analyze") is None, reason="systemd checks the units: apt-get install systemd"
 )
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """The root of a machine on which the units are installed as `deploy/README.md` says."""
+    """A file system root in which the units are installed as in `deploy/README.md`."""
     shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
     shutil.copytree(DEPLOY / "systemd", tmp_path / "etc/systemd/system")
     for program in ("bin/mkdir", "bin/sh", "opt/pressroom/.venv/bin/gunicorn", "opt/pressroom/.venv/bin/pressroom"):
@@ -41,17 +41,17 @@ def analyze(machine: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_systemd
-def test_systemd_finds_nothing_in_the_units(machine: Path) -> None:
-    judged = analyze(machine, "--man=no", "verify", *UNITS)
-    assert (judged.returncode, judged.stdout, judged.stderr) == (0, "", "")
+def test_systemd_verifies_the_units(machine: Path) -> None:
+    result = analyze(machine, "--man=no", "verify", *UNITS)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 @needs_systemd
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_is_exposed_no_more_than_it_must_be(machine: Path, service: str) -> None:
-    """Of 10.0, without a sandbox, 1.1 are left: connections to the database, and a user who owns its files."""
-    judged = analyze(machine, "--offline=true", "--threshold=11", "security", service)
-    assert judged.returncode == 0, judged.stdout + judged.stderr
+def test_services_have_a_low_exposure_score(machine: Path, service: str) -> None:
+    """At most 1.1, where 10.0 is no sandbox: it connects to the database, and its user owns the files."""
+    result = analyze(machine, "--offline=true", "--threshold=11", "security", service)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def unit(name: str, key: str) -> str:
@@ -59,17 +59,17 @@ def unit(name: str, key: str) -> str:
     return str(value)
 
 
-def test_a_stop_waits_longer_than_the_server_does() -> None:
+def test_systemd_stops_the_service_only_after_the_graceful_timeout() -> None:
     assert int(unit("pressroom.service", "TimeoutStopSec")) > Settings().graceful_timeout
 
 
-def test_nginx_asks_at_the_socket_that_systemd_owns() -> None:
+def test_nginx_connects_to_the_systemd_socket() -> None:
     assert f"server unix:{unit('pressroom.socket', 'ListenStream')};" in (DEPLOY / "nginx/pressroom.conf").read_text()
 
 
 @pytest.fixture
 def operate(tmp_path: Path) -> Operate:
-    """Run `deploy/pressroom` with these settings; where it would become the service's user, it prints what it has."""
+    """Run `deploy/pressroom` with these settings; a fake `runuser` prints its arguments and environment."""
     (tmp_path / "runuser").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexec env\n')
     (tmp_path / "runuser").chmod(0o755)
     settings, command = tmp_path / "pressroom.env", tmp_path / "pressroom"
@@ -90,20 +90,20 @@ def operate(tmp_path: Path) -> Operate:
     return run
 
 
-def test_the_operator_has_the_settings_of_the_service(
+def test_the_wrapper_has_the_settings_of_the_service(
     operate: Operate,
 ) -> None:
     text = (DEPLOY / "pressroom.env").read_text()
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert Settings.from_environment(dict(line.split("=", 1) for line in lines)).trusted_proxies == 1
-    ran = operate(text)
-    assert (ran.returncode, ran.stderr) == (0, "")
-    shown = ran.stdout.splitlines()
+    result = operate(text)
+    assert (result.returncode, result.stderr) == (0, "")
+    shown = result.stdout.splitlines()
     assert shown[:6] == ["--user", "pressroom", "--", "/opt/pressroom/.venv/bin/pressroom", "check", "a $b"]
     assert {*lines, unit("pressroom.service", "Environment")} <= set(shown[6:])
 
 
-# As systemd 252 read each from an EnvironmentFile.
+# The values that systemd 252 read from an EnvironmentFile.
 @pytest.mark.parametrize(
     ("lines", "value"),
     [
@@ -126,12 +126,10 @@ def test_the_operator_has_the_settings_of_the_service(
         ("A=1\n\n#A=2\n ; A=\\3\nA 4\n", "1"),
     ],
 )
-def test_a_setting_means_to_the_operator_what_it_means_to_systemd(
-    operate: Operate, tmp_path: Path, lines: str, value: str
-) -> None:
-    ran = operate(lines)
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert [line for line in ran.stdout.splitlines() if line.startswith("A=")] == [f"A={value}"]
+def test_the_wrapper_reads_settings_as_systemd_does(operate: Operate, tmp_path: Path, lines: str, value: str) -> None:
+    result = operate(lines)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [line for line in result.stdout.splitlines() if line.startswith("A=")] == [f"A={value}"]
     assert not (tmp_path / "ran").exists()
 
 
@@ -151,13 +149,13 @@ def test_a_setting_means_to_the_operator_what_it_means_to_systemd(
         "=b",
     ],
 )
-def test_a_setting_that_only_systemd_can_read_is_refused(operate: Operate, lines: str) -> None:
-    ran = operate(lines)
-    assert (ran.returncode, ran.stdout) == (1, "")
-    assert "write NAME=VALUE" in ran.stderr
+def test_the_wrapper_rejects_settings_that_only_systemd_can_read(operate: Operate, lines: str) -> None:
+    result = operate(lines)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "write NAME=VALUE" in result.stderr
 
 
-def test_the_operator_and_the_service_name_the_same_server() -> None:
+def test_the_wrapper_and_the_service_use_the_same_run_directory() -> None:
     command = (DEPLOY / "pressroom").read_text()
     assert unit("pressroom.service", "Environment") in command
     assert f"/run/{unit('pressroom.service', 'RuntimeDirectory')}\n" in command

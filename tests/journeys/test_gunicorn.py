@@ -275,11 +275,13 @@ def test_a_roll_leaves_the_workers_alone_if_others_could_not_start(
 def test_a_roll_without_a_server_says_so(serve: Callable[..., Server], tmp_path: Path) -> None:
     refused = roll(tmp_path)
     assert refused.returncode == 1
-    assert refused.stderr == "Error: No server has that PRESSROOM_RUN_DIR. Set it for both, and start one.\n"
+    assert refused.stderr == (
+        "Error: No server uses this PRESSROOM_RUN_DIR. Set it for the server too, and start the server.\n"
+    )
     gone = subprocess.Popen(["true"])
     gone.wait()
     (tmp_path / "gunicorn.pid").write_text(f"{gone.pid}\n")
-    assert roll(tmp_path).stderr == "Error: No worker is ready: the server has just begun, or has ended. See its log.\n"
+    assert roll(tmp_path).stderr == ("Error: No worker is ready: the server is starting or has stopped. See its log.\n")
     (tmp_path / f"pressroom-{gone.pid}-left").mkdir()
     (tmp_path / f"pressroom-{gone.pid}-left" / "ready_1").touch()
-    assert roll(tmp_path).stderr == "Error: gunicorn cannot be told: No such process.\n"
+    assert roll(tmp_path).stderr == "Error: Cannot signal gunicorn: No such process.\n"
