@@ -1,7 +1,7 @@
-"""How gunicorn serves Pressroom: `gunicorn`, without arguments, in this directory.
+"""gunicorn's configuration: run `gunicorn` without arguments in this directory.
 
-Every setting is one of `api/settings.py`, where its reason stands, and has a PRESSROOM_ variable; the number of
-workers is gunicorn's own WEB_CONCURRENCY.
+Settings are PRESSROOM_ variables, which `api/settings.py` describes. The number of workers is gunicorn's own
+WEB_CONCURRENCY.
 """
 
 import os
@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-# Run, not imported: what the master has imported, workers that it forks after a deploy do not load anew.
+# Run instead of imported: workers inherit the master's modules, and would not load a newly deployed version.
 _module = runpy.run_path(str(Path(__file__).with_name("api") / "settings.py"))
 try:
     _settings = _module["Settings"].from_environment()
@@ -21,15 +21,15 @@ except _module["InvalidSetting"] as error:
     sys.exit(str(error))
 
 wsgi_app = "api.wsgi:application()"
-# Not a link to it, which may lead elsewhere when a worker is renewed.
+# Resolved, because a symbolic link may lead elsewhere when a worker is restarted.
 chdir = str(Path(__file__).resolve().parent)
 sys.path.insert(0, chdir)
 bind = _settings.bind
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))  # one serves while the other is renewed
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))  # one serves while the other restarts
 if workers < 1:
-    sys.exit(f"WEB_CONCURRENCY is {workers}. Write a whole number from 1.")
+    sys.exit(f"Invalid WEB_CONCURRENCY '{workers}': use a whole number of at least 1.")
 worker_class = _settings.worker_class
-# With more threads, gunicorn would quietly make it a gthread worker.
+# With more threads, gunicorn would silently use gthread workers.
 threads = 1 if worker_class == "sync" else _settings.threads
 worker_connections = _settings.worker_connections
 timeout = _settings.timeout
@@ -41,55 +41,55 @@ accesslog = None  # the application writes it, at a fifth of the cost
 errorlog = _settings.error_log
 loglevel = _settings.log_level
 
-# Workers load the application themselves, so that one started after a deploy runs what was deployed.
+# Each worker loads the application itself, so that one started after a deploy runs the new code.
 preload_app = False
-# Neither a worker's heartbeat nor its counts may wait for a disk.
+# A worker's heartbeats and metrics must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 (gunicorn's own advice)
 pidfile = f"{_settings.run_dir}/gunicorn.pid" if _settings.run_dir else None
-# Whom to believe about client, scheme and host is decided once, by PRESSROOM_TRUSTED_PROXIES.
+# Only PRESSROOM_TRUSTED_PROXIES decides whether the proxy is trusted for client, scheme and host.
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
-# By default it is made in the home directory of whoever starts the server.
+# By default, gunicorn creates this socket in the home directory of the user who starts it.
 control_socket_disable = True
 
 
 def when_ready(_server: Any) -> None:
-    """Make the directory of the workers' counts, once for this master, and note there whose code it runs."""
-    # One that was killed may have had the same number, and left its own behind.
-    place, prefix = _settings.run_dir or worker_tmp_dir or tempfile.gettempdir(), f"pressroom-{os.getpid()}-"
-    for left in Path(place).glob(f"{prefix}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=prefix, dir=place)
+    """Create this master's directory for metrics and worker markers, with a file that names the code's directory."""
+    parent, prefix = _settings.run_dir or worker_tmp_dir or tempfile.gettempdir(), f"pressroom-{os.getpid()}-"
+    # A killed master with the same process id may have left its directory behind.
+    for old in Path(parent).glob(f"{prefix}*"):
+        shutil.rmtree(old, ignore_errors=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=prefix, dir=parent)
     Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "code").write_text(chdir)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give the worker a place among those that are alive: the lowest that is free."""
-    taken = {other.place for other in server.WORKERS.values()}
-    worker.place = next(place for place in count() if place not in taken)
+    """Assign the lowest slot that no live worker has."""
+    taken = {other.slot for other in server.WORKERS.values()}
+    worker.slot = next(slot for slot in count() if slot not in taken)
 
 
 def post_fork(_server: Any, worker: Any) -> None:
-    """Tell `api/metrics.py` its place. Nothing slow may be here: until this ends, a signal to stop is lost."""
-    os.environ["PROMETHEUS_WORKER"] = str(worker.place)
+    """Set the slot for `api/metrics.py`. Nothing slow may happen here: until this ends, a signal to stop is lost."""
+    os.environ["PROMETHEUS_WORKER"] = str(worker.slot)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Tell `pressroom deploy roll` that the worker has loaded the application."""
-    _counts("ready", worker.pid).touch()
+    """Create the marker by which `pressroom deploy roll` finds workers that have loaded the application."""
+    _worker_file("ready", worker.pid).touch()
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Forget what only a live worker has."""
-    _counts("ready", worker.pid).unlink(missing_ok=True)
-    _counts("gauge_livesum", f"{worker.place}.db").unlink(missing_ok=True)
+    """Delete the worker's marker, and its gauges that add up live workers only."""
+    _worker_file("ready", worker.pid).unlink(missing_ok=True)
+    _worker_file("gauge_livesum", f"{worker.slot}.db").unlink(missing_ok=True)
 
 
 def on_exit(_server: Any) -> None:
-    """Remove the counts."""
+    """Delete the directory."""
     shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
-def _counts(kind: str, whose: object) -> Path:
-    return Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], f"{kind}_{whose}")
+def _worker_file(kind: str, key: object) -> Path:
+    return Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], f"{kind}_{key}")

@@ -1,136 +1,153 @@
-"""A site as lines of JSON (NDJSON): `{"user": {…}}`, then `{"post": {…}}`, each in the order in which they came."""
+"""A site as NDJSON: a line `{"user": {…}}` for each user, then a line `{"post": {…}}` for each post, oldest first."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
-from functools import cache, partial
-from typing import Any, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 from marshmallow import ValidationError
 
 from api import constraints
-from api.json import InvalidJSON, dumps, loads
+from api.json import InvalidJSON, JSONObject, dumps, loads
 from api.schemas.base import StrictSchema
+from api.schemas.compiled import RowType
 from api.schemas.posts import PostImport
 from api.schemas.problems import flatten_messages
 from api.schemas.users import UserImport
 from api.store import archive as stored
 from api.store import posts, users
+from api.store.archive import Import
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
-from api.store.errors import NotFound, UsernameTaken
+from api.store.errors import Conflict, NotFound
 
-BATCH, BATCH_SIZE = 2_000, 4 * 1024 * 1024
-"""Lines, and bytes, that are kept in one transaction: a third of a second, in which nobody else writes to SQLite."""
-
-Content = dict[str, Any]
-Present = dict[int, Counter[tuple[datetime | None, str]]]
-"""Of each author, the moments and titles of the posts that no line has named yet."""
-
-_SHAPES: dict[str, StrictSchema] = {"user": UserImport(), "post": PostImport()}
-_SHAPES["user"].compile_for(stored.ArchivedUser)
-_SHAPES["post"].compile_for(stored.ArchivedPost)
+BATCH_MAX_LINES, BATCH_MAX_BYTES = 2_000, 4 * 1024 * 1024
+"""Limits of one transaction: it takes a third of a second, in which no other client can write to SQLite."""
 
 
-class InvalidLine(ValueError):
-    """A line that cannot be kept; its text says why."""
+class RecordKind(NamedTuple):
+    """A kind of record: its JSON, and the functions that export, identify and create records."""
+
+    schema: StrictSchema
+    row_type: RowType
+    rows: Callable[[Connection], Iterable[object]]
+    is_stored: Callable[[Import, JSONObject], bool] | None
+    """None if a unique constraint identifies the records: `create` then raises `Conflict`."""
+    create: Callable[[Import, JSONObject], object]
+    reserve_ids: Callable[[Connection, int], None] | None = None
+    """On PostgreSQL, lets a transaction use the ids up to this one; None for records without ids."""
 
 
-class Outcome(NamedTuple):
-    """What became of a line: its number, its bytes, and whether it is `kept`, was `present`, or is `bad` and why."""
+def _create_user(run: Import, user: JSONObject) -> None:
+    users.register(run.db, **user)
+
+
+def _is_post_stored(run: Import, post: JSONObject) -> bool:
+    author = run.lock_user(post["author"])
+    return run.match(stored.count_posts, author.id, (post["published_at"], post["title"]))
+
+
+def _create_post(run: Import, post: JSONObject) -> None:
+    content = {name: value for name, value in post.items() if name not in {"author", "id"}}
+    posts.publish(run.db, author_id=run.lock_user(post["author"]).id, post_id=post.get("id"), **content)
+
+
+# In the order of export: a record follows those that it refers to.
+KINDS = {
+    "user": RecordKind(UserImport(), stored.ArchivedUser, stored.all_users, None, _create_user),
+    "post": RecordKind(
+        PostImport(), stored.ArchivedPost, stored.all_posts, _is_post_stored, _create_post, stored.reserve_ids
+    ),
+}
+_EXPECTED = " or ".join(f'{{"{name}": {{…}}}}' for name in KINDS)
+
+
+class Line(NamedTuple):
+    """A line: the kind and content of its record, or the error that makes it unusable."""
 
     number: int
     size: int
-    result: str
-    problem: str = ""
+    kind: str = ""
+    content: JSONObject = {}
+    error: str = ""
 
 
-def export(db: Connection) -> Iterator[str]:
-    """Every user and every post, drafts too, a line each."""
-    for user in stored.all_users(db):
-        yield _line("user", user)
-    for post in stored.all_posts(db):
-        yield _line("post", post)
+class Outcome(NamedTuple):
+    """What happened to a line; `error` says why it was not imported."""
+
+    number: int
+    size: int
+    result: Literal["imported", "skipped", "error"]
+    error: str = ""
 
 
-def load(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
-    """Keep what `lines` say and is not kept yet; the outcomes of a batch come when it is committed.
+def export(db: Connection) -> Iterator[bytes]:
+    """Yield a line for each record, drafts included."""
+    for name, kind in KINDS.items():
+        kind.schema.compile_for(kind.row_type)
+        for row in kind.rows(db):
+            yield dumps({name: kind.schema.dump_row(row, root="")})
 
-    A user is identified by `username`, a post by `author`, `title` and `published_at`; where several posts are alike in
-    these, the n-th of the lines is the n-th of the database. What is present stays as it is. A post keeps its `id`, and
-    so its URL, if that is free and not above `IMPORTED_ID_MAX`; else it gets the next. Blank lines say nothing.
+
+def import_(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
+    """Import lines in batches, and yield the outcomes of a batch once it is committed.
+
+    Users are identified by `username`, posts by `author`, `title` and `published_at`; of several posts with the same
+    identity, the n-th line matches the n-th stored post. Stored records stay unchanged. A post keeps its `id`, and so
+    its URL, if that is free and not above `IMPORTED_ID_MAX`; otherwise it gets the next. Blank lines are ignored.
     """
-    present: Present = {}
+    run = Import()
     for batch in _batches(lines):
         with database.write() as db:
-            highest = max((content.get("id", 0) for _, _, content in batch if isinstance(content, dict)), default=0)
-            if highest and not database.is_sqlite:
-                stored.reserve_ids(db, highest)
-            # Looked up once: who is held stays until the transaction ends.
-            author = cache(partial(users.lock, db))
-            outcomes = [Outcome(number, size, *_keep(db, content, author, present)) for number, size, content in batch]
+            run.begin(db)
+            for name, kind in KINDS.items():
+                highest_id = max((line.content.get("id", 0) for line in batch if line.kind == name), default=0)
+                if highest_id and kind.reserve_ids and not database.is_sqlite:
+                    kind.reserve_ids(db, highest_id)
+            outcomes = [_import_line(run, line) for line in batch]
         yield from outcomes
 
 
-def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, int, "Content | InvalidLine"]]]:
-    """Lines by their number and size, as many as one transaction keeps."""
-    batch, size = [], 0
+def _import_line(run: Import, line: Line) -> Outcome:
+    if line.error:
+        return Outcome(line.number, line.size, "error", line.error)
+    kind = KINDS[line.kind]
+    try:
+        if kind.is_stored and kind.is_stored(run, line.content):
+            return Outcome(line.number, line.size, "skipped")
+        kind.create(run, line.content)
+    except Conflict:
+        return Outcome(line.number, line.size, "skipped")
+    except NotFound as error:
+        hint = "Put the record that it refers to before it."
+        return Outcome(line.number, line.size, "error", f"/{line.kind}: {error} {hint}")
+    return Outcome(line.number, line.size, "imported")
+
+
+def _batches(lines: Iterable[bytes]) -> Iterator[list[Line]]:
+    batch, size = list[Line](), 0
     for number, line in enumerate(lines, 1):
         if line.strip():
-            batch.append((number, len(line), _read(line)))
+            batch.append(_parse(number, line))
             size += len(line)
-        if len(batch) >= BATCH or size > BATCH_SIZE:
+        if len(batch) >= BATCH_MAX_LINES or size > BATCH_MAX_BYTES:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
 
 
-def _keep(
-    db: Connection, content: "Content | InvalidLine", author: Callable[[str], users.User], present: Present
-) -> tuple[str, str]:
-    if isinstance(content, InvalidLine):
-        return "bad", str(content)
-    try:
-        if "author" in content:
-            return _keep_post(db, content, author(content.pop("author")), present), ""
-        users.register(db, **content)
-    except UsernameTaken:
-        return "present", ""
-    except NotFound as error:
-        return "bad", f"/post/author: {error} Name users before their posts."
-    return "kept", ""
-
-
-def _read(line: bytes) -> "Content | InvalidLine":
-    """What a line says, `PostImport`'s members or `UserImport`'s, or what is wrong with it."""
+def _parse(number: int, line: bytes) -> Line:
     try:
         value = loads(line.rstrip(b"\r\n"))
     except InvalidJSON as error:
-        return InvalidLine(f"The line is not usable as JSON: {error}.")
-    kind = next(iter(value), None) if isinstance(value, dict) and len(value) == 1 else None
-    if kind not in _SHAPES:
-        return InvalidLine('Write {"user": {…}} or {"post": {…}}.')
+        return Line(number, len(line), error=f"Invalid JSON: {error}.")
+    name = next(iter(value), None) if isinstance(value, dict) and len(value) == 1 else None
+    if name not in KINDS:
+        return Line(number, len(line), error=f"Expected {_EXPECTED}.")
     try:
-        content = cast("Content", _SHAPES[kind].load(value[kind]))
+        content = KINDS[name].schema.load(value[name])
     except ValidationError as error:
-        told = (f"/{'/'.join((kind, *path))}: {detail}" for path, detail in flatten_messages(error.messages))
-        return InvalidLine(" ".join(told))
+        details = (f"/{'/'.join((name, *path))}: {detail}" for path, detail in flatten_messages(error.messages))
+        return Line(number, len(line), error=" ".join(details))
     if content.get("id", 0) > constraints.IMPORTED_ID_MAX:
         del content["id"]
-    return content
-
-
-def _keep_post(db: Connection, content: Content, author: users.User, present: Present) -> str:
-    if author.id not in present:
-        present[author.id] = stored.titles(db, author.id)
-    this = content["published_at"], content["title"]
-    if present[author.id][this]:
-        present[author.id][this] -= 1
-        return "present"
-    posts.publish(db, author_id=author.id, post_id=content.pop("id", None), **content)
-    return "kept"
-
-
-def _line(kind: str, row: Any) -> str:
-    return dumps({kind: _SHAPES[kind].dump_row(row, "")}).decode()[:-1]
+    return Line(number, len(line), name, content)

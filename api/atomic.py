@@ -1,5 +1,6 @@
-"""Files that are whole, whatever happens while they are written."""
+"""Atomic replacement of files."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,30 +10,30 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: str) -> Iterator[Path]:
-    """Where to write what becomes the file at `path` when the block ends, and from then on survives loss of power.
+    """Yield a temporary path whose file replaces the one at `path` when the block ends, and then survives a power loss.
 
-    A link is followed. Only its owner can read the file. If the block fails, what was there stays; `OSError` for a
-    device or pipe, which would be lost.
+    If the block fails, the old file stays. Symbolic links are followed. Only the owner can read the new file.
+    `OSError` for a device or pipe, which the replacement would remove.
     """
     target = Path(path).resolve()
     if target.exists() and not target.is_file():
-        raise FileExistsError(f"{path} is not a file, and is not replaced by one.")
-    # A name of its own: two who write the same file do not write into each other's.
-    number, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".unfinished", dir=target.parent)
-    os.close(number)
-    unfinished = Path(name)
+        raise FileExistsError(errno.EEXIST, "Not a regular file; choose another path", path)
+    # A unique name: concurrent writers of one file do not share a temporary file.
+    descriptor, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".unfinished", dir=target.parent)
+    os.close(descriptor)
+    temporary = Path(name)
     try:
-        yield unfinished
-        _sync(unfinished)
-        unfinished.replace(target)
+        yield temporary
+        _sync(temporary)
+        temporary.replace(target)
         _sync(target.parent)
     finally:
-        unfinished.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(number)
+        os.fsync(descriptor)
     finally:
-        os.close(number)
+        os.close(descriptor)

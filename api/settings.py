@@ -1,16 +1,17 @@
-"""Every setting: its default, its environment variable, its reason."""
+"""All settings: default, environment variable and description."""
 
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, get_args
 
 PREFIX = "PRESSROOM_"
 
 
 class InvalidSetting(ValueError):
-    """A setting that nobody knows or that cannot be read; its text says what to write instead."""
+    """An unknown setting or an invalid value; the message says what to change."""
 
 
 def setting(
@@ -18,118 +19,143 @@ def setting(
     description: str,
     *,
     choices: tuple[str, ...] = (),
-    form: tuple[str, str] = ("", ""),
+    pattern: str = "",
+    expected: str = "",
     minimum: int = 0,
     maximum: int = 1_000_000,
+    is_secret: bool = False,
 ) -> Any:
-    """A dataclass field that carries its own documentation and bounds; a `form` is a pattern and how to say it."""
-    bounds = {"choices": choices, "form": form, "minimum": minimum, "maximum": maximum}
-    return field(default=default, metadata={"description": description, **bounds})
+    """Return a dataclass field with its description and the values it accepts.
+
+    `expected` says in words what `pattern` matches; the value of a secret is not repeated in errors.
+    """
+    accepted = {"choices": choices, "pattern": pattern, "expected": expected, "minimum": minimum, "maximum": maximum}
+    return field(default=default, metadata={"description": description, "is_secret": is_secret, **accepted})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an operator can choose. A field's variable is its name in capitals behind `PRESSROOM_`."""
+    """Everything an operator can configure. The variable of a field is `PRESSROOM_` and its name in capitals."""
 
     database_url: str = setting(
         "sqlite:///pressroom.sqlite",
-        "Where everything is kept: an SQLite file, or `postgresql+psycopg://user@host/name`.",
-        form=(
-            r"sqlite:///(?!:memory:|file:)[^?\n]+|postgresql(\+psycopg)?://.+",
-            "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
-        ),
+        "The database: an SQLite file, or `postgresql+psycopg://user@host/name`.",
+        pattern=r"sqlite:///(?!:memory:|file:)[^?\n]+|postgresql(\+psycopg)?://.+",
+        expected="sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
+        is_secret=True,
     )
     replica_url: str = setting(
         "",
-        "A streaming replica of that PostgreSQL, for reads without `Authorization`; none by default.",
-        form=(r"(postgresql(\+psycopg)?://.+)?", "postgresql+psycopg://USER@HOST/NAME"),
+        "A streaming replica of that PostgreSQL database, for reads without `Authorization`.",
+        pattern=r"(postgresql(\+psycopg)?://.+)?",
+        expected="postgresql+psycopg://USER@HOST/NAME",
+        is_secret=True,
     )
     pgbouncer: str = setting(
         "off",
-        "`on` where these URLs lead through pgbouncer; `deploy/postgresql.md` has what its role then needs.",
+        "`on` if these URLs connect through pgbouncer; its role then needs the settings in `deploy/postgresql.md`.",
         choices=("off", "on"),
     )
     sqlite_synchronous: str = setting(
         "FULL",
-        "`FULL` survives loss of power; `NORMAL` writes faster and may then lose the last commits.",
+        "`FULL` survives a power loss; `NORMAL` writes faster, but a power loss may undo the last commits.",
         choices=("FULL", "NORMAL"),
     )
     token_days: int = setting(30, "Days until a bearer token expires.", minimum=1, maximum=3650)
     registration: str = setting(
-        "open", "Who may register users: anyone, or only admins when `closed`.", choices=("open", "closed")
+        "open", "Who may register users: anyone (`open`), or only admins (`closed`).", choices=("open", "closed")
     )
     rate_limits: str = setting(
         "on",
-        "Whether sign-ins, registrations and writes are limited; `off` is for tests under load.",
+        "Whether sign-ins, registrations and writes are rate-limited; `off` is for load tests.",
         choices=("on", "off"),
     )
     redis_url: str = setting(
         "",
-        "Where all processes count together for the limits, such as `redis://host:6379`; else each counts alone.",
-        form=(r"((redis|rediss|redis\+unix)://.+)?", "redis://HOST:PORT, rediss://HOST:PORT or redis+unix:///SOCKET"),
+        "Redis server, such as `redis://host:6379`, in which all processes count for the rate limits; without one, "
+        "each process counts separately.",
+        pattern=r"((redis|rediss|redis\+unix)://.+)?",
+        expected="redis://HOST:PORT, rediss://HOST:PORT or redis+unix:///SOCKET",
+        is_secret=True,
     )
     trusted_proxies: int = setting(
         0,
-        "How many proxies in front may be believed about client, scheme, host and prefix (`X-Forwarded-*`).",
+        "Number of reverse proxies whose `X-Forwarded-*` fields are trusted for client, scheme, host and prefix.",
     )
     cors_origins: tuple[str, ...] = setting(
         (),
-        "Origins whose pages may call the API, separated by commas, or `*`; none by default.",
-        form=(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]+)?", "* or SCHEME://HOST, separated by commas"),
+        "Origins whose pages may call the API, separated by commas, or `*`.",
+        pattern=r"\*|https?://[A-Za-z0-9.-]+(:[0-9]+)?",
+        expected="* or SCHEME://HOST[:PORT] without a trailing slash, separated by commas",
     )
     run_dir: str = setting(
         "",
-        "Directory of gunicorn's process id (`gunicorn.pid`) and its workers' counts, where `pressroom deploy roll` "
-        "finds them; for each start a temporary one if empty.",
+        "Directory for gunicorn's process id (`gunicorn.pid`) and its workers' metrics, which `pressroom deploy roll` "
+        "reads; if empty, there is a temporary one for each start.",
     )
     bind: str = setting(
         "127.0.0.1:8000",
-        "Where gunicorn listens: `host:port` or `unix:path`.",
-        form=(r"([^\s:,/]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}|unix:.+", "HOST:PORT or unix:PATH"),
+        "Address that gunicorn listens on: `host:port` or `unix:path`.",
+        pattern=r"([^\s:,/]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}|unix:.+",
+        expected="HOST:PORT or unix:PATH",
     )
     worker_class: str = setting(
         "gthread",
-        "gunicorn's worker: `gthread` keeps connections alive and finishes what is in flight on a stop.",
+        "gunicorn's worker class; `gthread` keeps connections alive and finishes open requests when it stops.",
         choices=("gthread", "sync", "gevent"),
     )
     threads: int = setting(
-        8, "Threads of a worker; of more than two, all but one may have a database connection.", minimum=1
+        8, "Threads per worker; of more than two, all but one may hold a database connection.", minimum=1
     )
-    worker_connections: int = setting(500, "Connections a worker holds open at once.", minimum=1)
-    timeout: int = setting(30, "Seconds a worker may be silent before it is replaced.", minimum=1)
-    graceful_timeout: int = setting(30, "Seconds a stopping worker has to finish what is in flight.", minimum=1)
-    keepalive: int = setting(75, "Seconds an idle connection is kept: longer than the proxy in front keeps it.")
-    max_requests: int = setting(20_000, "Requests after which a worker is renewed; 0 for never.")
-    max_requests_jitter: int = setting(5_000, "At most so many more, so that workers do not stop together.")
+    worker_connections: int = setting(500, "Maximum number of open connections per worker.", minimum=1)
+    timeout: int = setting(30, "Seconds that a worker may be unresponsive before it is replaced.", minimum=1)
+    graceful_timeout: int = setting(30, "Seconds that a stopping worker has to finish open requests.", minimum=1)
+    keepalive: int = setting(
+        75, "Seconds until an idle connection is closed; set it higher than in the proxy in front of gunicorn."
+    )
+    max_requests: int = setting(20_000, "Requests after which a worker is restarted; 0 for never.")
+    max_requests_jitter: int = setting(
+        5_000, "Up to this many more requests, at random, so that workers do not restart together."
+    )
     access_log: str = setting(
-        "-", "File of the access log, a line of JSON for each request; `-` for standard output, empty for none."
+        "-", "File for the access log, one JSON line per request; `-` for standard output, empty for none."
     )
-    error_log: str = setting("-", "File of gunicorn's own log; `-` for standard error.")
+    error_log: str = setting("-", "File for gunicorn's error log; `-` for standard error.")
     log_level: str = setting(
-        "info", "How much gunicorn logs.", choices=("debug", "info", "warning", "error", "critical")
+        "info", "Level of gunicorn's error log.", choices=("debug", "info", "warning", "error", "critical")
     )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """The settings that `environment` asks for; `InvalidSetting` for a name or value that cannot be meant."""
+        """Read the settings from `environment`; `InvalidSetting` for an unknown name or an invalid value."""
         known = {f"{PREFIX}{field.name.upper()}": field for field in fields(cls)}
         given = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
         if unknown := sorted(given.keys() - known.keys()):
-            raise InvalidSetting(f"{unknown[0]} is no setting. Write one of: {', '.join(known)}.")
+            raise InvalidSetting(f"Unknown setting {unknown[0]}. {_suggestion(unknown[0], list(known))}")
         return cls(**{known[name].name: _read(name, text, known[name]) for name, text in given.items()})
 
 
-def _read(name: str, text: str, wanted: Any) -> Any:
-    choices, (pattern, form) = wanted.metadata["choices"], wanted.metadata["form"]
-    if wanted.type is int:
-        minimum, maximum = wanted.metadata["minimum"], wanted.metadata["maximum"]
+def _suggestion(unknown: str, known: list[str]) -> str:
+    # Compared without the prefix, which would make any two names similar.
+    names = [name.removeprefix(PREFIX) for name in known]
+    for near in get_close_matches(unknown.removeprefix(PREFIX), names, n=1):
+        return f"Did you mean {PREFIX}{near}?"
+    return f"Use one of {', '.join(known)}."
+
+
+def _read(name: str, text: str, definition: Any) -> Any:
+    accepted = definition.metadata
+    if definition.type is int:
+        minimum, maximum = accepted["minimum"], accepted["maximum"]
         if not (re.fullmatch("[0-9]{1,9}", text) and minimum <= int(text) <= maximum):
-            raise InvalidSetting(f"{name} is {text!r}. Write a whole number from {minimum} to {maximum}.")
+            raise InvalidSetting(f"Invalid {name} {text!r}: use a whole number from {minimum} to {maximum}.")
         return int(text)
-    if choices and text not in choices:
-        raise InvalidSetting(f"{name} is {text!r}. Write one of: {', '.join(choices)}.")
-    parts = tuple(part.strip() for part in text.split(",") if part.strip()) if get_args(wanted.type) else (text,)
-    if pattern and not all(re.fullmatch(pattern, part) for part in parts):
-        # Not repeated here: it may hold a password.
-        raise InvalidSetting(f"{name} has another form. Write {form}.")
-    return parts if get_args(wanted.type) else text
+    if accepted["choices"] and text not in accepted["choices"]:
+        raise InvalidSetting(f"Invalid {name} {text!r}: use one of {', '.join(accepted['choices'])}.")
+    is_list = bool(get_args(definition.type))
+    parts = tuple(part.strip() for part in text.split(",") if part.strip()) if is_list else (text,)
+    for part in parts:
+        if accepted["pattern"] and not re.fullmatch(accepted["pattern"], part):
+            value = "" if accepted["is_secret"] else f" {part!r}"
+            raise InvalidSetting(f"Invalid {name}{value}: use {accepted['expected']}.")
+    return parts if is_list else text

@@ -12,7 +12,10 @@ from api.store.errors import Unavailable
 
 
 def application() -> Application:
-    """Return the application, ready to serve. An error ends gunicorn with its message instead of a traceback."""
+    """Create the application, migrate an SQLite database, and open the access log.
+
+    `AppImportError`, with which gunicorn exits with a one-line message instead of a traceback.
+    """
     try:
         app = create_app()
         register_parse_errors(app)

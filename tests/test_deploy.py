@@ -1,4 +1,4 @@
-"""What an operator copies from `deploy/`."""
+"""The files in `deploy/`: systemd units, and the `pressroom` wrapper for operators."""
 
 import os
 import re
@@ -19,13 +19,13 @@ SERVICES = [name for name in UNITS if name.endswith(".service")]
 Operate = Callable[..., subprocess.CompletedProcess[str]]
 
 needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="the units are judged by systemd: apt-get install systemd"
+    shutil.which("systemd-analyze") is None, reason="systemd checks the units: apt-get install systemd"
 )
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """The root of a machine on which the units are installed as `deploy/README.md` says."""
+    """A file system root in which the units are installed as in `deploy/README.md`."""
     shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
     shutil.copytree(DEPLOY / "systemd", tmp_path / "etc/systemd/system")
     for program in ("bin/mkdir", "bin/sh", "opt/pressroom/.venv/bin/gunicorn", "opt/pressroom/.venv/bin/pressroom"):
@@ -41,17 +41,17 @@ def analyze(machine: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_systemd
-def test_systemd_finds_nothing_in_the_units(machine: Path) -> None:
-    judged = analyze(machine, "--man=no", "verify", *UNITS)
-    assert (judged.returncode, judged.stdout, judged.stderr) == (0, "", "")
+def test_systemd_verifies_the_units(machine: Path) -> None:
+    result = analyze(machine, "--man=no", "verify", *UNITS)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 @needs_systemd
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_is_exposed_no_more_than_it_must_be(machine: Path, service: str) -> None:
-    """Of 10.0, without a sandbox, 1.1 are left: connections to the database, and a user who owns its files."""
-    judged = analyze(machine, "--offline=true", "--threshold=11", "security", service)
-    assert judged.returncode == 0, judged.stdout + judged.stderr
+def test_services_have_a_low_exposure_score(machine: Path, service: str) -> None:
+    """At most 1.1, where 10.0 is no sandbox: it connects to the database, and its user owns the files."""
+    result = analyze(machine, "--offline=true", "--threshold=11", "security", service)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def unit(name: str, key: str) -> str:
@@ -59,11 +59,11 @@ def unit(name: str, key: str) -> str:
     return str(value)
 
 
-def test_a_stop_waits_longer_than_the_server_does() -> None:
+def test_systemd_stops_the_service_only_after_the_graceful_timeout() -> None:
     assert int(unit("pressroom.service", "TimeoutStopSec")) > Settings().graceful_timeout
 
 
-def test_nginx_asks_at_the_socket_that_systemd_owns() -> None:
+def test_nginx_connects_to_the_systemd_socket() -> None:
     assert f"server unix:{unit('pressroom.socket', 'ListenStream')};" in (DEPLOY / "nginx/pressroom.conf").read_text()
 
 

@@ -1,4 +1,4 @@
-"""Settings, from the environment."""
+"""Settings from environment variables."""
 
 import dataclasses
 
@@ -7,11 +7,11 @@ import pytest
 from api.settings import InvalidSetting, Settings
 
 
-def test_nothing_needs_to_be_set() -> None:
+def test_all_settings_are_optional() -> None:
     assert Settings.from_environment({"PATH": "/bin", "pressroom_bind": "x"}) == Settings()
 
 
-def test_every_setting_has_its_variable() -> None:
+def test_every_setting_has_an_environment_variable() -> None:
     given = {
         "PRESSROOM_DATABASE_URL": "sqlite:///other.sqlite",
         "PRESSROOM_REPLICA_URL": "postgresql+psycopg://app@replica/pressroom",
@@ -46,18 +46,34 @@ def test_every_setting_has_its_variable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "advice"),
+    ("name", "value", "message"),
     [
-        ("PRESSROOM_THREAD", "4", "PRESSROOM_THREAD is no setting. Write one of: PRESSROOM_DATABASE_URL, "),
-        ("PRESSROOM_THREADS", "0", "PRESSROOM_THREADS is '0'. Write a whole number from 1 to 1000000."),
-        ("PRESSROOM_THREADS", "٤", "Write a whole number from 1 to 1000000."),
-        ("PRESSROOM_TRUSTED_PROXIES", "-1", "Write a whole number from 0 to 1000000."),
-        ("PRESSROOM_TOKEN_DAYS", "", "Write a whole number from 1 to 3650."),
-        ("PRESSROOM_TOKEN_DAYS", "9" * 5_000, "Write a whole number from 1 to 3650."),
-        ("PRESSROOM_CORS_ORIGINS", "blog.example", "Write * or SCHEME://HOST, separated by commas."),
-        ("PRESSROOM_CORS_ORIGINS", "https://a.example,https://b[.]x.*", "Write * or SCHEME://HOST"),
+        ("PRESSROOM_THREADS", "0", "Invalid PRESSROOM_THREADS '0': use a whole number from 1 to 1000000."),
+        ("PRESSROOM_THREADS", "٤", "Invalid PRESSROOM_THREADS '٤': use a whole number from 1 to 1000000."),
+        (
+            "PRESSROOM_TRUSTED_PROXIES",
+            "-1",
+            "Invalid PRESSROOM_TRUSTED_PROXIES '-1': use a whole number from 0 to 1000000.",
+        ),
+        ("PRESSROOM_TOKEN_DAYS", "", "Invalid PRESSROOM_TOKEN_DAYS '': use a whole number from 1 to 3650."),
+        ("PRESSROOM_TOKEN_DAYS", "9" * 5_000, "': use a whole number from 1 to 3650."),
+        (
+            "PRESSROOM_CORS_ORIGINS",
+            "http://localhost:5173/",
+            "Invalid PRESSROOM_CORS_ORIGINS 'http://localhost:5173/': use * or SCHEME://HOST[:PORT] without a trailing",
+        ),
+        (
+            "PRESSROOM_CORS_ORIGINS",
+            "https://a.example,blog.example",
+            "Invalid PRESSROOM_CORS_ORIGINS 'blog.example': use *",
+        ),
+        ("PRESSROOM_CORS_ORIGINS", "https://b[.]x.*", "Invalid PRESSROOM_CORS_ORIGINS 'https://b[.]x.*': use *"),
         *(
-            ("PRESSROOM_DATABASE_URL", url, "Write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")
+            (
+                "PRESSROOM_DATABASE_URL",
+                url,
+                "Invalid PRESSROOM_DATABASE_URL: use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.",
+            )
             for url in (
                 "",
                 "secret",
@@ -71,22 +87,51 @@ def test_every_setting_has_its_variable() -> None:
                 "postgresql+asyncpg://x/y",
             )
         ),
-        ("PRESSROOM_REPLICA_URL", "sqlite:///secret", "Write postgresql+psycopg://USER@HOST/NAME."),
-        *(
-            ("PRESSROOM_BIND", bind, "Write HOST:PORT or unix:PATH.")
-            for bind in ("127.0.0.1", "9347", ":9347", "::1:80", "http://secret:80", "a:80,b:80", "unix:")
+        (
+            "PRESSROOM_REPLICA_URL",
+            "sqlite:///secret",
+            "Invalid PRESSROOM_REPLICA_URL: use postgresql+psycopg://USER@HOST/NAME.",
         ),
-        ("PRESSROOM_WORKER_CLASS", "tornado", "Write one of: gthread, sync, gevent."),
-        ("PRESSROOM_SQLITE_SYNCHRONOUS", "off", "Write one of: FULL, NORMAL."),
+        (
+            "PRESSROOM_REDIS_URL",
+            "http://:secret@host",
+            "Invalid PRESSROOM_REDIS_URL: use redis://HOST:PORT, rediss://HOST:PORT or redis+unix:///SOCKET.",
+        ),
+        *(
+            ("PRESSROOM_BIND", bind, f"Invalid PRESSROOM_BIND {bind!r}: use HOST:PORT or unix:PATH.")
+            for bind in ("127.0.0.1", "9347", ":9347", "::1:80", "http://host:80", "a:80,b:80", "unix:")
+        ),
+        (
+            "PRESSROOM_WORKER_CLASS",
+            "tornado",
+            "Invalid PRESSROOM_WORKER_CLASS 'tornado': use one of gthread, sync, gevent.",
+        ),
+        ("PRESSROOM_SQLITE_SYNCHRONOUS", "off", "Invalid PRESSROOM_SQLITE_SYNCHRONOUS 'off': use one of FULL, NORMAL."),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_advice(name: str, value: str, advice: str) -> None:
-    with pytest.raises(InvalidSetting) as refusal:
+def test_invalid_values_are_rejected_with_advice(name: str, value: str, message: str) -> None:
+    with pytest.raises(InvalidSetting) as error:
         Settings.from_environment({name: value})
-    assert advice in str(refusal.value)
-    assert "secret" not in str(refusal.value)
+    assert message in str(error.value)
+    assert "secret" not in str(error.value)
 
 
-def test_settings_do_not_change() -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("PRESSROOM_THREAD", "Unknown setting PRESSROOM_THREAD. Did you mean PRESSROOM_THREADS?"),
+        (
+            "PRESSROOM_CORS",
+            "Unknown setting PRESSROOM_CORS. Use one of PRESSROOM_DATABASE_URL, PRESSROOM_REPLICA_URL, ",
+        ),
+    ],
+)
+def test_unknown_settings_are_rejected_with_a_suggestion(name: str, message: str) -> None:
+    with pytest.raises(InvalidSetting) as error:
+        Settings.from_environment({name: "x"})
+    assert str(error.value).startswith(message)
+
+
+def test_settings_are_immutable() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings().threads = 1  # type: ignore[misc] # that is the point
+        Settings().threads = 1  # type: ignore[misc] # the assignment is the test

@@ -1,1 +1,1 @@
-"""The `pressroom` command: a module per command group."""
+"""The `pressroom` command: one module per command group."""

@@ -20,13 +20,15 @@ from api.store.engine.connections import Connection
 )
 @with_appcontext
 def import_(files: tuple[str, ...]) -> None:
-    """Keep the users and posts of FILE…, lines of JSON as `export` writes them; `-` is standard input.
+    """Import users and posts from NDJSON files.
 
-    What is there already stays as it is, so the same file can be imported again. A user is identified by username, a
-    post by author, title and published_at, and it keeps its id if that is free. Bad lines are told by number, and all
-    others kept.
+    The lines are those that `export` writes; `-` is standard input.
+
+    Records that are already present are skipped, so a file can be imported again. Users are identified by username,
+    posts by author, title and published_at. A post keeps its id if that is free. Lines with errors are reported by
+    number; all others are imported.
     """
-    kept, totals, problems = current_application().database.migrate_if_embedded(), Counter[str](), list[str]()
+    database, counts, errors = current_application().database.migrate_if_embedded(), Counter[str](), list[str]()
     try:
         for name in files:
             size = 0 if name == "-" else Path(name).stat().st_size
@@ -34,16 +36,16 @@ def import_(files: tuple[str, ...]) -> None:
                 click.open_file(name, "rb") as file,
                 click.progressbar(length=size, label=name, file=sys.stderr) as bar,
             ):
-                for outcome in archive.load(kept, file):
+                for outcome in archive.import_(database, file):
                     bar.update(outcome.size)
-                    totals[outcome.result] += 1
-                    if outcome.problem:
-                        problems.append(f"{name}:{outcome.number}: {outcome.problem}")
+                    counts[outcome.result] += 1
+                    if outcome.error:
+                        errors.append(f"{name}:{outcome.number}: {outcome.error}")
     finally:
-        for problem in problems:
-            click.echo(problem, err=True)
-        click.echo(f"{totals['kept']} kept, {totals['present']} present already, {totals['bad']} bad.")
-    if totals["bad"]:
+        for error in errors:
+            click.echo(error, err=True)
+        click.echo(f"Imported {counts['imported']}, skipped {counts['skipped']} already present, {len(errors)} errors.")
+    if errors:
         raise SystemExit(1)
 
 
@@ -51,19 +53,19 @@ def import_(files: tuple[str, ...]) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, allow_dash=True), default="-")
 @with_appcontext
 def export(file: str) -> None:
-    """Write all users and posts to FILE or standard output, a line of JSON each.
+    """Export all users and posts to FILE or standard output.
 
-    Accounts travel without their passwords. FILE is replaced when all is written.
+    Each is a line of JSON, without passwords. FILE is replaced once everything has been written.
     """
     with current_application().database.require_current_schema().snapshot() as db:
-        # A device or pipe is written to, not replaced.
+        # A device or pipe is written to instead of being replaced.
         if file == "-" or (Path(file).exists() and not Path(file).is_file()):
             with click.open_file(file, "wb") as stream:
                 _write(stream, db)
             return
-        with atomic_write(file) as unfinished, unfinished.open("wb") as stream:
+        with atomic_write(file) as temporary, temporary.open("wb") as stream:
             _write(stream, db)
 
 
 def _write(stream: IO[bytes], db: Connection) -> None:
-    stream.writelines(f"{line}\n".encode() for line in archive.export(db))
+    stream.writelines(archive.export(db))

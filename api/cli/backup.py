@@ -9,7 +9,7 @@ from flask.cli import with_appcontext
 
 from api.atomic import atomic_write
 from api.http.application import current_application
-from api.store.engine import backup as stored
+from api.store.engine import backup as engine
 from api.store.engine.database import Database
 
 
@@ -17,44 +17,48 @@ from api.store.engine.database import Database
 @click.argument("file", type=click.Path(dir_okay=False))
 @with_appcontext
 def backup(file: str) -> None:
-    """Copy the SQLite database to FILE, also while the server is writing.
+    """Copy the SQLite database to FILE.
 
-    FILE is replaced when the copy is proven to be whole. It holds everything: keep it as secret as the database.
+    The server may be running. FILE is replaced once the copy has been verified. It contains everything: keep it as
+    secret as the database.
     """
-    kept = _embedded()
-    with _told(file):
-        if Path(file).exists() and Path(file).samefile(stored.file(kept)):
-            raise click.UsageError(f"{file} is the database itself.")
-        with atomic_write(file) as unfinished:
-            stored.save(kept, unfinished)
-    click.echo(f"{file} is whole.")
+    database = _sqlite_database()
+    with _one_line_errors(file):
+        if Path(file).exists() and Path(file).samefile(engine.file(database)):
+            raise click.UsageError(f"{file} is the database itself. Choose another file.")
+        with atomic_write(file) as temporary:
+            engine.save(database, temporary)
+    click.echo(f"Backup written to {file} and verified.")
 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.confirmation_option(
-    prompt="What has been written since the backup will be gone, and tokens revoked since will be valid. Restore it?"
+    prompt="Everything written since the backup will be lost, and tokens revoked since will be valid again. Restore it?"
 )
 @with_appcontext
 def restore(file: str) -> None:
-    """Let the SQLite database be what FILE holds, also while the server is serving.
+    """Restore the SQLite database from FILE.
 
-    FILE is proven first, and one of an older version is migrated. What has been written since it was saved is gone.
+    The server may be running. FILE is verified first, and migrated if it is from an older version. Everything written
+    since the backup is lost.
     """
-    with _told(file):
-        stored.restore(_embedded(), Path(file))
-    click.echo(f"{file} is restored.")
+    with _one_line_errors(file):
+        engine.restore(_sqlite_database(), Path(file))
+    click.echo(f"Database restored from {file}.")
 
 
-def _embedded() -> Database:
+def _sqlite_database() -> Database:
     if not current_application().database.is_sqlite:
-        raise click.UsageError("This database is PostgreSQL's: use pg_dump and pg_restore.")
+        raise click.UsageError("This command is for SQLite only. For PostgreSQL, use pg_dump and pg_restore.")
     return current_application().database
 
 
 @contextmanager
-def _told(file: str) -> Iterator[None]:
+def _one_line_errors(file: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, stored.InvalidBackup) as error:
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror or error}.") from error
+    except engine.InvalidBackup as error:
         raise click.ClickException(f"{file}: {error}") from error

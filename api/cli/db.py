@@ -7,19 +7,25 @@ from api.http.application import current_application
 from api.store import idempotency, tokens
 from api.store.engine.migrate import HEAD
 
-db = AppGroup("db", help="The database.")
+db = AppGroup("db", help="Manage the database.")
 
 
 @db.command()
 def upgrade() -> None:
-    """Bring the tables to this version. An embedded database does so by itself."""
+    """Migrate the database to this version.
+
+    SQLite databases are also migrated automatically.
+    """
     current_application().database.migrate_if_embedded().upgrade()
-    click.echo(f"The tables are those of migration {HEAD}.")
+    click.echo(f"The database is at migration {HEAD}.")
 
 
 @db.command()
 def sweep() -> None:
-    """Delete what has expired: idempotency keys after a day, tokens at their end. Safe at any time, such as by cron."""
+    """Delete expired tokens and idempotency keys.
+
+    Keys expire after a day. Safe to run at any time, such as from cron.
+    """
     with current_application().database.require_current_schema().write() as connection:
-        keys, gone = idempotency.sweep(connection), tokens.sweep(connection)
-    click.echo(f"{keys} idempotency keys and {gone} tokens have expired and are gone.")
+        deleted_keys, deleted_tokens = idempotency.sweep(connection), tokens.sweep(connection)
+    click.echo(f"Deleted {deleted_keys} expired idempotency keys and {deleted_tokens} expired tokens.")

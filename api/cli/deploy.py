@@ -1,4 +1,4 @@
-"""`pressroom deploy`: new code, without a request that is dropped."""
+"""`pressroom deploy`."""
 
 import os
 import signal
@@ -14,74 +14,77 @@ from api.http.application import current_application
 from api.wsgi import application
 
 CODE = Path(__file__).resolve().parents[2]
-"""The directory of this version."""
-BOOT = 60
-"""Seconds that a worker may take to load the application."""
+"""The directory of the running code."""
+START_TIMEOUT_SECONDS = 60
+"""How long a worker may take to load the application."""
+POLL_INTERVAL_SECONDS = 0.05
 
-deploy = AppGroup("deploy", help="New code, while the old one serves.")
+deploy = AppGroup("deploy", help="Deploy new code while the server is running.")
 
 
 @deploy.command()
 def roll() -> None:
-    """Replace gunicorn's workers one by one by such that load the code which is at its place now.
+    """Restart workers one at a time so that each loads the current code.
 
-    A worker takes up work before another one stops, which finishes what it has begun. The server and this command need
-    the same PRESSROOM_RUN_DIR, and to be of the same directory. What a worker loads is loaded here first: a worker
-    that cannot would end gunicorn.
+    Each new worker accepts requests before an old one stops, and an old one finishes its requests first. The server and
+    this command need the same PRESSROOM_RUN_DIR and code directory. The code is first loaded here, because a worker
+    that cannot load it would stop gunicorn.
     """
     settings = current_application().settings
     if not settings.run_dir:
         raise click.ClickException("PRESSROOM_RUN_DIR is not set. Set it for the server and for this command.")
-    run = Path(settings.run_dir)
+    run_dir = Path(settings.run_dir)
     try:
-        master = int((run / "gunicorn.pid").read_text())
+        master = int((run_dir / "gunicorn.pid").read_text())
     except (OSError, ValueError):
-        raise click.ClickException("No server has that PRESSROOM_RUN_DIR. Set it for both, and start one.") from None
-    old = _ready(run, master)
-    if not old:
-        raise click.ClickException("No worker is ready: the server has just begun, or has ended. See its log.")
-    for code in run.glob(f"pressroom-{master}-*/code"):
+        message = "No server uses this PRESSROOM_RUN_DIR. Set it for the server too, and start the server."
+        raise click.ClickException(message) from None
+    old_workers = _ready_workers(run_dir, master)
+    if not old_workers:
+        raise click.ClickException("No worker is ready: the server is starting or has stopped. See its log.")
+    for code in run_dir.glob(f"pressroom-{master}-*/code"):
         if code.read_text() != str(CODE):
             raise click.ClickException(f"The server runs the code in {code.read_text()}, not {CODE}. Restart it.")
     try:
         application().database.close()
     except AppImportError as error:
-        raise click.ClickException(f"The code cannot be loaded, and nothing has been done: {error}") from error
-    while left := old & _ready(run, master):
-        # gunicorn kills a worker that takes longer than it may.
-        _replace_one(run, master, left, settings.graceful_timeout + settings.timeout)
-    click.echo(f"{len(old)} workers have been replaced.")
+        raise click.ClickException(f"The code cannot be loaded, so no worker was restarted: {error}") from error
+    # gunicorn kills a worker that takes longer to stop.
+    stop_timeout_seconds = settings.graceful_timeout + settings.timeout
+    while remaining := old_workers & _ready_workers(run_dir, master):
+        _replace_one(run_dir, master, remaining, stop_timeout_seconds)
+    click.echo(f"{len(old_workers)} workers have been replaced.")
 
 
-def _replace_one(run: Path, master: int, left: set[str], patience: float) -> None:
-    known = _ready(run, master)
+def _replace_one(run_dir: Path, master: int, old_workers: set[str], stop_timeout_seconds: float) -> None:
+    before = _ready_workers(run_dir, master)
     _signal(master, signal.SIGTTIN)
-    _wait(master, lambda: bool(_ready(run, master) - known), BOOT)
+    _wait(master, lambda: bool(_ready_workers(run_dir, master) - before), START_TIMEOUT_SECONDS)
     _signal(master, signal.SIGTTOU)
-    _wait(master, lambda: bool(left - _ready(run, master)), patience)
+    _wait(master, lambda: bool(old_workers - _ready_workers(run_dir, master)), stop_timeout_seconds)
 
 
-def _ready(run: Path, master: int) -> set[str]:
-    """The workers that have loaded the application, by the files that `gunicorn.conf.py` keeps of them.
+def _ready_workers(run_dir: Path, master: int) -> set[str]:
+    """Return the workers that have loaded the application, by the marker files that `gunicorn.conf.py` creates.
 
-    Not by /proc, in which a sandbox may hide them.
+    A sandbox may hide the workers in /proc.
     """
-    return {path.name for path in run.glob(f"pressroom-{master}-*/ready_*")}
+    return {path.name for path in run_dir.glob(f"pressroom-{master}-*/ready_*")}
 
 
 def _signal(master: int, number: int) -> None:
     try:
         os.kill(master, number)
     except OSError as error:
-        raise click.ClickException(f"gunicorn cannot be told: {error.strerror}.") from error
+        raise click.ClickException(f"Cannot signal gunicorn: {error.strerror}.") from error
 
 
-def _wait(master: int, is_done: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def _wait(master: int, is_done: Callable[[], bool], timeout_seconds: float) -> None:
+    deadline = time.monotonic() + timeout_seconds
     while not is_done():
-        _signal(master, 0)  # is it there?
+        _signal(master, 0)  # fails if the server has stopped
         if time.monotonic() > deadline:
             raise click.ClickException(
-                f"Not done after {seconds:.0f} seconds. One worker more than before may run; see gunicorn's log."
+                f"Timed out after {timeout_seconds:.0f} seconds. One extra worker may be running; see gunicorn's log."
             )
-        time.sleep(0.05)
+        time.sleep(POLL_INTERVAL_SECONDS)

@@ -1,4 +1,4 @@
-"""`pressroom`: what an operator does at a terminal."""
+"""The `pressroom` command."""
 
 from typing import Any
 
@@ -14,24 +14,24 @@ from api.store.errors import StoreError, Unavailable
 
 
 class Group(AppGroup):
-    """Commands in the application's context; what is refused is told in a line."""
+    """Commands that run in an application context and report expected errors in one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            raise  # nobody reads any more, as behind `| head`: click ends without a word
+            raise  # the reader has gone, as with `| head`: click exits silently
         except OSError as error:
-            told = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
-            raise click.ClickException(f"{told}.") from error
+            message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
+            raise click.ClickException(f"{message}.") from error
         except Unavailable as error:
             raise click.ClickException(error.explained) from error
         except (InvalidSetting, StoreError) as error:
             raise click.ClickException(str(error)) from error
 
 
-def _application() -> Flask:
+def _create_app() -> Flask:
     app = create_app()
     click.get_current_context().call_on_close(app.database.close)
     return app
@@ -40,8 +40,11 @@ def _application() -> Flask:
 @click.group(cls=Group)
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Pressroom: users and posts over JSON. Settings are PRESSROOM_ variables; see the README."""
-    context.obj = ScriptInfo(create_app=_application, set_debug_flag=False)
+    """Operate a Pressroom site.
+
+    Settings are environment variables that start with PRESSROOM_; the README lists them.
+    """
+    context.obj = ScriptInfo(create_app=_create_app, set_debug_flag=False)
 
 
 for command in (
@@ -59,6 +62,9 @@ for command in (
 
 @cli.command()
 def check() -> None:
-    """Read the settings, and ask the database: before a server is started with them. Nothing is made or migrated."""
+    """Check the settings and the database.
+
+    Run it before a server start: it creates and migrates nothing.
+    """
     current_application().database.require_current_schema()
-    click.echo("The settings can be read, and the database is ready.")
+    click.echo("The settings are valid, and the database is up to date.")

@@ -1,4 +1,4 @@
-"""`pressroom users`: accounts, at a terminal."""
+"""`pressroom users`."""
 
 import click
 from flask.cli import AppGroup
@@ -11,59 +11,65 @@ from api.schemas.users import NewPassword, UserCreate
 from api.store import credentials
 from api.store import users as stored
 
-users = AppGroup("users", help="Who writes.")
+users = AppGroup("users", help="Manage accounts.")
 
 
 @users.command()
 @click.argument("username")
-@click.option("--display-name", help="The name that readers see; the username if left out.")
+@click.option("--display-name", help="Name shown to readers; defaults to the username.")
 @click.option("--bio", default="", help="A few words about the user.")
-@click.password_option(help="What to sign in with; asked for if left out.")
+@click.password_option(help="Password to sign in with; prompted for if omitted.")
 def create(username: str, display_name: str | None, bio: str, password: str) -> None:
     """Register a user."""
     account = {"username": username, "password": password, "bio": bio}
     try:
         account = UserCreate().load(account if display_name is None else {**account, "display_name": display_name})
     except ValidationError as error:
-        raise click.UsageError(_told(error)) from error
+        raise click.UsageError(_details(error)) from error
     account["password_hash"] = hash_password(account.pop("password"))
     with current_application().database.migrate_if_embedded().write() as db:
-        click.echo(f"{stored.register(db, **account).username} is registered.")
+        click.echo(f"Registered {stored.register(db, **account).username}.")
 
 
 @users.command()
 @click.argument("username")
-@click.password_option(help="What to sign in with from now on; asked for if left out.")
+@click.password_option(help="New password to sign in with; prompted for if omitted.")
 def set_password(username: str, password: str) -> None:
-    """Replace a user's password, or give one to somebody imported. All their tokens are revoked."""
+    """Set a user's password and revoke all their tokens.
+
+    Imported users have no password until then.
+    """
     try:
-        wanted = NewPassword().load({"password": password})
+        content = NewPassword().load({"password": password})
     except ValidationError as error:
-        raise click.UsageError(_told(error)) from error
-    password_hash = hash_password(wanted["password"])
+        raise click.UsageError(_details(error)) from error
+    password_hash = hash_password(content["password"])
     with current_application().database.require_current_schema().write() as db:
         credentials.change(db, credentials.get(db, username), password_hash)
-    click.echo(f"{username} has a new password, and no tokens.")
+    click.echo(f"Set the password of {username} and revoked all their tokens.")
 
 
 @users.command()
 @click.argument("username")
 def promote(username: str) -> None:
-    """Make a user an admin, who may change and remove all posts and users, and register users."""
-    _assign(username, "admin")
+    """Make a user an admin.
+
+    Admins may change and delete all users and posts, and register users.
+    """
+    _assign_role(username, "admin")
 
 
 @users.command()
 @click.argument("username")
 def demote(username: str) -> None:
     """Make an admin a member again."""
-    _assign(username, "member")
+    _assign_role(username, "member")
 
 
-def _assign(username: str, role: str) -> None:
+def _assign_role(username: str, role: str) -> None:
     with current_application().database.require_current_schema().write() as db:
         click.echo(f"{stored.set_role(db, username, role).username} is {'an' if role == 'admin' else 'a'} {role}.")
 
 
-def _told(error: ValidationError) -> str:
+def _details(error: ValidationError) -> str:
     return " ".join(f"{path[0]}: {detail}" for path, detail in flatten_messages(error.messages))

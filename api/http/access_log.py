@@ -1,4 +1,4 @@
-"""The access log: one line of JSON per request, written by a thread of its own."""
+"""The access log: one JSON line per request, written by a background thread."""
 
 import atexit
 import os
@@ -9,78 +9,83 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from select import PIPE_BUF
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
 from api.settings import InvalidSetting
 
-FLUSH_INTERVAL = 0.1
-"""Seconds between writes. One write per request would cost a thread switch each."""
-BACKLOG = 10_000
-"""Lines that wait for a file that does not accept them. Older ones are dropped: no request waits for the log."""
+FLUSH_INTERVAL_SECONDS = 0.1
+"""Time between writes: one write per request would cost a thread switch each."""
+QUEUE_MAX_LINES = 10_000
+"""While the file accepts no lines, the oldest beyond this number are dropped: no request waits for the log."""
 
 
 class AccessLog:
-    """A file to which lines are added by a thread of its own, which begins with the first line."""
+    """A log file with a queue of lines, which a background thread writes."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._file: int | None = None
-        self._noted: deque[dict[str, Any]] = deque(maxlen=BACKLOG)
-        self._writing = threading.Lock()
-        self._writer: threading.Thread | None = None
+        self._descriptor: int | None = None
+        self._queue: deque[dict[str, Any]] = deque(maxlen=QUEUE_MAX_LINES)
+        self._write_lock = threading.Lock()
+        self._thread: threading.Thread | None = None
 
-    def open(self) -> None:
-        """Open the file; `InvalidSetting` if that fails."""
-        try:
-            self._file = 1 if self._path == "-" else os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-        except OSError as error:
-            message = f"PRESSROOM_ACCESS_LOG cannot be opened: {error.strerror}. Name a file, or write `-`."
-            raise InvalidSetting(message) from error
+    def open(self) -> int:
+        """Open the file, unless it is open, and return its descriptor; `InvalidSetting` if that fails."""
+        if self._descriptor is None:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            try:
+                self._descriptor = 1 if self._path == "-" else os.open(self._path, flags, 0o640)
+            except OSError as error:
+                raise InvalidSetting(
+                    f"Invalid PRESSROOM_ACCESS_LOG {self._path!r}: {error.strerror}. "
+                    "Use a file that can be written, or `-` for standard output."
+                ) from error
+        return self._descriptor
 
-    def note(self, facts: dict[str, Any]) -> None:
-        """Write a line soon."""
-        self._noted.append(facts)
-        if self._writer is None:
-            if self._file is None:
-                self.open()
-            self._writer = threading.Thread(target=self._write_on, name="access log", daemon=True)
-            self._writer.start()
+    def write(self, entry: dict[str, Any]) -> None:
+        """Queue a line; the first one opens the file, unless `open` has, and starts the thread."""
+        self._queue.append(entry)
+        if self._thread is None:
+            self.open()
+            self._thread = threading.Thread(target=self._flush_regularly, name="access log", daemon=True)
+            self._thread.start()
             atexit.register(self.flush)
 
     def flush(self) -> None:
-        """Write the lines that are noted; nothing if a write is under way, which may never end."""
-        # A log that is full or gone must not keep anybody from an answer.
-        if self._writing.acquire(blocking=False):
+        """Write the queued lines, unless another thread is writing: its write may block forever."""
+        if self._write_lock.acquire(blocking=False):
             try:
+                # No request fails because the disk is full or the reader of a pipe has gone.
                 with suppress(OSError):
-                    for lines in self._gathered():
-                        os.write(cast("int", self._file), lines)
+                    for lines in self._batches():
+                        os.write(self.open(), lines)
             finally:
-                self._writing.release()
+                self._write_lock.release()
 
-    def _write_on(self) -> None:
+    def _flush_regularly(self) -> None:
         while True:
-            time.sleep(FLUSH_INTERVAL)
+            time.sleep(FLUSH_INTERVAL_SECONDS)
             self.flush()
 
-    def _gathered(self) -> Iterator[bytes]:
-        """Lines, as many as a pipe takes without mixing them with those of other processes."""
-        lines = b""
-        for _ in range(len(self._noted)):
-            line = _line(self._noted.popleft())
-            if lines and len(lines) + len(line) > PIPE_BUF:
-                yield lines
-                lines = b""
-            lines += line
-        if lines:
-            yield lines
+    def _batches(self) -> Iterator[bytes]:
+        """Yield lines in batches that a pipe accepts without mixing them with those of other processes."""
+        batch = b""
+        for _ in range(len(self._queue)):
+            line = _line(self._queue.popleft())
+            if batch and len(batch) + len(line) > PIPE_BUF:
+                yield batch
+                batch = b""
+            batch += line
+        if batch:
+            yield batch
 
 
-def _line(facts: dict[str, Any]) -> bytes:
-    ended = datetime.fromtimestamp(facts["time"], UTC)
+def _line(entry: dict[str, Any]) -> bytes:
+    # Formatted here, by the background thread, instead of while a client waits; `ms` is still in seconds.
+    ended = datetime.fromtimestamp(entry["time"], UTC)
     return orjson.dumps(
-        {**facts, "time": ended, "ms": round(facts["ms"] * 1000, 3)},
+        {**entry, "time": ended, "ms": round(entry["ms"] * 1000, 3)},
         option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE,
     )

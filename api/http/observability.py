@@ -25,7 +25,7 @@ def init_app(app: Application) -> None:
         route = request.url_rule.rule if request.url_rule else ""
         _durations(request.method, route, response.status_code).observe(seconds)
         if log:
-            log.note(_log_record(request, response, seconds, route))
+            log.write(_log_record(request, response, seconds, route))
         return response
 
 

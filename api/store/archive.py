@@ -1,15 +1,18 @@
-"""All that is kept, to take away and bring back."""
+"""SQL to export and import complete sites."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache, partial
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
 from api.store.engine.connections import Connection, Query
 from api.store.posts import posts
-from api.store.users import users
+from api.store.users import User, lock, users
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class ArchivedUser(NamedTuple):
@@ -31,7 +34,7 @@ class ArchivedPost(NamedTuple):
     published_at: datetime | None
 
 
-class _Title(NamedTuple):
+class _Identity(NamedTuple):
     published_at: datetime | None
     title: str
 
@@ -40,52 +43,80 @@ class _Sequence(NamedTuple):
     last_value: int
 
 
-_EVERYONE = Query(ArchivedUser, sa.select(users.c.username, users.c.display_name, users.c.bio).order_by(users.c.id))
-_EVERYTHING = Query(
+_ALL_USERS = Query(ArchivedUser, sa.select(users.c.username, users.c.display_name, users.c.bio).order_by(users.c.id))
+_NEXT_POSTS = Query(
     ArchivedPost,
     sa.select(
         posts.c.id, users.c.username.label("author"), posts.c.title, posts.c.body, posts.c.tags, posts.c.published_at
     )
     .join_from(posts, users)
-    .where(posts.c.id > sa.bindparam("last"))
+    .where(posts.c.id > sa.bindparam("last_id"))
     .order_by(posts.c.id)
     .limit(100),
 )
-# Who publishes locks the table before they draw from the sequence: while it is set, nobody does.
-_RESERVE = "LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE"
-_ADVANCE = Query(
+# INSERT locks the table before it draws from the sequence, so no other transaction draws while the sequence is set.
+_LOCK_POSTS = "LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE"
+_ADVANCE_SEQUENCE = Query(
     _Sequence,
     sa.text("SELECT setval('posts_id_seq', greatest(:highest, last_value)) AS last_value FROM posts_id_seq")
     .bindparams(sa.bindparam("highest", type_=sa.BigInteger))
     .columns(last_value=sa.BigInteger),
 )
-_TITLES = Query(
-    _Title, sa.select(posts.c.published_at, posts.c.title).where(posts.c.author_id == sa.bindparam("author_id"))
+_IDENTITIES = Query(
+    _Identity, sa.select(posts.c.published_at, posts.c.title).where(posts.c.author_id == sa.bindparam("author_id"))
 )
 
 
 def all_users(db: Connection) -> Sequence[ArchivedUser]:
-    """Every user, who came first first."""
-    return db.all(_EVERYONE)
+    """Return all users, oldest first."""
+    return db.all(_ALL_USERS)
 
 
 def all_posts(db: Connection) -> Iterator[ArchivedPost]:
-    """Every post, drafts too, in the order in which they were written."""
-    last = 0
-    while page := db.all(_EVERYTHING, last=last):
+    """Yield all posts, drafts included, in the order of their ids."""
+    last_id = 0
+    while page := db.all(_NEXT_POSTS, last_id=last_id):
         yield from page
-        last = page[-1].id
+        last_id = page[-1].id
 
 
 def reserve_ids(db: Connection, highest: int) -> None:
-    """Let this transaction alone give ids to posts, and those to come be above `highest`.
+    """Keep other transactions from adding posts until this one ends, and make the ids after it higher than `highest`.
 
-    On PostgreSQL; on SQLite, whoever writes is alone, and the next id is above all that there have been.
+    For PostgreSQL. On SQLite only one transaction writes at a time, and the next id is higher than any used before.
     """
-    db.execute_sql(_RESERVE)
-    db.all(_ADVANCE, highest=highest)
+    db.execute_sql(_LOCK_POSTS)
+    db.all(_ADVANCE_SEQUENCE, highest=highest)
 
 
-def titles(db: Connection, author_id: int) -> Counter[tuple[datetime | None, str]]:
-    """The moment (None for a draft) and title of each of the author's posts, with how many posts have both."""
-    return Counter((row.published_at, row.title) for row in db.all(_TITLES, author_id=author_id))
+def count_posts(db: Connection, author_id: int) -> Counter[tuple[datetime | None, str]]:
+    """Count the author's posts by `published_at` (None for drafts) and `title`."""
+    return Counter((row.published_at, row.title) for row in db.all(_IDENTITIES, author_id=author_id))
+
+
+class Import:
+    """The state of an import: its current transaction, and the stored records that no line has matched yet."""
+
+    db: Connection
+    lock_user: Callable[[str], User]
+
+    def __init__(self) -> None:
+        self._unmatched: dict[object, Counter[Any]] = {}
+
+    def begin(self, db: Connection) -> None:
+        """Continue in the transaction of `db`."""
+        self.db = db
+        # The lock lasts until the transaction ends, so each user is looked up once.
+        self.lock_user = cache(partial(lock, db))
+
+    def match(self, count: Callable[[Connection, int], Counter[Key]], owner_id: int, identity: Key) -> bool:
+        """Match a line with a stored record, and return False if there is none left.
+
+        `count` counts the owner's records by identity: the n-th line with an identity matches the n-th record.
+        """
+        unmatched = self._unmatched.get((count, owner_id))
+        if unmatched is None:
+            unmatched = self._unmatched[count, owner_id] = count(self.db, owner_id)
+        if is_stored := unmatched[identity] > 0:
+            unmatched[identity] -= 1
+        return is_stored

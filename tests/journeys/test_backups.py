@@ -1,4 +1,4 @@
-"""Backups of a database that is written to, and their way back while it is."""
+"""Backup and restore while clients read and write."""
 
 import json
 import sqlite3
@@ -20,12 +20,12 @@ from tests.support.servers import Server, sign_up
 pytestmark = pytest.mark.heavy
 
 WRITERS = 4
-BEFORE = 300
-"""Posts that are there when the backup is taken."""
+POSTS_BEFORE = 300
+"""Posts that are published before the backup."""
 
 
 class Load:
-    """Clients that publish and list until they are stopped, and what they were answered."""
+    """Clients that publish and list posts until they are stopped, and the responses they got."""
 
     def __init__(self, server: Server, headers: dict[str, str]) -> None:
         self.server, self.headers, self.stopped = server, headers, threading.Event()
@@ -52,22 +52,22 @@ class Load:
             while not self.stopped.is_set():
                 connection.request("GET", "/posts?author=reader&limit=100")
                 response = connection.getresponse()
-                answer: Any = json.loads(response.read())
+                page: Any = json.loads(response.read())
                 self.statuses.append(response.status)
-                self.lists.append([post["title"] for post in answer["items"]])
+                self.lists.append([post["title"] for post in page["items"]])
 
     @contextmanager
-    def going(self) -> Iterator[None]:
-        """They work while the block runs."""
+    def running(self) -> Iterator[None]:
+        """Run the clients during the block."""
         with ThreadPoolExecutor(WRITERS + 2) as clients:
-            working: list[Future[None]] = [clients.submit(self.write, writer) for writer in range(WRITERS)]
-            working += [clients.submit(self.read) for _ in range(2)]
+            futures: list[Future[None]] = [clients.submit(self.write, writer) for writer in range(WRITERS)]
+            futures += [clients.submit(self.read) for _ in range(2)]
             try:
                 yield
             finally:
                 self.stopped.set()
-        for client in working:
-            client.result()
+        for future in futures:
+            future.result()
 
     def wait_for(self, posts: int) -> None:
         while sum(map(len, self.published)) < posts:
@@ -90,22 +90,22 @@ def titles(path: Path) -> list[str]:
         return [title for (title,) in connection.execute("SELECT title FROM posts ORDER BY id")]
 
 
-def test_a_backup_holds_what_was_acknowledged_before_it_and_no_half_of_a_moment(server: Server, tmp_path: Path) -> None:
+def test_a_backup_under_load_has_all_earlier_posts_and_is_consistent(server: Server, tmp_path: Path) -> None:
     load, saved = Load(server, sign_up(server)), tmp_path / "saved.sqlite"
-    with load.going():
-        load.wait_for(BEFORE)
+    with load.running():
+        load.wait_for(POSTS_BEFORE)
         before = [len(published) for published in load.published]
         pressroom(server, "backup", saved)
-        load.wait_for(BEFORE * 2)
+        load.wait_for(POSTS_BEFORE * 2)
     assert set(load.statuses) == {200, 201}
-    kept = titles(saved)
+    saved_titles = titles(saved)
     for writer, published in enumerate(load.published):
-        theirs = [title for title in kept if title.startswith(f"{writer} ")]
-        assert before[writer] <= len(theirs) <= len(published)
-        assert theirs == published[: len(theirs)]
+        saved_of_writer = [title for title in saved_titles if title.startswith(f"{writer} ")]
+        assert before[writer] <= len(saved_of_writer) <= len(published)
+        assert saved_of_writer == published[: len(saved_of_writer)]
 
 
-def test_a_server_under_load_sees_what_was_or_what_is_restored(server: Server, tmp_path: Path) -> None:
+def test_readers_see_the_old_or_the_restored_content_and_nothing_in_between(server: Server, tmp_path: Path) -> None:
     headers, reader = sign_up(server), sign_up(server, "reader")
     load, saved = Load(server, headers), tmp_path / "saved.sqlite"
     old = [f"old {number}" for number in range(100)]
@@ -115,18 +115,18 @@ def test_a_server_under_load_sees_what_was_or_what_is_restored(server: Server, t
     pressroom(server, "backup", saved)
     for title in new:
         server.post_json("/posts", {"title": title, "body": "b" * 5000}, reader)
-    with load.going():
-        load.wait_for(BEFORE)
+    with load.running():
+        load.wait_for(POSTS_BEFORE)
         pressroom(server, "restore", saved, "--yes")
         restored = len(load.lists)
-        load.wait_for(BEFORE * 2)
+        load.wait_for(POSTS_BEFORE * 2)
         while len(load.lists) < restored + 50:
             assert not load.stopped.wait(0.02)
     assert set(load.statuses) == {200, 201}
-    # Newest first: a page that is half of each is of no moment that there was.
+    # Newest first. A page with posts of both would be of no state that the database ever had.
     assert {tuple(listed) for listed in load.lists} == {tuple(reversed(new)), tuple(reversed(old))}
     assert {tuple(listed) for listed in load.lists[restored + 2 :]} == {tuple(reversed(old))}
-    kept = titles(tmp_path / "pressroom.sqlite")
-    assert not set(new) & set(kept)
-    assert set(old) < set(kept)
+    restored_titles = set(titles(tmp_path / "pressroom.sqlite"))
+    assert not set(new) & restored_titles
+    assert set(old) < restored_titles
     assert "Traceback" not in server.log.read_text()

@@ -1,4 +1,4 @@
-"""A real blog, from import to the last page."""
+"""Import, listing and export of a real blog."""
 
 import json
 import os
@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.heavy,
     pytest.mark.skipif(
         not CORPUS.exists(),
-        reason="the corpus does not ship: put 750 posts as NDJSON at ../shared/data/rust-blog.ndjson",
+        reason="the corpus is not included: put 750 posts as NDJSON at ../shared/data/rust-blog.ndjson",
     ),
 ]
 
@@ -37,16 +37,16 @@ def pressroom(database_url: str, *arguments: str | Path) -> subprocess.Completed
     )
 
 
-def test_a_real_blog_is_imported_paged_read_and_exported(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_real_blog_is_imported_listed_read_and_exported(serve: Callable[..., Server], tmp_path: Path) -> None:
     lines = [json.loads(line) for line in CORPUS.read_text().splitlines()]
     sent = [line["post"] for line in lines if "post" in line]
     server = serve()
     started = time.monotonic()
     imported = pressroom(server.database_url, "import", CORPUS)
-    assert imported.stdout == "911 kept, 0 present already, 0 bad.\n"
+    assert imported.stdout == "Imported 911, skipped 0 already present, 0 errors.\n"
     assert time.monotonic() - started < 10
     again = pressroom(server.database_url, "import", CORPUS)
-    assert again.stdout == "0 kept, 911 present already, 0 bad.\n"
+    assert again.stdout == "Imported 0, skipped 911 already present, 0 errors.\n"
 
     connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
 
@@ -78,19 +78,19 @@ def test_a_real_blog_is_imported_paged_read_and_exported(serve: Callable[..., Se
     assert [{name: value for name, value in post.items() if name != "id"} for post in posts] == sent
 
 
-def test_a_site_moves_to_postgresql_and_back_and_no_url_changes(
+def test_moving_a_site_to_postgresql_and_back_keeps_urls(
     serve: Callable[..., Server], postgresql_url: str, tmp_path: Path
 ) -> None:
     lines = [json.loads(line) for line in CORPUS.read_text().splitlines()]
     for number, line in enumerate(lines):
         if "post" in line:
-            line["post"]["id"] = 7 * number  # with gaps, as where posts have been removed
+            line["post"]["id"] = 7 * number  # with gaps, as if posts had been deleted
     last = tmp_path / "site.ndjson"
     last.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     exports: list[bytes] = []
     reads: list[list[Any]] = []
     for site in (f"sqlite:///{tmp_path / 'from.sqlite'}", postgresql_url, f"sqlite:///{tmp_path / 'to.sqlite'}"):
-        assert pressroom(site, "import", last).stdout == "911 kept, 0 present already, 0 bad.\n"
+        assert pressroom(site, "import", last).stdout == "Imported 911, skipped 0 already present, 0 errors.\n"
         last = tmp_path / f"{len(exports)}.ndjson"
         assert pressroom(site, "export", last).returncode == 0
         exports.append(last.read_bytes())

@@ -57,12 +57,15 @@ def test_an_invalid_setting_stops_the_start_with_a_one_line_message(variable: st
     result = gunicorn(**{variable: "many"})
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith(f"{variable} is ")
+    assert result.stderr.startswith((f"Invalid {variable} 'many': ", f"Unknown setting {variable}. "))
 
 
 def test_gunicorn_does_not_start_without_workers() -> None:
     result = gunicorn(WEB_CONCURRENCY="0")
-    assert (result.returncode, result.stderr) == (1, "WEB_CONCURRENCY is 0. Write a whole number from 1.\n")
+    assert (result.returncode, result.stderr) == (
+        1,
+        "Invalid WEB_CONCURRENCY '0': use a whole number of at least 1.\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -264,11 +267,14 @@ def test_a_roll_keeps_the_workers_if_new_ones_could_not_start(
 def test_a_roll_without_a_server_is_an_error(serve: Callable[..., Server], tmp_path: Path) -> None:
     result = roll(tmp_path)
     assert result.returncode == 1
-    assert result.stderr == "Error: No server has that PRESSROOM_RUN_DIR. Set it for both, and start one.\n"
+    assert (
+        result.stderr
+        == "Error: No server uses this PRESSROOM_RUN_DIR. Set it for the server too, and start the server.\n"
+    )
     ended = subprocess.Popen(["true"])
     ended.wait()
     (tmp_path / "gunicorn.pid").write_text(f"{ended.pid}\n")
-    assert roll(tmp_path).stderr == "Error: No worker is ready: the server has just begun, or has ended. See its log.\n"
+    assert roll(tmp_path).stderr == "Error: No worker is ready: the server is starting or has stopped. See its log.\n"
     (tmp_path / f"pressroom-{ended.pid}-left").mkdir()
     (tmp_path / f"pressroom-{ended.pid}-left" / "ready_1").touch()
-    assert roll(tmp_path).stderr == "Error: gunicorn cannot be told: No such process.\n"
+    assert roll(tmp_path).stderr == "Error: Cannot signal gunicorn: No such process.\n"

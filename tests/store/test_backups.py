@@ -40,7 +40,7 @@ def publish(db: Connection, author: User, title: str) -> Post:
     return posts.publish(db, author_id=author.id, title=title, body="“b”", tags=["x"], published_at=None)
 
 
-def content(database: Database) -> list[str]:
+def content(database: Database) -> list[bytes]:
     with database.snapshot() as db:
         return list(archive.export(db))
 
