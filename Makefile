@@ -34,8 +34,9 @@ faults: .venv/dev ## Break what can break while requests are counted; takes ten 
 bench: build/peers/installed ## What requests cost, here and with other frameworks; needs wrk, takes ten minutes.
 	build/peers/bin/python -m benchmarks
 
-openapi: .venv/run ## Write the document that the code serves; read its diff.
+openapi: .venv/dev ## Write the document that the code serves; read its diff.
 	$(BIN)/pressroom openapi write openapi/openapi.json
+	$(BIN)/python -m tests.contract.readme_table
 
 lint-openapi: openapi/node_modules ## Read the document as strict readers do; needs Node.
 	cd openapi && npx spectral lint --ruleset=spectral.mjs --fail-severity=hint openapi.json

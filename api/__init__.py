@@ -1,1 +1,1 @@
-"""Pressroom: users and posts over JSON, told room by room in the README."""
+"""Pressroom: users and posts as a JSON REST API."""

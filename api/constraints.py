@@ -1,4 +1,4 @@
-"""The numbers and patterns that JSON, URLs and SQL must agree on."""
+"""Lengths, patterns and counts that JSON, URLs and SQL share."""
 
 ID_MAX = 2**53 - 1
 """The largest integer that every JSON client reads exactly (RFC 8259, section 6)."""
@@ -10,7 +10,7 @@ DISPLAY_NAME_MAX_LENGTH = 100
 BIO_MAX_LENGTH = 1_000
 
 IMPORTED_ID_MAX = 2**52
-"""The largest id of a post that an import keeps: as many remain for those to come."""
+"""The largest id of a post that an import accepts: as many ids remain for new posts."""
 
 TITLE_MAX_LENGTH = 200
 BODY_MAX_LENGTH = 262_144

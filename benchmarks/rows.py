@@ -17,7 +17,7 @@ _SPAN = 5 * 365 * 86_400 * 1_000_000
 _REVISED = timedelta(hours=30)
 _TOPICS = 97  # a prime, so that the tags of a post differ
 _SENTENCE = (
-    "the press types a line and then another one, reads what stands there, and mends it before anybody else does; "
+    "the press types a line and then another one, reads what stands there, and corrects it before anybody else does; "
     "Größe and façade are spelt as they are, “quoted” or — not, \\escaped\\ and *marked*, on\nlines\n\nof their own"
 )
 _TEXT = " ".join(random.Random(1).choices(_SENTENCE.split(" "), k=40_000))  # noqa: S311 (not for security)

@@ -1,1 +1,1 @@
-"""Promises, one a test, told by the cast: `anyone`, `ada`, `bob`."""
+"""Tests: a promise each."""

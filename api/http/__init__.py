@@ -1,1 +1,1 @@
-"""How every resource speaks HTTP; no URL or shape of a resource is named here."""
+"""HTTP conventions that all resources share."""

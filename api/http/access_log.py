@@ -83,9 +83,9 @@ class AccessLog:
 
 
 def _line(entry: dict[str, Any]) -> bytes:
-    # Formatted here, by the background thread, instead of while a client waits; `ms` is still in seconds.
+    # Formatted here, by the background thread, instead of while a client waits.
     ended = datetime.fromtimestamp(entry["time"], UTC)
     return orjson.dumps(
-        {**entry, "time": ended, "ms": round(entry["ms"] * 1000, 3)},
+        {**entry, "time": ended, "ms": round(entry["ms"], 3)},
         option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE,
     )

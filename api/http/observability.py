@@ -46,6 +46,6 @@ def _log_record(request: Request, response: Response, seconds: float, route: str
         "path": request.path,
         "route": route or None,
         "status": response.status_code,
-        "ms": seconds,
+        "ms": seconds * 1000,
         "agent": request.environ.get("HTTP_USER_AGENT"),
     }

@@ -42,7 +42,7 @@ def reject_query(request: Request) -> NoReturn:
 def _read_json(request: Request) -> Any:
     """Return the parsed body, or an empty object if there is none."""
     raw = request.get_data()
-    # Werkzeug checks an announced length; a chunked body it truncates.
+    # Werkzeug rejects a Content-Length that is too large, but truncates a chunked body.
     if len(raw) > constraints.REQUEST_BODY_MAX_BYTES:
         abort(413)
     # gunicorn does not report that the client closed the connection early.

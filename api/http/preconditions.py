@@ -33,7 +33,7 @@ def add_etag(request: Request, response: Response, *, is_read: bool) -> None:
 def check_if_match(request: Request, schema: StrictSchema, row: object) -> None:
     """428 without `If-Match`, 412 unless it has the tag with which `row` is read.
 
-    Section 13.1.1 asks for strong comparison. Every tag sent here is strong, so a weak one was weakened by a proxy that
+    Section 13.1.1 requires strong comparison. Every tag sent here is strong, so a weak one was weakened by a proxy that
     compressed the response: it still identifies one version.
     """
     if "If-Match" not in request.headers:

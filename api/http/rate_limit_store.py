@@ -1,8 +1,7 @@
-"""The counters behind rate limits: in Redis for all processes, or in this one.
+"""Counters of rate limits: in Redis, shared by all processes, or in this process.
 
-They stand on `limits`, the library beneath Flask-Limiter. Flask-Limiter itself looks at every request, also at those
-without a limit; it answers 500 to what is under way when Redis goes, and notices only after half a minute that Redis is
-back.
+They use `limits`, the library that Flask-Limiter is built on. Flask-Limiter itself adds work to every request, returns
+500 for requests in progress when Redis fails, and notices only after half a minute that Redis is back.
 """
 
 import logging
@@ -20,41 +19,43 @@ _logger = logging.getLogger(__name__)
 
 
 class RateLimitStore:
-    """Counts requests in windows of time: in Redis if there is one, in this process while it does not answer.
+    """Counts requests in fixed windows of time: in Redis if there is one, in this process while Redis does not reply.
 
     Waits for Redis for `redis_timeout_seconds`, and counts without it for `redis_retry_seconds` after it has failed.
     The constructor does not connect.
     """
 
     def __init__(self, redis_url: str, *, redis_timeout_seconds: float = 0.2, redis_retry_seconds: float = 2) -> None:
-        self._here = FixedWindowRateLimiter(MemoryStorage())
-        # The library's counters in memory can lose one when two begin a window at once.
-        self._one_at_a_time = threading.Lock()
+        self._in_process = FixedWindowRateLimiter(MemoryStorage())
+        # The library's counters in memory are not atomic when a window begins.
+        self._lock = threading.Lock()
         self._redis = _redis(redis_url, redis_timeout_seconds) if redis_url else None
         self._redis_retry_seconds = redis_retry_seconds
         self._try_redis_at = 0.0
 
-    def hit(self, limit: RateLimitItem, *whose: str) -> tuple[bool, WindowStats]:
-        """Count a request: whether it is within the limit, and what is left of the window."""
+    def hit(self, limit: RateLimitItem, *key: str) -> tuple[bool, WindowStats]:
+        """Count a request; return whether it is within the limit, and the state of the window."""
         pause = self._redis_retry_seconds
         if self._redis and time.monotonic() >= self._try_redis_at:
             if self._try_redis_at:
-                # Redis was not there: while one request tries it, others do not wait.
+                # Redis has failed: one request tries it, others do not wait for it.
                 self._try_redis_at = time.monotonic() + pause
             try:
-                counted = _hit(self._redis, limit, *whose)
+                counted = _hit(self._redis, limit, *key)
             except StorageError as error:
                 self._try_redis_at = time.monotonic() + pause
-                _logger.warning("Redis does not count; this process does, for %s s (%s)", pause, error.storage_error)
+                _logger.warning(
+                    "Redis is unavailable; this process counts by itself for %s s (%s)", pause, error.storage_error
+                )
             else:
                 self._try_redis_at = 0.0
                 return counted
-        with self._one_at_a_time:
-            return _hit(self._here, limit, *whose)
+        with self._lock:
+            return _hit(self._in_process, limit, *key)
 
 
-def _hit(limiter: FixedWindowRateLimiter, limit: RateLimitItem, *whose: str) -> tuple[bool, WindowStats]:
-    return limiter.hit(limit, *whose), limiter.get_window_stats(limit, *whose)
+def _hit(limiter: FixedWindowRateLimiter, limit: RateLimitItem, *key: str) -> tuple[bool, WindowStats]:
+    return limiter.hit(limit, *key), limiter.get_window_stats(limit, *key)
 
 
 def _redis(url: str, timeout: float) -> FixedWindowRateLimiter:

@@ -1,1 +1,1 @@
-"""What clients send and receive: closed marshmallow schemas, one class per shape."""
+"""marshmallow schemas: a class per JSON shape."""

@@ -138,7 +138,7 @@ class DateTime(PassThrough, fields.AwareDateTime):
 class RelativeURL(Text, URLTemplate):
     """A URL of this API: a path (RFC 3986, section 4.2), valid under any scheme and host.
 
-    `{placeholders}` in the template are attributes of the row. A start with a template that no route serves fails.
+    `{placeholders}` in the template are attributes of the row. Start-up fails if no route serves the template.
     """
 
     def __init__(self, description: str, template: str) -> None:
@@ -151,7 +151,7 @@ class RelativeURL(Text, URLTemplate):
         )
 
     def _bind_to_schema(self, field_name: str, parent: Schema | AnyField) -> None:
-        """Make the example of the examples of the other fields; of 1 where there is no such field."""
+        """Build the example from the examples of the other fields, or 1 for a name without a field."""
         super()._bind_to_schema(field_name, parent)
         siblings = getattr(parent, "declared_fields", {})
         examples = {

@@ -67,7 +67,7 @@ class PageSchema(StrictSchema):
 
 def page_of(item: type[Schema], description: str) -> type[PageSchema]:
     """Make the schema of a page of `item`."""
-    members = {
+    attributes = {
         "__doc__": description,
         "items": fields.List(
             fields.Nested(item),
@@ -83,4 +83,4 @@ def page_of(item: type[Schema], description: str) -> type[PageSchema]:
             },
         ),
     }
-    return type(f"{item.__name__}Page", (PageSchema,), members)
+    return type(f"{item.__name__}Page", (PageSchema,), attributes)

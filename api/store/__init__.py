@@ -1,1 +1,1 @@
-"""What is kept: tables, and the questions asked of them, in SQL."""
+"""SQL: tables, and the functions that query and change them."""

@@ -1,7 +1,7 @@
 """Posts.
 
-`published_at` is the whole life cycle: public if it is past, scheduled if it is in the future, a draft if it is the end
-of time. No job publishes anything, because every query compares it with the current time.
+`published_at` determines the state: public if it is past, scheduled if it is in the future, a draft if it is the end of
+time. No job publishes anything, because every query compares it with the current time.
 """
 
 from collections.abc import Sequence

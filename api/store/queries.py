@@ -1,4 +1,4 @@
-"""What the tables' modules share: rows that must exist, optimistic concurrency, and constraint violations."""
+"""Helpers of the tables' modules: rows that must exist, optimistic concurrency, and constraint violations."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

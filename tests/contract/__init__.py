@@ -1,1 +1,1 @@
-"""Tests of that name."""
+"""Tests of the OpenAPI document, and of what it promises."""

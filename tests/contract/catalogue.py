@@ -101,7 +101,7 @@ DRAFT = {"post_id": 2}
 CATALOGUE = [
     Resource(
         ids={"username": "ada"},
-        absent_ids={"username": "nobody"},
+        absent_ids={"username": "eve"},
         bodies={"registerUser": {"username": "eve", "password": PASSWORD}, "reviseUser": {"bio": "new"}},
         failures={("registerUser", 409): {"json": {"username": "ada", "password": PASSWORD}}},
         permissions=[

@@ -162,7 +162,7 @@ PATHS = [
     Hostile("GET /posts/%31", 200),  # equivalent: RFC 3986, section 6.2.2.2
     Hostile("GET /posts/9", 404, "There is no post 9."),
     Hostile("GET /posts/9007199254740991", 404, "There is no post 9007199254740991."),
-    Hostile("GET /users/nobody", 404, "There is no user 'nobody'."),
+    Hostile("GET /users/eve", 404, "There is no user 'eve'."),
 ]
 INVALID_LIMITS = ["", "a", "-1", "%2B1", "+1", "01", "1_0", "1.0", "1e1", "0x1", "%201", "1%20", "1%0A", "%D9%A1"]
 QUERIES = [

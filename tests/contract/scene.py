@@ -40,7 +40,7 @@ SEED, DATABASE = DIRECTORY / "seed.sqlite", DIRECTORY / "database.sqlite"
 TOKENS = {"ada": "prt_" + "a" * 43, "root": "prt_" + "r" * 43}
 PASSWORDS = {"ada": "correct horse battery staple", "root": "not in any example"}
 # In workflows, root and root's token are not removed: these ids are requested instead.
-PROTECTED = {("username", "root"): "nobody", ("token_id", "2"): constraints.ID_MAX}
+PROTECTED = {("username", "root"): "eve", ("token_id", "2"): constraints.ID_MAX}
 numbers = count()
 
 

@@ -163,7 +163,7 @@ def test_each_process_counts_for_itself_while_redis_is_down(
     assert hits(store, 4) == [True] * 4
     redis_server.kill()
     assert hits(store, 6) == [True] * 5 + [False]
-    assert "Redis does not count; this process does, for 0.2 s" in caplog.text
+    assert "Redis is unavailable; this process counts by itself for 0.2 s" in caplog.text
     redis_server.start()
     time.sleep(0.3)
     assert hits(store, 6) == [True] * 5 + [False]

@@ -1,1 +1,1 @@
-"""Tests of that name."""
+"""Tests of the real server: gunicorn, nginx, browsers and generated clients."""

@@ -1,1 +1,1 @@
-"""Tests of that name."""
+"""Tests of `api.store`, on SQLite and on PostgreSQL."""

@@ -126,9 +126,9 @@ def test_touch_does_not_wait_for_a_locked_token(postgresql_url: str) -> None:
 
 
 def test_revoke_all_can_keep_one_token(db: Connection, ada: User, bob: User) -> None:
-    kept, _, of_bob = create_token(db, ada), create_token(db, ada, bytes(32)), create_token(db, bob, b"x" * 32)
-    tokens.revoke_all(db, user_id=ada.id, keep_token=kept.id)
-    assert [row.id for row in tokens.page(db, user_id=ada.id, limit=9).rows] == [kept.id]
+    remaining, _, of_bob = create_token(db, ada), create_token(db, ada, bytes(32)), create_token(db, bob, b"x" * 32)
+    tokens.revoke_all(db, user_id=ada.id, keep_token=remaining.id)
+    assert [row.id for row in tokens.page(db, user_id=ada.id, limit=9).rows] == [remaining.id]
     tokens.revoke_all(db, user_id=ada.id)
     assert tokens.page(db, user_id=ada.id, limit=9).rows == []
     assert [row.id for row in tokens.page(db, user_id=bob.id, limit=9).rows] == [of_bob.id]

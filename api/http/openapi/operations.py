@@ -1,4 +1,4 @@
-"""Operations in the OpenAPI document. What this API uses of flask-smorest privately stands in this package."""
+"""Operations in the OpenAPI document. All uses of flask-smorest's private names are in this package."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
