@@ -45,7 +45,7 @@ CONTROLS = {
     ),
     "no Location": Control(
         "http/operation",
-        'response.headers.add("Location", content["url"])',
+        'response.headers.add("Location", str(content["url"]))',
         "pass",
         SCHEMATHESIS,
         "Missing required response headers",

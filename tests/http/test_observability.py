@@ -148,9 +148,7 @@ def test_each_write_is_complete_lines_that_fit_into_a_pipe_buffer(tmp_path: Path
     batches = list(log._batches())
     assert len(batches) > 10
     assert all(len(batch) <= PIPE_BUF and batch.endswith(b"\n") for batch in batches)
-    assert [json.loads(line)["ms"] for batch in batches for line in batch.splitlines()] == [
-        number * 1000 for number in range(1000)
-    ]
+    assert [json.loads(line)["ms"] for batch in batches for line in batch.splitlines()] == list(range(1000))
 
 
 def test_a_log_file_that_cannot_be_opened_is_an_invalid_setting(tmp_path: Path) -> None:

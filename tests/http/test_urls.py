@@ -1,12 +1,25 @@
 """URLs in responses."""
 
+from typing import Any, get_type_hints
+from urllib.parse import unquote, urlsplit
+
 import pytest
 
 from api.http import urls
 from api.http.application import Application
 from api.schemas.base import StrictSchema
+from api.schemas.compiled import RowType, URLTemplate
 from api.schemas.fields import RelativeURL
 from tests.support.clients import Client
+from tests.support.schemas import compiled
+
+URLS = {
+    f"{type(schema).__name__}.{name}": (schema, row_type, field)
+    for schema, row_type in compiled()
+    for name, field in schema.fields.items()
+    if isinstance(field, URLTemplate)
+}
+VALUES: dict[Any, object] = {int: 2**53 - 1, str: "a_l-1"}
 
 
 class Linked(StrictSchema):
@@ -18,6 +31,17 @@ class Linked(StrictSchema):
 def test_a_url_template_that_no_route_serves_is_a_type_error(app: Application) -> None:
     with pytest.raises(TypeError, match=r"Linked\.url: no route serves /nothing/{id}"):
         urls.check(app, [Linked()])
+
+
+@pytest.mark.parametrize(("schema", "row_type", "field"), URLS.values(), ids=URLS)
+def test_a_url_is_matched_by_a_route_with_the_values_of_the_row(
+    app: Application, schema: StrictSchema, row_type: RowType, field: URLTemplate
+) -> None:
+    values = {name: VALUES.get(type_) for name, type_ in get_type_hints(row_type).items()}
+    url = urlsplit(str(schema.dump_row(row_type(**values), "")[str(field.name)]))
+    _, matched = app.url_map.bind("localhost").match(unquote(url.path))
+    expected = [values[name] for name in field.placeholders if f"{{{name}}}" in field.template.partition("?")[0]]
+    assert list(matched.values()) == expected
 
 
 @pytest.mark.parametrize("script_name", ["", "/blog", "/a/b"])
