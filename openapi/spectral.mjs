@@ -1,8 +1,8 @@
-// Spectral's own rules for OpenAPI and those for OWASP's API Security Top 10, all of them, at every severity.
+// All of Spectral's rules for OpenAPI and for the OWASP API Security Top 10, at every severity.
 import owasp from "@stoplight/spectral-owasp-ruleset";
 import { oas } from "@stoplight/spectral-rulesets";
 
-// Reads are neither limited nor, unless they are of one's own, signed: these rules are asked of the others.
+// Reads are not rate-limited, and public operations need no credentials: these rules apply to the others only.
 const LIMITED = "$.paths[*][post,put,patch,delete].responses";
 const only = (rule, given) => ({ ...owasp.rules[rule], given });
 
@@ -16,17 +16,17 @@ export default {
       "$.paths[*][?(@.security && @.security.length)].responses",
     ),
 
-    // Who may be asked is whoever runs the server; the document is the same on all.
+    // The contact is the operator of a server; the OpenAPI document is the same on all servers.
     "info-contact": "off",
-    // An SPDX `identifier` says it, and OpenAPI 3.1 allows only one of the two.
+    // The license has an SPDX `identifier`; OpenAPI 3.1 allows only one of the two.
     "license-url": "off",
-    // Tags stand in the order in which one meets what they name.
+    // Tags are in the order in which a new client needs them.
     "openapi-tags-alphabetical": "off",
-    // Posts are public and listed: who guesses a number learns nothing. A test counts through drafts.
+    // Posts are public and listed, so guessing an id reveals nothing; a test tries the ids of drafts.
     "owasp:api1:2023-no-numeric-ids": "off",
-    // What is published is for everybody.
+    // Published posts are public.
     "owasp:api2:2023-read-restricted": "off",
-    // No origin is allowed unless `PRESSROOM_CORS_ORIGINS` names it.
+    // No other origin is allowed unless `PRESSROOM_CORS_ORIGINS` names it.
     "owasp:api8:2023-define-cors-origin": "off",
   },
   overrides: [
@@ -36,12 +36,12 @@ export default {
       rules: { "owasp:api4:2023-string-limit": "off", "owasp:api4:2023-string-restricted": "off" },
     },
     {
-      // Only `POST /tokens` takes the password, to be sent once in a month; all else takes a token.
+      // Only `POST /tokens` uses HTTP Basic, once a month by default; other operations use a token.
       files: ["**#/components/securitySchemes/basic"],
       rules: { "owasp:api2:2023-no-http-basic": "off" },
     },
     {
-      // The number of a token is no secret: it opens nothing.
+      // The id of a token is not a secret and authenticates nothing.
       files: ["**#/paths/~1tokens~1%7Btoken_id%7D/parameters/0"],
       rules: { "owasp:api2:2023-no-credentials-in-url": "off" },
     },
