@@ -44,7 +44,8 @@ lint-openapi: openapi/node_modules ## Read the document as strict readers do; ne
 
 lock: .venv/bin/python ## Choose the newest versions that pyproject.toml allows.
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version=3.11 --extra=dev --extra=bench \
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version=3.11 \
+		--all-extras --group=dev --group=bench \
 		--custom-compile-command='make lock' --output-file=requirements.lock pyproject.toml
 
 clean:
@@ -57,13 +58,16 @@ clean:
 	$(BIN)/pip install --quiet --constraint=requirements.lock --editable .
 	touch $@
 
+# pip installs dependency groups since version 25.1; Python 3.11 to 3.13 may come with an older one.
 .venv/dev: .venv/run
-	$(BIN)/pip install --quiet --constraint=requirements.lock --editable '.[dev]'
+	$(BIN)/pip install --quiet 'pip>=25.1'
+	$(BIN)/pip install --quiet --constraint=requirements.lock --group=dev --editable '.[gevent,otel,postgresql,redis]'
 	touch $@
 
 build/peers/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv build/peers
-	build/peers/bin/pip install --quiet --constraint=requirements.lock --editable '.[bench]'
+	build/peers/bin/pip install --quiet 'pip>=25.1'
+	build/peers/bin/pip install --quiet --constraint=requirements.lock --group=bench --editable '.[postgresql]'
 	touch $@
 
 openapi/node_modules: openapi/package.json openapi/package-lock.json
