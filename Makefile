@@ -1,53 +1,68 @@
-# `make run` serves, `make test` tests; both make what they need in .venv.
+# Every target installs what it needs, in .venv, build or openapi/node_modules.
 PYTHON ?= python3
 BIN := .venv/bin
+# A test file or directory for `make test`; empty for all tests.
+T ?=
+# `--cov` for `make test` to measure coverage.
+COV ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# The linters have nothing to tell to others.
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
-# The tests start the server a dozen times: compiled once, it starts twice as fast.
+# The tests start dozens of Python processes, which start twice as fast from bytecode.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check controls attacks faults bench openapi lint-openapi lock clean
+.PHONY: run help lint format test check controls attacks faults bench openapi lint-openapi lock clean
 
-run: .venv/run ## Serve on http://127.0.0.1:8000; the database is made on first start.
+run: .venv/run ## Serve on http://127.0.0.1:8000, with the SQLite database pressroom.sqlite.
 	$(BIN)/gunicorn
 
-test: .venv/dev ## Every promise, on SQLite and on a PostgreSQL of the tests' own.
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile -m 'not heavy and not nightly'
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-check: .venv/dev ## Lint, format, types, coverage.
+lint: .venv/dev ## Check words, style, formatting, imports and types.
+	git ls-files -z --cached --others --exclude-standard | xargs -0 $(BIN)/codespell
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile --ignore=tests/contract/test_schemathesis.py -m 'not heavy and not nightly' --cov --quiet
 
-controls: .venv/dev ## Plant bugs, each of which the contract tests must find.
+format: .venv/dev ## Format the code and fix what ruff can fix.
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+test: .venv/dev ## Run the tests, or those in one file: make test T=tests/http/test_json.py
+	$(BIN)/pytest $(COV) -m 'not heavy and not nightly' $(or $(T),--numprocesses=2 --dist=loadfile)
+
+check: COV := --cov
+check: lint test ## Lint, and run the tests with coverage.
+
+controls: .venv/dev ## Check that the contract tests find planted bugs.
 	$(BIN)/pytest --numprocesses=2 tests/contract/test_controls.py
 
-attacks: .venv/dev ## Attack the server; needs nginx-light, slowhttptest and testssl.sh, takes three minutes.
+attacks: .venv/dev ## Attack the server, for three minutes; needs nginx-light, slowhttptest and testssl.sh.
 	$(BIN)/pytest tests/attacks
 
-faults: .venv/dev ## Break what can break while requests are counted; takes ten minutes.
+faults: .venv/dev ## Inject faults under load and count failed requests, for ten minutes.
 	FAULT_SECONDS=5 $(BIN)/pytest tests/faults
 
-bench: build/peers/installed ## What requests cost, here and with other frameworks; needs wrk, takes ten minutes.
+bench: build/peers/installed ## Measure what requests cost, beside other frameworks, for ten minutes; needs wrk.
 	build/peers/bin/python -m benchmarks
 
-openapi: .venv/dev ## Write the document that the code serves; read its diff.
+openapi: .venv/dev ## Write openapi/openapi.json and the README's table of operations; review the diff.
 	$(BIN)/pressroom openapi write openapi/openapi.json
 	$(BIN)/python -m tests.contract.readme_table
 
-lint-openapi: openapi/node_modules ## Read the document as strict readers do; needs Node.
+lint-openapi: openapi/node_modules ## Lint openapi/openapi.json with Spectral and Redocly; needs Node.
 	cd openapi && npx spectral lint --ruleset=spectral.mjs --fail-severity=hint openapi.json
 	cd openapi && npx redocly lint --config=redocly.yaml openapi.json
 
-lock: .venv/bin/python ## Choose the newest versions that pyproject.toml allows.
+lock: .venv/bin/python ## Update requirements.lock to the newest versions that pyproject.toml allows.
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version=3.11 --extra=dev --extra=bench \
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --python-version=3.11 \
+		--all-extras --group=dev --group=bench \
 		--custom-compile-command='make lock' --output-file=requirements.lock pyproject.toml
 
-clean:
+clean: ## Remove everything that was installed or built.
 	rm -rf .venv build *.egg-info openapi/node_modules
 
 .venv/bin/python:
@@ -57,13 +72,16 @@ clean:
 	$(BIN)/pip install --quiet --constraint=requirements.lock --editable .
 	touch $@
 
+# pip installs dependency groups since version 25.1; Python 3.11 to 3.13 may come with an older one.
 .venv/dev: .venv/run
-	$(BIN)/pip install --quiet --constraint=requirements.lock --editable '.[dev]'
+	$(BIN)/pip install --quiet 'pip>=25.1'
+	$(BIN)/pip install --quiet --constraint=requirements.lock --group=dev --editable '.[gevent,otel,postgresql,redis]'
 	touch $@
 
 build/peers/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv build/peers
-	build/peers/bin/pip install --quiet --constraint=requirements.lock --editable '.[bench]'
+	build/peers/bin/pip install --quiet 'pip>=25.1'
+	build/peers/bin/pip install --quiet --constraint=requirements.lock --group=bench --editable '.[postgresql]'
 	touch $@
 
 openapi/node_modules: openapi/package.json openapi/package-lock.json

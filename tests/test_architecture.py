@@ -1,4 +1,4 @@
-"""Packages, imports and types."""
+"""Packages, imports and types follow the conventions of the code."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ def test_imports_obey_the_layers() -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_a_package_has_one_line_a_docstring() -> None:
+def test_every_package_has_a_one_line_docstring() -> None:
     for module in (module for module in MODULES if module.name == "__init__.py"):
         assert module.read_text().count("\n") == 1
         assert module.read_text().startswith('"""')
@@ -56,7 +56,7 @@ def test_modules_are_short() -> None:
     assert sorted(lengths.values())[len(lengths) * 2 // 3] <= 100
 
 
-IMPORT = """
+IMPORT_OFFLINE = """
 import importlib, socket, sqlite3, sys
 
 def forbidden(*_, **__):
@@ -68,15 +68,15 @@ for name in sys.argv[1:]:
 """
 
 
-def test_importing_connects_to_nothing(tmp_path: Path) -> None:
+def test_importing_opens_no_connection_and_no_file(tmp_path: Path) -> None:
     names = [".".join(module.relative_to(PROJECT_ROOT).with_suffix("").parts) for module in MODULES]
     names = [name for name in names if "migrations" not in name and not name.endswith("__init__")]
     assert len(names) > 30
-    subprocess.run([sys.executable, "-c", IMPORT, *names], check=True, cwd=tmp_path)
+    subprocess.run([sys.executable, "-c", IMPORT_OFFLINE, *names], check=True, cwd=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_importing_reads_no_setting(tmp_path: Path) -> None:
     """An invalid setting would raise an error."""
     command = [sys.executable, "-c", "import api.app, api.cli.main"]
-    subprocess.run(command, check=True, cwd=tmp_path, env={**os.environ, "PRESSROOM_NONSENSE": "1"})
+    subprocess.run(command, check=True, cwd=tmp_path, env={**os.environ, "PRESSROOM_UNKNOWN": "1"})

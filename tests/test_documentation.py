@@ -1,4 +1,4 @@
-"""What the documents say is so."""
+"""The documents agree with the code."""
 
 import dataclasses
 import re
@@ -32,17 +32,27 @@ def test_the_tree_has_every_module() -> None:
 
 
 def test_linked_files_exist() -> None:
-    names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "openapi/README.md")
+    names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "openapi/README.md")
     for name in (*names, *(str(each.relative_to(PROJECT_ROOT)) for each in PROJECT_ROOT.glob("deploy/**/*.md"))):
         for target in re.findall(r"\]\(([^)#:]+)\)", (PROJECT_ROOT / name).read_text()):
             assert (PROJECT_ROOT / name).parent.joinpath(target).exists(), f"{name}: {target}"
 
 
 def test_make_targets_exist() -> None:
+    """A command is in backquotes, such as `make test T=tests/http`, or on a line of its own."""
     makefile = (PROJECT_ROOT / "Makefile").read_text()
-    for name in ("README.md", "CONTRIBUTING.md", ".ci/run"):
-        for target in re.findall(r"(?:`|^|\$ )make\s([a-z]+)(?:`|$)", (PROJECT_ROOT / name).read_text(), flags=re.M):
+    command = re.compile(r"(?:`|^(?:\$ |\s*- run: |[A-Z]+=\S+ )?)make\s([a-z-]+)(?: [A-Z]+=[^`\s]+)?(?:`|$)", re.M)
+    for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", ".ci/run", ".github/workflows/ci.yml"):
+        targets = command.findall((PROJECT_ROOT / name).read_text())
+        assert targets, name
+        for target in targets:
             assert f"\n{target}:" in makefile, f"{name}: make {target}"
+
+
+def test_make_help_lists_every_target() -> None:
+    makefile = (PROJECT_ROOT / "Makefile").read_text()
+    [targets] = re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.M)
+    assert sorted(re.findall(r"^([a-z-]+):.* ## ", makefile, flags=re.M)) == sorted(targets.split())
 
 
 def test_the_table_has_every_fault() -> None:
