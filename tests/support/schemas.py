@@ -18,7 +18,7 @@ def operations() -> Iterator[Operation]:
     """Yield the declaration of every operation."""
     for view in create_app(Settings(access_log="")).view_functions.values():
         resource = getattr(view, "view_class", None)
-        for method in getattr(resource, "methods", None) or ():
+        for method in sorted(getattr(resource, "methods", None) or ()):
             yield getattr(resource, method.lower()).operation
 
 
