@@ -80,3 +80,8 @@ def test_importing_reads_no_setting(tmp_path: Path) -> None:
     """An invalid setting would raise an error."""
     command = [sys.executable, "-c", "import api.app, api.cli.main"]
     subprocess.run(command, check=True, cwd=tmp_path, env={**os.environ, "PRESSROOM_UNKNOWN": "1"})
+
+
+def test_the_application_is_imported_without_gunicorn() -> None:
+    code = "import sys; sys.modules['gunicorn'] = None; import api.app"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT_ROOT)
