@@ -17,7 +17,8 @@ from api.store.engine.timeouts import Timeouts
 def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeouts()) -> Application:
     """Make the application; without `settings`, those of the environment apply.
 
-    It connects to nothing and opens no file. `InvalidSetting` for invalid settings.
+    It connects to nothing and opens no file: `wsgi.application` migrates the database, opens the access log and
+    registers gunicorn's errors. `InvalidSetting` for invalid settings.
     """
     settings = settings or Settings.from_environment()
     app = Application(__name__, settings, timeouts=timeouts)

@@ -32,6 +32,6 @@ CURSOR_LENGTH = 32
 REQUEST_BODY_MAX_BYTES = 4 * 1024 * 1024
 """Bytes. The longest post takes 3 MiB when every character is sent as an escaped surrogate pair."""
 
-PATH_SEGMENT_PATTERN = r"(?!\.\.?$)[^/\x00-\x1f\x7f-\x9f]+"
-"""Text in a `<string:…>` of a route: no `/`, no control characters, no dot segment (RFC 3986, section 3.3)."""
 PATH_SEGMENT_MAX_LENGTH = 200
+PATH_SEGMENT_PATTERN = rf"(?!\.\.?$)[^/\x00-\x1f\x7f-\x9f]{{1,{PATH_SEGMENT_MAX_LENGTH}}}"
+"""Text in a `<string:…>` of a route: no `/`, no control characters, no dot segment (RFC 3986, section 3.3)."""

@@ -7,6 +7,9 @@ import orjson
 
 JSONObject: TypeAlias = dict[str, Any]
 
+MAX_DEPTH = 500
+"""Python's parser, which finds duplicate names, is recursive."""
+
 
 class InvalidJSON(ValueError):
     """JSON that is malformed or ambiguous; the message says why."""
@@ -31,24 +34,27 @@ def dumps(value: object) -> bytes:
 
 
 def _count_names(value: object) -> int:
-    count, unvisited = 0, [value]
-    while unvisited:
-        each = unvisited.pop()
-        if isinstance(each, dict):
-            count += len(each)
-            unvisited.extend(each.values())
-        elif isinstance(each, list):
-            unvisited.extend(each)
+    """Count the names of all objects; `InvalidJSON` if values are nested too deeply for a recursive parser."""
+    count, depth, level = 0, 0, [value]
+    while level:
+        nested: list[object] = []
+        for each in level:
+            if isinstance(each, dict):
+                count += len(each)
+                nested.extend(each.values())
+            elif isinstance(each, list):
+                nested.extend(each)
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise InvalidJSON(f"it is nested more than {MAX_DEPTH} deep")
+        level = nested
     return count
 
 
 def _reject_duplicate_names(raw: bytes) -> None:
     """Parse again, by a parser that reports each object's names."""
-    try:
-        # Numbers are ignored: a long one would take quadratic time.
-        json.loads(raw.decode(), object_pairs_hook=_unique_names, parse_int=len, parse_float=len)
-    except RecursionError:
-        raise InvalidJSON("it is nested too deeply") from None
+    # Numbers are ignored: a long one would take quadratic time.
+    json.loads(raw.decode(), object_pairs_hook=_unique_names, parse_int=len, parse_float=len)
 
 
 def _unique_names(pairs: list[tuple[str, object]]) -> None:

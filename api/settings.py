@@ -105,7 +105,7 @@ class Settings:
         choices=("gthread", "sync", "gevent"),
     )
     threads: int = setting(
-        8, "Threads per worker; of more than two, all but one may hold a database connection.", minimum=1
+        8, "Threads per worker. With three or more, one is reserved for requests that need no database.", minimum=1
     )
     worker_connections: int = setting(500, "Maximum number of open connections per worker.", minimum=1)
     timeout: int = setting(30, "Seconds that a worker may be unresponsive before it is replaced.", minimum=1)

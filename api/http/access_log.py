@@ -48,10 +48,15 @@ class AccessLog:
         """Queue a line; the first one opens the file, unless `open` has, and starts the thread."""
         self._queue.append(entry)
         if self._thread is None:
-            self.open()
-            self._thread = threading.Thread(target=self._flush_regularly, name="access log", daemon=True)
-            self._thread.start()
-            atexit.register(self.flush)
+            self._start()
+
+    def _start(self) -> None:
+        with self._write_lock, suppress(InvalidSetting):  # without a file, requests are served, but not logged
+            if self._thread is None:
+                self.open()
+                self._thread = threading.Thread(target=self._flush_regularly, name="access log", daemon=True)
+                self._thread.start()
+                atexit.register(self.flush)
 
     def flush(self) -> None:
         """Write the queued lines, unless another thread is writing: its write may block forever."""

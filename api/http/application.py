@@ -48,6 +48,7 @@ class Request(flask.Request):
     app: "Application"
     """The application that serves this request."""
     unit_of_work: UnitOfWork
+    is_if_match_checked = False
     viewer: TokenUser | None = None
     """The user authenticated by a bearer token; None for an anonymous client."""
     credentials: Credentials | None = None
@@ -60,23 +61,25 @@ class Request(flask.Request):
 
     @property
     def current_user(self) -> TokenUser:
-        """The user authenticated by a bearer token, in an operation that requires one."""
-        return cast("TokenUser", self.viewer)
+        """The same, in an operation that requires authentication."""
+        if self.viewer is None:
+            raise RuntimeError("The operation does not require authentication.")
+        return self.viewer
 
     @property
-    def is_authenticated(self) -> bool:
-        """Whether the request carries credentials, valid or not."""
+    def has_credentials(self) -> bool:
+        """Whether the request has an `Authorization` field, valid or not."""
         return "HTTP_AUTHORIZATION" in self.environ
 
     def connection_factory(self) -> Read:
         """Return the function that opens the connection.
 
-        Reads with a token are done on the primary, so that clients read their own writes; others on the replica.
+        The primary serves reads with `Authorization`, so that clients read their own writes; the replica serves others.
         """
         if self.environ["REQUEST_METHOD"] not in READ_METHODS:
             return self.app.database.write
         replica = self.app.replica
-        return self.app.database.read if replica is None or self.is_authenticated else replica.read
+        return self.app.database.read if replica is None or self.has_credentials else replica.read
 
 
 class Application(Flask):
@@ -119,7 +122,7 @@ class Application(Flask):
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
         """Match routes by the path alone.
 
-        400 without a host (RFC 9112, section 3.2); 404 for `//posts` and `/posts%2F1`, which Werkzeug and WSGI rewrite.
+        400 without a host (RFC 9112, section 3.2); 404 for `//items` and `/items%2F1`, which Werkzeug and WSGI rewrite.
         """
         if request is None:
             return None

@@ -99,7 +99,7 @@ def _verify_password(username: str, password: str) -> Credentials | None:
 @bearer.error_handler
 def _reject_token(_status: int) -> NoReturn:
     # RFC 6750, section 3: no error code for a request without credentials.
-    error = ', error="invalid_token"' if current_request().is_authenticated else ""
+    error = ', error="invalid_token"' if current_request().has_credentials else ""
     abort(
         401,
         detail="Send a valid token as `Authorization: Bearer …`.",
@@ -112,7 +112,7 @@ def reject_credentials(_status: int = 401) -> NoReturn:
     """401, with a challenge for HTTP Basic."""
     message = (
         "Wrong username or password, or not sent as HTTP Basic."
-        if current_request().is_authenticated
+        if current_request().has_credentials
         else "Send a username and password as HTTP Basic."
     )
     abort(401, message, headers={"WWW-Authenticate": basic.authenticate_header() + ', charset="UTF-8"'})

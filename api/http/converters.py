@@ -7,7 +7,7 @@ from api import constraints
 
 
 class StrictIntegerConverter(IntegerConverter):
-    """`int`: 1 to 2^53 - 1 in its one decimal form; `/posts/0001` and other digits are 404."""
+    """`int`: 1 to 2^53 - 1 in its one decimal form; `/items/0001` and other digits are 404."""
 
     regex = "[1-9][0-9]{0,15}"
 
@@ -21,7 +21,7 @@ class StrictStringConverter(UnicodeConverter):
     def __init__(self, map: Map) -> None:  # noqa: A002 (Werkzeug's name)
         super().__init__(map)
         # On the instance, because Werkzeug's constructor sets it there.
-        self.regex = rf"[^/\x00-\x1f\x7f-\x9f]{{1,{constraints.PATH_SEGMENT_MAX_LENGTH}}}"
+        self.regex = constraints.PATH_SEGMENT_PATTERN
 
 
 def init_app(app: Flask) -> None:

@@ -1,8 +1,8 @@
 """One declaration per operation: what it takes and returns, who may call it and how often, and how it fails."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Concatenate, TypeVar
 
 from flask import Response
 from flask.views import MethodView
@@ -10,18 +10,20 @@ from flask_httpauth import HTTPAuth
 
 from api.http import idempotency, preconditions, rate_limits
 from api.http.application import Request, current_application, current_request
-from api.http.openapi.operations import DocumentedBlueprint, Operation
+from api.http.declaration import Operation, check
+from api.http.openapi.operations import DocumentedBlueprint
 from api.http.pagination import link_to_next
 from api.http.parsing import parse_body, parse_query, reject_query
+from api.http.problems import abort
 from api.http.rate_limits import RateLimit
 from api.http.responses import BufferedResponse, json_response
 from api.http.transactions import in_transaction
 from api.json import JSONObject
 from api.schemas.base import StrictSchema
-from api.schemas.compiled import RowType
 from api.schemas.pages import PageSchema
 
 Handler = TypeVar("Handler", bound=Callable[Concatenate[Any, Request, ...], Any])
+_AUTHENTICATED = object()
 STATUS_OF_METHOD = {"get": 200, "post": 201, "put": 200, "patch": 200}
 
 
@@ -62,11 +64,12 @@ class Blueprint(DocumentedBlueprint):
     ) -> Callable[[Handler], Handler]:
         """Serve and document a method of a resource: `handler(self, request, [query,] [body,] **path)`.
 
-        In this order: limits by address, authentication (optional if `anonymous`), limits by user, `authorize`, query
-        and body; then, in one transaction, idempotency, the handler, its result as `returns` says (a row, a `Page` or a
-        `Response`), and the ETag if `conditional`. The handler of a read may run twice: on a replica, then on the
-        primary. Its summary and description are the docstring, `description` is that of the successful response, and
-        `raises` are the statuses that do not follow from the rest.
+        In this order: limits before authentication, authentication (optional if `anonymous`), limits after it,
+        `authorize` (without `request.db`), query and body; then, in one transaction, idempotency, the handler, its
+        result as `returns` says (a row, a `Page` or a `Response`), and the ETag if `conditional`. The handler of a read
+        may run twice: on a replica, then on the primary. That of a `conditional` change must call `check_if_match`. Its
+        summary and description are the docstring, `description` is that of the successful response, and `raises` are
+        the statuses that do not follow from the rest. `TypeError` for a declaration that cannot work.
         """
 
         def decorator(handler: Handler) -> Handler:
@@ -89,9 +92,7 @@ class Blueprint(DocumentedBlueprint):
                 conditional=conditional,
                 description=description,
             )
-            if isinstance(returns, StrictSchema):
-                for row_type in _row_types(get_type_hints(handler).get("return")):
-                    returns.compile_for(row_type)
+            check(operation, handler)
             view = _view(operation, handler)
             self.document(handler, view, operation)
             return view
@@ -102,10 +103,10 @@ class Blueprint(DocumentedBlueprint):
 def _view(operation: Operation, handler: Handler) -> Handler:
     """Return the function that serves the operation."""
     query, body, returns, authorize = operation.query, operation.body, operation.returns, operation.authorize
-    authenticate = operation.auth.login_required(_no_view) if operation.auth else None
-    limits = tuple(limit for limit in operation.limits if not limit.by_user)
-    limits_by_user = tuple(limit for limit in operation.limits if limit.by_user)
-    is_read = operation.method == "get"
+    authenticate = operation.auth.login_required(_authenticated) if operation.auth else None
+    limits_before = tuple(limit for limit in operation.limits if not limit.after_authentication)
+    limits_after = tuple(limit for limit in operation.limits if limit.after_authentication)
+    is_read, creates = operation.method == "get", operation.method == "post"
 
     def respond(request: Request, result: object) -> Response:
         if isinstance(result, Response):
@@ -122,12 +123,13 @@ def _view(operation: Operation, handler: Handler) -> Handler:
 
     @wraps(handler)
     def view(resource: Resource, request: Request, **path: object) -> Response:
-        if limits:
-            rate_limits.check(request, limits)
-        if authenticate and (not operation.anonymous or request.is_authenticated):
-            authenticate()
-        if limits_by_user:
-            rate_limits.check(request, limits_by_user)
+        if limits_before:
+            rate_limits.check(request, limits_before)
+        needs_credentials = authenticate and (not operation.anonymous or request.has_credentials)
+        if authenticate and needs_credentials and authenticate() is not _AUTHENTICATED:
+            abort(401)
+        if limits_after:
+            rate_limits.check(request, limits_after)
         if authorize:
             authorize(request)
         inputs = []
@@ -143,6 +145,8 @@ def _view(operation: Operation, handler: Handler) -> Handler:
             if key is not None and (replayed := idempotency.replay(request, key)):
                 return replayed
             response = respond(request, handler(resource, request, *inputs, **path))
+            if operation.conditional and not (is_read or creates or request.is_if_match_checked):
+                raise AssertionError(f"{operation.operation_id} did not check If-Match.")
             if operation.conditional and operation.status != 204:
                 preconditions.add_etag(request, response, is_read=is_read)
             if key is not None:
@@ -157,13 +161,6 @@ def _view(operation: Operation, handler: Handler) -> Handler:
     return view  # type: ignore[return-value] # Resource calls it as it would call the handler
 
 
-def _no_view() -> None:
-    """Stand in for the view of `login_required`, which is used as a check before the view."""
-
-
-def _row_types(annotation: object) -> Iterator[RowType]:
-    """Yield the NamedTuples in a return annotation, by themselves or on pages."""
-    if hasattr(annotation, "_fields") and not get_args(annotation):
-        yield cast("RowType", annotation)
-    for argument in get_args(annotation):
-        yield from _row_types(argument)
+def _authenticated() -> object:
+    """Stand in for the view that `login_required` calls if authentication succeeds."""
+    return _AUTHENTICATED

@@ -1,5 +1,6 @@
 """Request bodies and queries, parsed as the OpenAPI document describes them."""
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NoReturn, TypeAlias
@@ -73,8 +74,8 @@ def _parse_query_string(schema: Schema, query_string: bytes) -> Values:
     pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
     parameters = dict(pairs)
     if len(parameters) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValidationError({name: ["Given more than once."] for name in parameters if names.count(name) > 1})
+        counts = Counter(name for name, _ in pairs)
+        raise ValidationError({name: ["Given more than once."] for name, count in counts.items() if count > 1})
     return schema.load(parameters)  # type: ignore[no-any-return] # an object, not many
 
 

@@ -1,6 +1,7 @@
 """Conditional requests (RFC 9110, section 13)."""
 
 import hashlib
+from typing import TypeVar
 
 from flask import Response
 
@@ -9,6 +10,7 @@ from api.http.problems import abort
 from api.json import dumps
 from api.schemas.base import StrictSchema
 
+Row = TypeVar("Row")
 CACHE_CONTROL_PRIVATE = "no-cache, private"
 CACHE_CONTROL_PUBLIC = "public, max-age=1, stale-while-revalidate=1"
 """For anonymous clients: a cache may serve it for a second, and for one more while it revalidates (RFC 5861)."""
@@ -23,23 +25,25 @@ def add_etag(request: Request, response: Response, *, is_read: bool) -> None:
     response.headers.add("ETag", f'"{etag}"')
     if not is_read:
         return
-    response.headers.add("Cache-Control", CACHE_CONTROL_PRIVATE if request.is_authenticated else CACHE_CONTROL_PUBLIC)
+    response.headers.add("Cache-Control", CACHE_CONTROL_PRIVATE if request.has_credentials else CACHE_CONTROL_PUBLIC)
     if_none_match = request.environ.get("HTTP_IF_NONE_MATCH")
     # Most clients send a single tag, which needs no parsing. The comparison is weak (section 13.1.2).
     if if_none_match and (if_none_match == f'"{etag}"' or request.if_none_match.contains_weak(etag)):
         response.status_code = 304
 
 
-def check_if_match(request: Request, schema: StrictSchema, row: object) -> None:
-    """428 without `If-Match`, 412 unless it has the tag with which `row` is read.
+def check_if_match(request: Request, schema: StrictSchema, row: Row) -> Row:
+    """Return the row; 428 without `If-Match`, 412 unless it has the tag with which `row` is read.
 
     Section 13.1.1 requires strong comparison. Every tag sent here is strong, so a weak one was weakened by a proxy that
     compressed the response: it still identifies one version.
     """
+    request.is_if_match_checked = True
     if "If-Match" not in request.headers:
         abort(428)
     if not request.if_match.contains_weak(_etag(dumps(schema.dump_row(row, request.root_path)))):
         abort(412)
+    return row
 
 
 def _etag(body: bytes) -> str:

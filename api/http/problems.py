@@ -58,6 +58,8 @@ def init_app(app: Flask) -> None:
 class HTTPProblem(HTTPException):
     """An HTTP error with problem details."""
 
+    code: int
+
     def __init__(
         self,
         status: int,
@@ -68,7 +70,7 @@ class HTTPProblem(HTTPException):
     ) -> None:
         """`messages` are marshmallow's: `{"json" or "query": {name: … [text, …]}}`."""
         super().__init__()
-        self.code = self.status = status
+        self.code = status
         self.detail = detail
         self.headers = headers or {}
         self.messages = messages or {}
@@ -91,7 +93,7 @@ def from_http_exception(error: HTTPException) -> Response:
     if not isinstance(error, HTTPProblem):
         return problem_response(error.code or 500, headers=headers)
     errors = list(islice(_errors(error.messages), MAX_ERRORS))
-    return problem_response(error.status, error.detail, headers=[*headers, *error.headers.items()], errors=errors)
+    return problem_response(error.code, error.detail, headers=[*headers, *error.headers.items()], errors=errors)
 
 
 def problem_response(
@@ -119,8 +121,10 @@ def _from_store_error(error: StoreError) -> Response:
         metrics.DATABASE_ERRORS.inc()
         if error.__cause__:
             current_app.logger.error("%s (%s)", error, error.__cause__)
-    code = next(STATUS_OF[base] for base in type(error).__mro__ if base in STATUS_OF)
-    return problem_response(code, str(error), headers=_HEADERS.get(type(error), {}).items())
+    bases = type(error).__mro__
+    code = next(STATUS_OF[base] for base in bases if base in STATUS_OF)
+    headers = next((_HEADERS[base] for base in bases if base in _HEADERS), {})
+    return problem_response(code, str(error), headers=headers.items())
 
 
 def _errors(messages: Mapping[str, object]) -> Iterator[dict[str, str]]:

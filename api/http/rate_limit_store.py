@@ -62,7 +62,9 @@ def _redis(url: str, timeout: float) -> FixedWindowRateLimiter:
     try:
         storage = storage_from_string(url, wrap_exceptions=True, socket_timeout=timeout, socket_connect_timeout=timeout)
     except ConfigurationError as error:
-        raise InvalidSetting("PRESSROOM_REDIS_URL needs a client: pip install -e '.[redis]'.") from error
+        raise InvalidSetting(
+            "PRESSROOM_REDIS_URL requires the Redis client: run `pip install -e '.[redis]'`."
+        ) from error
     except ValueError as error:
-        raise InvalidSetting("PRESSROOM_REDIS_URL cannot be read. Write redis://HOST:PORT/NUMBER.") from error
+        raise InvalidSetting("Invalid PRESSROOM_REDIS_URL: use redis://HOST:PORT/NUMBER.") from error
     return FixedWindowRateLimiter(storage)

@@ -24,8 +24,8 @@ class RateLimit(NamedTuple):
     quota: RateLimitItem
     key: Callable[[Request], str | None]
     """Requests whose key is None are not counted."""
-    by_user: bool = False
-    """Whether the key needs the authenticated user. Other limits are checked before authentication."""
+    after_authentication: bool = False
+    """Whether it is checked after authentication, because the key depends on the user."""
 
     @property
     def description(self) -> str:
@@ -50,7 +50,7 @@ def user_id(request: Request) -> str | None:
     return str(request.viewer.id) if request.viewer else None
 
 
-WRITES = RateLimit("writes", parse("300 per minute"), user_id, by_user=True)
+WRITES = RateLimit("writes", parse("300 per minute"), user_id, after_authentication=True)
 
 
 def check(request: Request, limits: tuple[RateLimit, ...]) -> None:

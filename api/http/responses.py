@@ -1,6 +1,6 @@
 """Responses whose body is in memory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 from flask import Response
@@ -35,9 +35,8 @@ class BufferedResponse(Response):
 def json_response(
     content: object,
     status: int = 200,
-    headers: Mapping[str, str] | None = None,
     *,
     media_type: str = "application/json",
 ) -> BufferedResponse:
     """Return a JSON response."""
-    return BufferedResponse(dumps(content), status, headers, content_type=media_type)
+    return BufferedResponse(dumps(content), status, content_type=media_type)

@@ -56,8 +56,8 @@ STATUSES = {
     ),
     413: Status(
         "Content Too Large",
-        "The body is too large; see `/about` for the limits.",
-        "The body is too large. See `/about` for the limits.",
+        "The body is too large.",
+        "The body is too large.",
     ),
     415: Status(
         "Unsupported Media Type",

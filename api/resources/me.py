@@ -15,9 +15,9 @@ from api.store.errors import WrongPassword
 from api.store.tokens import TokenUser
 
 blueprint = Blueprint("me", "Your account.", url_prefix="/me")
-# Separate from the limit on signing in: an attacker who uses that up must not keep the user from changing the password.
-# A request may verify two passwords.
-PASSWORD_CHANGE = RateLimit("password-change", parse("10 per 15 minutes"), user_id, by_user=True)
+# Separate from the sign-in limit: an attacker can exhaust that one, and the user must still be able to change the
+# password. A request may verify two passwords.
+PASSWORD_CHANGE = RateLimit("password-change", parse("10 per 15 minutes"), user_id, after_authentication=True)
 
 
 @blueprint.route("")

@@ -18,8 +18,7 @@ POST = Post()
 def _current(request: Request, post_id: int) -> posts.Post:
     """Return the post, locked; 403 if the user may not change it, 412 if `If-Match` has another ETag."""
     post = posts.get_for_update(request.db, post_id, principal=request.current_user)
-    preconditions.check_if_match(request, POST, post)
-    return post
+    return preconditions.check_if_match(request, POST, post)
 
 
 @blueprint.route("")

@@ -23,7 +23,7 @@ def _address_of_non_admin(request: Request) -> str | None:
     return None if request.viewer and request.viewer.role == "admin" else client_address(request)
 
 
-REGISTRATION = RateLimit("registration", parse("20 per hour"), _address_of_non_admin, by_user=True)
+REGISTRATION = RateLimit("registration", parse("20 per hour"), _address_of_non_admin, after_authentication=True)
 
 
 def _may_register(request: Request) -> None:
@@ -38,8 +38,7 @@ def _may_register(request: Request) -> None:
 def _current(request: Request, username: str) -> users.User:
     """Return the user, locked; 403 if the client may not change it, 412 if `If-Match` has another ETag."""
     user = users.get_for_update(request.db, username, principal=request.current_user)
-    preconditions.check_if_match(request, USER, user)
-    return user
+    return preconditions.check_if_match(request, USER, user)
 
 
 @blueprint.route("")
@@ -48,7 +47,7 @@ class Users(Resource):
     def get(self, request: Request, query: Values) -> Page[users.User]:
         """List users, newest first.
 
-        Everyone can see all users.
+        Anyone can list all users.
         """
         return users.page(request.db, **query)
 
@@ -82,7 +81,7 @@ class UserByName(Resource):
     def get(self, request: Request, username: str) -> users.User:
         """Read a user.
 
-        Everyone can see it.
+        Anyone can read it.
         """
         return users.get(request.db, username)
 

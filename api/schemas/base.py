@@ -36,7 +36,7 @@ class StrictSchema(Schema):
         return self._dump[type(row)](row, root)
 
     class Meta:
-        """Properties have the order in which they are declared."""
+        """Unknown properties are errors."""
 
         unknown = RAISE
 

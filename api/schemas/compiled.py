@@ -15,6 +15,7 @@ DumpRow: TypeAlias = Callable[[object, str], dict[str, object]]
 DumpRows: TypeAlias = Callable[[Sequence[object], str], list[dict[str, object]]]
 Load: TypeAlias = Callable[[Mapping[str, object]], dict[str, object]]
 
+_PLAIN = None, None, missing
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 
 
@@ -42,12 +43,14 @@ class FromRow(fields.Nested):
 
 def compile_dump(schema: Schema, row_type: RowType) -> DumpRow:
     """Compile a function of a row and the URL prefix; `TypeError` for a field that such rows lack."""
-    return _evaluate(f"lambda row, root: {_object(schema, row_type)}")  # type: ignore[no-any-return]
+    dump: DumpRow = _evaluate(f"lambda row, root: {_object(schema, row_type)}")
+    return dump
 
 
 def compile_dump_many(schema: Schema, row_type: RowType) -> DumpRows:
     """Compile a function of rows and the URL prefix; `TypeError` for a field that such rows lack."""
-    return _evaluate(f"lambda rows, root: [{_object(schema, row_type)} for row in rows]")  # type: ignore[no-any-return]
+    dump: DumpRows = _evaluate(f"lambda rows, root: [{_object(schema, row_type)} for row in rows]")
+    return dump
 
 
 def _evaluate(source: str) -> Any:
@@ -60,7 +63,10 @@ def _quoted(segment: str) -> str:
 
 
 def _object(schema: Schema, row_type: RowType) -> str:
-    """Return the expression for a JSON object."""
+    """Return the expression for a JSON object; `TypeError` for a schema whose dump is more than its fields."""
+    hooks = schema._hooks  # noqa: SLF001 (marshmallow has no public way to find hooks)
+    if hooks["pre_dump"] or hooks["post_dump"]:
+        raise TypeError(f"{type(schema).__name__}: a schema with hooks cannot be dumped from a row.")
     values = ((name, _value(schema, name, field, row_type)) for name, field in schema.dump_fields.items())
     return f"{{{', '.join(f'{name!r}: {value}' for name, value in values if value)}}}"
 
@@ -71,8 +77,8 @@ def _value(schema: Schema, name: str, field: AnyField, row_type: RowType) -> str
     if isinstance(field, FromRow):
         return _object(field.schema, row_type)
     if isinstance(field, URLTemplate):
-        if unknown := set(field.placeholders) - types.keys():
-            raise TypeError(f"{place}: {row_type.__qualname__} has no {sorted(unknown)}.")
+        if unknown := {name for name in field.placeholders if types.get(name) not in (int, str)}:
+            raise TypeError(f"{place}: {row_type.__qualname__} has no {sorted(unknown)} that are int or str.")
         path = _PLACEHOLDER.sub(
             lambda match: f"{{row.{match[1]}}}" if types[match[1]] is int else f"{{quoted(row.{match[1]})}}",
             field.template,
@@ -82,7 +88,8 @@ def _value(schema: Schema, name: str, field: AnyField, row_type: RowType) -> str
         if field.required:
             raise TypeError(f"{place}: {row_type.__qualname__} has no such field.")
         return ""
-    if not isinstance(field.inner if isinstance(field, fields.List) else field, PassThrough):
+    inner = field.inner if isinstance(field, fields.List) else field
+    if not isinstance(inner, PassThrough) or (field.data_key, field.attribute, field.dump_default) != _PLAIN:
         raise TypeError(f"{place}: {type(field).__name__} cannot be dumped from a row.")
     return f"row.{name}"
 

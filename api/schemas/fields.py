@@ -20,6 +20,9 @@ class FieldOptions(TypedDict, total=False):
     allow_none: bool
     load_only: bool
     load_default: object
+    dump_default: object
+    data_key: str
+    attribute: str
     metadata: Mapping[str, object]
 
 

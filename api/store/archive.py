@@ -81,7 +81,7 @@ def all_posts(db: Connection) -> Iterator[ArchivedPost]:
 
 
 def reserve_ids(db: Connection, highest: int) -> None:
-    """Keep other transactions from adding posts until this one ends, and make the ids after it higher than `highest`.
+    """Block inserts of posts by other transactions until this one ends, and advance the id sequence to `highest`.
 
     For PostgreSQL. On SQLite only one transaction writes at a time, and the next id is higher than any used before.
     """

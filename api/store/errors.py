@@ -63,7 +63,7 @@ class Unavailable(StoreError):
     """The database is not responding; the same request may succeed later."""
 
     @property
-    def explained(self) -> str:
-        """The message, and the driver's reason if there is one: for operators only."""
+    def message_with_cause(self) -> str:
+        """The message, followed by the driver's message if there is one: for operators only."""
         cause = getattr(self.__cause__, "orig", self.__cause__)
         return f"{self} ({cause})" if cause else str(self)

@@ -1,7 +1,7 @@
 """Responses to requests with an Idempotency-Key: claimed, stored and rolled back together with their effects."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -35,7 +35,6 @@ class StoredResponse(NamedTuple):
     """The response to the first request with a key, and the fingerprint of that request."""
 
     fingerprint: bytes
-    created_at: datetime
     status: int
     headers: list[tuple[str, str]]
     body: bytes

@@ -56,7 +56,7 @@ class User(NamedTuple):
 
 
 class Principal(Protocol):
-    """An authenticated user, as far as permissions depend on it."""
+    """The attributes of a user on which permissions depend."""
 
     @property
     def id(self) -> int:

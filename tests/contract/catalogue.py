@@ -78,11 +78,11 @@ class Resource:
     permissions: list[Permission]
     """Of each operation that is not public, and of public ones whose result depends on the client."""
     arrange: Callable[[Client], None] = nothing
-    """Make ada's resources, the first of which `ids` name."""
+    """Create ada's resources; `ids` identifies the first."""
     ids: Mapping[str, object] = field(default_factory=dict)
     """The path parameters of ada's resource."""
     absent_ids: Mapping[str, object] = field(default_factory=dict)
-    """Those of no resource."""
+    """Path parameters of a resource that does not exist."""
     bodies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """A valid body for each operation that has one."""
     failures: Mapping[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)

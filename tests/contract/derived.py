@@ -16,7 +16,7 @@ UNSUPPORTED_TYPES = [
     "multipart/form-data; boundary=x",
 ]
 INVALID_IDS = ["0", "-1", "+1", "01", "1.0", "1e0", "0x1", "1%0A", "1%00", "%D9%A1", "9007199254740992", "9" * 4_000]
-INVALID_SEGMENTS = ["%00", "x%0A", "x%0D%0AY:%20z", "x%2Fy", "%2e%2e%2F", "x" * 201]
+INVALID_SEGMENTS = [".", "..", "%2e%2e", "%00", "x%0A", "x%0D%0AY:%20z", "x%2Fy", "%2e%2e%2F", "x" * 201]
 INVALID_KEYS = ["", "a b", "a,b", "\xff", "k" * 256]
 
 

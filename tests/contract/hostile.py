@@ -62,6 +62,8 @@ INVALID_JSON = [
         (title(b'"a", "t\\u0069tle": "b"'), "has a duplicate name"),
         (title(b'{"a": 1, "a": 1}'), "has a duplicate name"),
         (title(DEEP), "depth limit exceeded"),
+        (title(b'":", "x": ' + b"[" * 600 + b"]" * 600), "nested more than 500 deep"),
+        (title(b'"", "x": ' + b"[" * 600 + b"]" * 600), "nested more than 500 deep"),
         (b'{"a":' * 100_000, "depth limit exceeded"),
         (title(b'"\\ud800"'), "surrogate in string"),
         (title(b'"\\udc00\\ud800"'), "surrogate in string"),

@@ -205,13 +205,13 @@ def test_redis_is_not_contacted_before_the_first_count(build: Callable[..., Appl
 
 
 def test_an_invalid_redis_url_is_rejected() -> None:
-    with pytest.raises(InvalidSetting, match="PRESSROOM_REDIS_URL cannot be read"):
+    with pytest.raises(InvalidSetting, match="Invalid PRESSROOM_REDIS_URL: use redis://HOST:PORT/NUMBER"):
         RateLimitStore("redis://:secret@localhost:abc")
 
 
 def test_a_missing_redis_client_library_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(InvalidSetting, match=r"needs a client: pip install -e '.\[redis\]'"):
+    with pytest.raises(InvalidSetting, match=r"requires the Redis client: run `pip install -e '.\[redis\]'`"):
         RateLimitStore("redis://127.0.0.1")
 
 

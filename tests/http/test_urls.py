@@ -9,7 +9,7 @@ from api.http import urls
 from api.http.application import Application
 from api.schemas.base import StrictSchema
 from api.schemas.compiled import RowType, URLTemplate
-from api.schemas.fields import RelativeURL
+from api.schemas.fields import RelativeURL, Text
 from tests.support.clients import Client
 from tests.support.schemas import compiled
 
@@ -31,6 +31,18 @@ class Linked(StrictSchema):
 def test_a_url_template_that_no_route_serves_is_a_type_error(app: Application) -> None:
     with pytest.raises(TypeError, match=r"Linked\.url: no route serves /nothing/{id}"):
         urls.check(app, [Linked()])
+
+
+class Mistyped(StrictSchema):
+    """A link by a text where the route has an integer."""
+
+    id = Text(9, required=True)
+    url = RelativeURL("A post.", "/posts/{id}")
+
+
+def test_a_url_whose_values_no_route_accepts_stops_the_start(app: Application) -> None:
+    with pytest.raises(TypeError, match=r"Mistyped\.url: no route serves /posts/{id}"):
+        urls.check(app, [Mistyped()])
 
 
 @pytest.mark.parametrize(("schema", "row_type", "field"), URLS.values(), ids=URLS)

@@ -8,11 +8,11 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, post_dump
 
 from api.schemas.base import StrictSchema
 from api.schemas.compiled import FromRow, URLTemplate
-from api.schemas.fields import Integer, RelativeURL, Text
+from api.schemas.fields import Integer, OneOf, RelativeURL, Text
 from api.schemas.pages import page_of
 from tests.support.schemas import compiled
 
@@ -100,15 +100,36 @@ def test_a_row_without_a_placeholder_of_a_url_is_a_type_error() -> None:
 
         url = RelativeURL("Itself.", "/posts/{post_id}")
 
-    with pytest.raises(TypeError, match=r"Linked\.url: Row has no \['post_id'\]"):
+    with pytest.raises(TypeError, match=r"Linked\.url: Row has no \['post_id'\] that are int or str"):
         Linked().compile_for(Row)
 
 
-def test_a_field_with_its_own_serialization_is_a_type_error() -> None:
-    class Computed(StrictSchema):
-        """Something computed."""
+@pytest.mark.parametrize(
+    "field",
+    [
+        fields.Function(lambda row: row.name.upper()),
+        fields.String(),
+        OneOf(["ada"], data_key="called"),
+        OneOf(["ada"], attribute="id"),
+        OneOf(["ada"], dump_default="ada"),
+    ],
+    ids=["function", "serialized", "data_key", "attribute", "dump_default"],
+)
+def test_a_field_that_needs_marshmallow_is_a_type_error(field: fields.Field[Any]) -> None:
+    computed = type("Computed", (StrictSchema,), {"name": field})
+    with pytest.raises(TypeError, match=r"Computed\.name: \w+ cannot be dumped from a row"):
+        computed().compile_for(Row)
 
-        name = fields.Function(lambda row: row.name.upper())
 
-    with pytest.raises(TypeError, match=r"Computed\.name: Function cannot be dumped from a row"):
-        Computed().compile_for(Row)
+def test_a_schema_with_dump_hooks_is_a_type_error() -> None:
+    class Hooked(StrictSchema):
+        """A hook."""
+
+        name = Text(9)
+
+        @post_dump
+        def _upper(self, dumped: dict[str, str], **_: object) -> dict[str, str]:
+            return {name: text.upper() for name, text in dumped.items()}
+
+    with pytest.raises(TypeError, match="Hooked: a schema with hooks cannot be dumped from a row"):
+        Hooked().compile_for(Row)

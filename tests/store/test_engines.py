@@ -21,7 +21,7 @@ GOOD = "postgresql+psycopg://app@db.example/pressroom"
         ("?host=a&host=b&port=1&port=2&port=3", "Invalid PRESSROOM_DATABASE_URL: Can't mix 'multihost' formats"),
         ("?plugin=x", "Invalid PRESSROOM_DATABASE_URL: Can't load plugin"),
         *(
-            (end, "Invalid PRESSROOM_DATABASE_URL: write postgresql+psycopg://USER@HOST:PORT/NAME, where")
+            (end, "Invalid PRESSROOM_DATABASE_URL: use postgresql+psycopg://USER@HOST:PORT/NAME, where")
             for end in (":port/x", ":/x", "@secret:secret/x", "?user=\udcff")
         ),
     ],
@@ -57,13 +57,14 @@ def test_errors_in_the_replicas_url_name_its_own_setting() -> None:
     primary = Database(settings)
     with pytest.raises(InvalidSetting, match="Invalid PRESSROOM_REPLICA_URL: invalid connection option"):
         Replica(settings, primary)
-    with pytest.raises(InvalidSetting, match="Invalid PRESSROOM_REPLICA_URL: write"):
+    with pytest.raises(InvalidSetting, match="Invalid PRESSROOM_REPLICA_URL: use"):
         Replica(replace(settings, replica_url="postgresql://app@db.example:x/pressroom"), primary)
 
 
 def test_a_missing_driver_is_reported_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(
-        InvalidSetting, match=r"PRESSROOM_DATABASE_URL needs a driver: pip install -e '.\[postgresql\]'"
+        InvalidSetting,
+        match=r"_DATABASE_URL requires the PostgreSQL driver: run `pip install -e '.\[postgresql\]'`",
     ):
         Database(Settings(database_url=GOOD))

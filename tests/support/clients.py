@@ -71,11 +71,11 @@ def signed_in_user(app: Application, username: str, *, role: str = "member") -> 
     with app.database.write() as db:
         users.register(db, username=username, password_hash=password_hash())
         users.set_role(db, username, role)
-        proven = credentials.get(db, username)
+        stored = credentials.get(db, username)
         tokens.create(
             db,
-            user_id=proven.id,
-            password_hash=proven.password_hash,
+            user_id=stored.id,
+            password_hash=stored.password_hash,
             name="",
             sha256=hash_token(token),
             expires_at=now() + timedelta(days=1),

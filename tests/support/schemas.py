@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import api.schemas
 from api.app import create_app
-from api.http.openapi.operations import Operation
+from api.http.declaration import Operation
 from api.schemas.base import StrictSchema
 from api.schemas.compiled import RowType
 from api.schemas.pages import PageSchema

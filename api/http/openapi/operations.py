@@ -1,19 +1,16 @@
 """Operations in the OpenAPI document. All uses of flask-smorest's private names are in this package."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import flask_smorest
 from apispec import BasePlugin
-from flask_httpauth import HTTPAuth
 
-from api.http.application import Request
+from api.http.declaration import Operation
 from api.http.openapi.components import RATE_LIMIT_HEADERS
 from api.http.openapi.schemas import path_parameter
-from api.http.rate_limits import RateLimit
 from api.http.statuses import STATUSES
 from api.json import JSONObject
-from api.schemas.base import StrictSchema
 from api.schemas.compiled import AnyField
 from api.schemas.pages import PageSchema
 
@@ -31,27 +28,6 @@ _KEY_ORDER = (
 Decorator = Callable[[Any], Any]
 
 
-class Operation(NamedTuple):
-    """An operation, as `Blueprint.operation` declares it."""
-
-    operation_id: str
-    method: str
-    status: int
-    auth: HTTPAuth | None
-    anonymous: bool
-    limits: tuple[RateLimit, ...]
-    authorize: Callable[[Request], None] | None
-    query: StrictSchema | None
-    body: StrictSchema | None
-    body_required: bool
-    returns: StrictSchema | JSONObject | None
-    content_type: str | None
-    raises: tuple[int, ...]
-    idempotent: bool
-    conditional: bool
-    description: str | None
-
-
 class DocumentedBlueprint(flask_smorest.Blueprint):
     """flask-smorest's blueprint, which documents operations as they are declared."""
 
@@ -63,7 +39,7 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
         self._prepare_doc_cbks.append(self._prepare_operation_doc)
 
     def route(self, rule: str, **parameters: AnyField) -> Decorator:
-        """Register a resource. Each path parameter is a field, which documents it: `username=Username()`."""
+        """Register a resource. Each path parameter is a field, which documents it: `item_id=Id()`."""
         decorator: Decorator = super().route(
             rule, parameters=[path_parameter(name, field) for name, field in parameters.items()]
         )

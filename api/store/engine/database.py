@@ -48,7 +48,7 @@ class Database:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._file = Path(str(self.engine.url.database)).absolute()
         self._statements = StatementCache(self.engine.dialect)
-        # Of more than two threads, one stays free for requests that need no database.
+        # With three or more threads, one is reserved for requests that need no database.
         self._pool = Pool(self.engine, connections or max(min(2, settings.threads), settings.threads - 1), timeouts)
         self._driver_errors = DriverErrors(self.engine)
         # In SQLite a DEFERRED transaction fails at its first write if another one has committed since its first read.

@@ -23,12 +23,12 @@ def create(settings: Settings, timeouts: Timeouts) -> sa.Engine:
         create_engine = _create_sqlite if url.get_backend_name() == "sqlite" else _create_postgresql
         return create_engine(url, settings, timeouts, **options)
     except ModuleNotFoundError as error:
-        raise InvalidSetting(f"{name} needs a driver: pip install -e '.[postgresql]'.") from error
+        raise InvalidSetting(f"{name} requires the PostgreSQL driver: run `pip install -e '.[postgresql]'`.") from error
     except sa.exc.ArgumentError as error:
         raise InvalidSetting(f"Invalid {name}: {error}.") from error
     except ValueError:
         # The error's text may hold half of a password, taken for a port.
-        message = f"Invalid {name}: write postgresql+psycopg://USER@HOST:PORT/NAME, where PORT is a number."
+        message = f"Invalid {name}: use postgresql+psycopg://USER@HOST:PORT/NAME, where PORT is a number."
         raise InvalidSetting(message) from None
 
 

@@ -1,0 +1,55 @@
+"""An operation as it is declared, and checks at start-up that the declaration can work."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, cast, get_args, get_type_hints
+
+from flask_httpauth import HTTPAuth
+
+from api.http.application import Request
+from api.http.rate_limits import RateLimit
+from api.json import JSONObject
+from api.schemas.base import StrictSchema
+from api.schemas.compiled import RowType, URLTemplate
+
+
+class Operation(NamedTuple):
+    """An operation, as `Blueprint.operation` declares it."""
+
+    operation_id: str
+    method: str
+    status: int
+    auth: HTTPAuth | None
+    anonymous: bool
+    limits: tuple[RateLimit, ...]
+    authorize: Callable[[Request], None] | None
+    query: StrictSchema | None
+    body: StrictSchema | None
+    body_required: bool
+    returns: StrictSchema | JSONObject | None
+    content_type: str | None
+    raises: tuple[int, ...]
+    idempotent: bool
+    conditional: bool
+    description: str | None
+
+
+def check(operation: Operation, handler: Callable[..., object]) -> None:
+    """Compile what the handler returns; `TypeError` for a declaration that cannot work."""
+    if operation.idempotent and (operation.auth is None or operation.anonymous):
+        raise TypeError(f"{operation.operation_id}: an idempotency key needs an authenticated user.")
+    if isinstance(operation.returns, StrictSchema):
+        row_types = [*_row_types(get_type_hints(handler).get("return"))]
+        if not row_types:
+            raise TypeError(f"{operation.operation_id}: annotate what the handler returns.")
+        for row_type in row_types:
+            operation.returns.compile_for(row_type)
+        if operation.status == 201 and not isinstance(operation.returns.fields.get("url"), URLTemplate):
+            raise TypeError(f"{operation.operation_id}: what is created needs a `url`, for Location.")
+
+
+def _row_types(annotation: object) -> Iterator[RowType]:
+    """Yield the NamedTuples in a return annotation, by themselves or on pages."""
+    if hasattr(annotation, "_fields") and not get_args(annotation):
+        yield cast("RowType", annotation)
+    for argument in get_args(annotation):
+        yield from _row_types(argument)
