@@ -360,11 +360,12 @@ def test_clients_that_retry_lose_no_request_in_a_reload(nginx: Nginx, tmp_path: 
         log.open("w") as err,
         subprocess.Popen(command, stdout=out, stderr=err) as load,
     ):
-        while load.poll() is None:
+        # Not to the end: curl 7.88 drops the transfers that wait for their retry when no other is left.
+        while load.poll() is None and reloads < 4:
             time.sleep(0.5)
             nginx.reload()
             reloads += 1
     text = log.read_text()
     logger.info("%s: %d reloads, 3000 requests, %d repeated", version, reloads, text.count("Will retry"))
     assert reloads > 2
-    assert statuses.read_text().split() == ["200"] * 3000
+    assert (load.returncode, statuses.read_text().split()) == (0, ["200"] * 3000), text
