@@ -1,6 +1,5 @@
 """Flask's JSON."""
 
-import orjson
 from flask.json.provider import JSONProvider
 
 from api import json
@@ -14,10 +13,9 @@ class StrictJSONProvider(JSONProvider):
         """Parse JSON."""
         return json.loads(s.encode() if isinstance(s, str) else s)
 
-    def dumps(self, obj: object, **options: object) -> str:
-        """Serialize a value, indented if `indent` is given."""
-        indent = orjson.OPT_INDENT_2 if options.get("indent") else 0
-        return orjson.dumps(obj, option=orjson.OPT_UTC_Z | indent).decode()
+    def dumps(self, obj: object, **_: object) -> str:
+        """Serialize a value."""
+        return json.dumps(obj).decode()
 
     def response(self, *args: object, **kwargs: object) -> BufferedResponse:
         """Return a JSON response."""

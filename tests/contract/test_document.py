@@ -86,7 +86,7 @@ def test_operation_ids_are_unique(document: Any) -> None:
 def test_every_201_response_links_to_operations_on_the_new_resource(document: Any) -> None:
     ids = {operation["operationId"] for _, _, operation in operations(document)}
     created = [operation["responses"]["201"] for _, method, operation in operations(document) if method == "post"]
-    assert len(created) == 3
+    assert created
     for response in created:
         assert response["links"].keys() <= ids
         assert "Location" in response["headers"]

@@ -3,7 +3,8 @@
 from functools import cache
 
 import flask_smorest
-from flask import Flask, Response, json
+import orjson
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from api.http import problems
@@ -68,7 +69,7 @@ class Api(flask_smorest.Api):
         document = self.spec.to_dict()
         urls = ((type(schema).__name__, schema.fields.get("url")) for schema in self.schemas)
         add_links(document, {name: url.template for name, url in urls if isinstance(url, URLTemplate)})
-        return f"{json.dumps(document, indent=2)}\n"
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         """Return the problem details of an error that Werkzeug raised."""
