@@ -77,7 +77,7 @@ class Resource:
 
     permissions: list[Permission]
     """Of each operation that is not public, and of public ones whose result depends on the client."""
-    arrange: Callable[[Client], None] = nothing
+    arrange: Callable[[Client], object] = nothing
     """Create ada's resources; `ids` identifies the first."""
     ids: Mapping[str, object] = field(default_factory=dict)
     """The path parameters of ada's resource."""
