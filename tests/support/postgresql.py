@@ -128,10 +128,16 @@ class Cluster:
     def catch_up(self, primary: "Cluster") -> None:
         """Wait until this replica has replayed all that `primary` has written."""
         deadline = time.monotonic() + 30
-        [(written,)] = primary.query("SELECT pg_current_wal_lsn()")
-        while not self.query(f"SELECT pg_last_wal_replay_lsn() >= '{written}'")[0][0]:
+        while not self._has_replayed(primary):
             assert time.monotonic() < deadline, self.log
             time.sleep(0.01)
+
+    def _has_replayed(self, primary: "Cluster") -> bool:
+        # Right after a restart, a server may accept a connection and then close it.
+        with suppress(psycopg.OperationalError):
+            [(written,)] = primary.query("SELECT pg_current_wal_lsn()")
+            return bool(self.query(f"SELECT pg_last_wal_replay_lsn() >= '{written}'")[0][0])
+        return False
 
     @property
     def pid(self) -> int:
