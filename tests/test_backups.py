@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from alembic import command, config
 from click.testing import CliRunner, Result
 
 from api.app import create_app
 from api.cli.main import cli
 from api.settings import Settings
-from api.store.engine.migrate import HEAD
+from api.store.engine.migrate import HEAD, MIGRATIONS
 from api.store.engine.timeouts import Timeouts
 from tests.support.clients import PASSWORD
 
@@ -222,13 +224,18 @@ def test_an_invalid_backup_is_rejected(
     assert {path.name for path in Path().iterdir()} == {"pressroom.sqlite", "saved.sqlite"}
 
 
-def test_a_backup_of_an_older_version_is_migrated(pressroom: Callable[..., Result], saved: Path) -> None:
-    alter(saved, "DROP TABLE idempotency_keys", "UPDATE alembic_version SET version_num = '0002'")
-    assert pressroom("restore", "saved.sqlite", "--yes").exit_code == 0
+def test_a_backup_of_an_older_version_is_migrated(pressroom: Callable[..., Result]) -> None:
+    with sa.create_engine("sqlite:///old.sqlite").begin() as connection:
+        configuration = config.Config()
+        configuration.set_main_option("script_location", str(MIGRATIONS))
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "0002")
+        connection.execute(sa.text("INSERT INTO users VALUES (1, 'eve', 'Eve', '', 'x', 1, 0, 0, 'member')"))
+    assert pressroom("restore", "old.sqlite", "--yes").exit_code == 0
     with closing(sqlite3.connect(DATABASE)) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
         assert connection.execute("SELECT * FROM idempotency_keys").fetchall() == []
-    assert usernames() == ["ada"]
+    assert usernames() == ["eve"]
 
 
 @pytest.mark.parametrize("command", ["backup", "restore"])

@@ -6,7 +6,7 @@ from flask import Response
 
 from api.http.application import Request
 from api.http.unit_of_work import UnitOfWork
-from api.store.engine.replica import RetryOnPrimary
+from api.store.engine.replica import RetryOnOtherServer
 
 
 def in_transaction(request: Request, work: Callable[[], Response]) -> Response:
@@ -14,6 +14,6 @@ def in_transaction(request: Request, work: Callable[[], Response]) -> Response:
     try:
         with UnitOfWork(request.connection_factory()) as request.unit_of_work:
             return work()
-    except RetryOnPrimary as retry:
+    except RetryOnOtherServer as retry:
         with UnitOfWork(retry.read) as request.unit_of_work:
             return work()

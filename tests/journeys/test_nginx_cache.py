@@ -18,6 +18,8 @@ from tests.support.nginx import Nginx, needs_nginx, nginx_and_gunicorn, nginx_lo
 logger = logging.getLogger(__name__)
 pytestmark = [pytest.mark.heavy, needs_nginx]
 
+FROM_CACHE = {"HIT", "STALE", "UPDATING"}
+
 
 class Site:
     """A site behind nginx, on which ada writes and anonymous clients read."""
@@ -94,8 +96,8 @@ def test_constant_reads_never_wait_for_the_application_after_the_first_response(
     end = time.monotonic() + 4
     while time.monotonic() < end:
         seen[str(site.read(url).headers["X-Cache"])] += 1
-    assert seen.keys() == {"HIT", "STALE"}, seen
-    assert seen["HIT"] > seen["STALE"]
+    assert {"HIT", "STALE"} <= seen.keys() <= FROM_CACHE, seen
+    assert seen["HIT"] > seen.total() / 2
 
 
 def test_reads_with_preconditions_of_writes_bypass_the_cache(site: Site) -> None:
@@ -126,7 +128,8 @@ def test_the_cache_responds_304_to_a_matching_if_none_match(site: Site) -> None:
     tag = str(site.store("/posts").headers["ETag"])
     for condition in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         response = site.read("/posts", If_None_Match=condition)
-        assert (response.status, response.headers["X-Cache"], response.body) == (304, "HIT", b"")
+        assert (response.status, response.body) == (304, b"")
+        assert response.headers["X-Cache"] in FROM_CACHE
         assert response.headers["ETag"] == tag
     assert site.read("/posts", If_None_Match='"other"').status == 200
 

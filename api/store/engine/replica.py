@@ -41,8 +41,8 @@ Reason = Literal["", "checking", "lag", "unavailable", "not_found"]
 """Why a read goes to the primary; empty for a read from the replica."""
 
 
-class RetryOnPrimary(Exception):
-    """The read must be run again, on the connection that `read` opens."""
+class RetryOnOtherServer(Exception):
+    """The read failed here. Run it again on a connection that `read` opens, to the other server."""
 
     def __init__(self, read: Read) -> None:
         self.read = read
@@ -87,25 +87,25 @@ class Replica:
     def read(self) -> Iterator[Connection]:
         """Open a connection for reading.
 
-        Raises `RetryOnPrimary` if the replica fails or lacks a row; also if the primary fails, and then `read` opens a
-        connection to the replica, even if that lags.
+        Raises `RetryOnOtherServer` if the replica fails or lacks a row; also if the primary fails, and then `read`
+        opens a connection to the replica, even if that lags.
         """
         if not (reason := self._check_if_due()):
             try:
                 with self._replica.read() as db:
                     yield db
             except NotFound as error:
-                raise RetryOnPrimary(partial(self._read_primary, "not_found")) from error
+                raise RetryOnOtherServer(partial(self._read_primary, "not_found")) from error
             except Unavailable as error:
                 self._set_primary_reason("unavailable")
-                raise RetryOnPrimary(partial(self._read_primary, "unavailable")) from error
+                raise RetryOnOtherServer(partial(self._read_primary, "unavailable")) from error
             self._reads[""].inc()
         else:
             try:
                 with self._read_primary(reason) as db:
                     yield db
             except Unavailable as error:
-                raise RetryOnPrimary(partial(self._read_stale, error)) from error
+                raise RetryOnOtherServer(partial(self._read_stale, error)) from error
 
     @contextmanager
     def _read_primary(self, reason: Reason) -> Iterator[Connection]:
@@ -130,7 +130,7 @@ class Replica:
 
     def _check_if_due(self) -> Reason:
         """Check the replica if the last check has expired, and return why to read from the primary, or ""."""
-        # While one request checks, others use the last result, so that no server suddenly gets all reads.
+        # While one request checks, others use the last result, so that a slow check delays one read only.
         if time.monotonic() >= self._next_check_at and self._check_lock.acquire(blocking=False):
             try:
                 self._set_primary_reason(self._check())
