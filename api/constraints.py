@@ -24,6 +24,9 @@ IDEMPOTENCY_KEY_PATTERN = r"[!-+\--~]+"
 """Visible ASCII without the comma, which would join two header fields into one."""
 IDEMPOTENCY_KEY_MAX_LENGTH = 255
 
+PROBLEM_CODE_PATTERN = r"[a-z]+(-[a-z]+)*"
+PROBLEM_CODE_MAX_LENGTH = 64
+
 PAGE_SIZE_DEFAULT = 20
 PAGE_SIZE_MAX = 100
 CURSOR_PATTERN = r"([0-7][0-9a-f]{15}){2}"

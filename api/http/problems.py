@@ -5,13 +5,13 @@ from itertools import islice
 from typing import NoReturn
 from urllib.parse import quote
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, has_request_context, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from api import metrics
 from api.http.responses import json_response
-from api.http.statuses import STATUSES, Status
+from api.http.statuses import PROBLEM_TYPES, STATUSES, Status
 from api.schemas.problems import flatten_messages
 from api.store.errors import (
     Conflict,
@@ -23,6 +23,8 @@ from api.store.errors import (
     StoreError,
     Unauthenticated,
     Unavailable,
+    UserHasPosts,
+    UsernameTaken,
     WrongPassword,
 )
 
@@ -42,6 +44,14 @@ STATUS_OF: dict[type[StoreError], int] = {
     Unavailable: 503,
 }
 """The status of each error of the store; a subclass without an entry has its base class's."""
+CODE_OF: dict[type[StoreError], str] = {
+    WrongPassword: "wrong-credentials",
+    UsernameTaken: "username-taken",
+    UserHasPosts: "user-has-posts",
+    RequestInProgress: "request-in-progress",
+    IdempotencyKeyReused: "idempotency-key-reused",
+}
+"""The code of each error of the store that has its own; that of the others follows from the status."""
 _RETRY = {"Retry-After": str(RETRY_AFTER)}
 _HEADERS: dict[type[StoreError], Mapping[str, str]] = {
     Unauthenticated: {"WWW-Authenticate": 'Bearer realm="Pressroom"'},
@@ -65,12 +75,14 @@ class HTTPProblem(HTTPException):
         status: int,
         detail: str | None = None,
         *,
+        code: str | None = None,
         headers: Mapping[str, str] | None = None,
         messages: Mapping[str, object] | None = None,
     ) -> None:
         """`messages` are marshmallow's: `{"json" or "query": {name: … [text, …]}}`."""
         super().__init__()
-        self.code = status
+        self.code = status  # Werkzeug's name
+        self.problem_code = code
         self.detail = detail
         self.headers = headers or {}
         self.messages = messages or {}
@@ -80,11 +92,12 @@ def abort(
     status: int,
     detail: str | None = None,
     *,
+    code: str | None = None,
     headers: Mapping[str, str] | None = None,
     messages: Mapping[str, object] | None = None,
 ) -> NoReturn:
     """Raise `HTTPProblem`."""
-    raise HTTPProblem(status, detail, headers=headers, messages=messages)
+    raise HTTPProblem(status, detail, code=code, headers=headers, messages=messages)
 
 
 def from_http_exception(error: HTTPException) -> Response:
@@ -93,25 +106,30 @@ def from_http_exception(error: HTTPException) -> Response:
     if not isinstance(error, HTTPProblem):
         return problem_response(error.code or 500, headers=headers)
     errors = list(islice(_errors(error.messages), MAX_ERRORS))
-    return problem_response(error.code, error.detail, headers=[*headers, *error.headers.items()], errors=errors)
+    return problem_response(
+        error.code, error.detail, code=error.problem_code, headers=[*headers, *error.headers.items()], errors=errors
+    )
 
 
 def problem_response(
-    code: int,
+    status: int,
     detail: str | None = None,
     *,
+    code: str | None = None,
     headers: Iterable[tuple[str, str]] = (),
     errors: Sequence[object] = (),
 ) -> Response:
-    """Return problem details; `detail` defaults to the one of the status."""
-    status = STATUSES.get(code) or Status(HTTP_STATUS_CODES[code], "", f"{HTTP_STATUS_CODES[code]}.")
+    """Return problem details; `detail` and `code` default to those of the status."""
+    about = STATUSES.get(status) or Status(HTTP_STATUS_CODES[status], "", f"{HTTP_STATUS_CODES[status]}.")
+    code = code or about.code
     problem = {
-        "type": "about:blank",
-        "title": status.title,
-        "status": code,
-        "detail": detail or status.detail,
+        "type": f"{request.root_path if has_request_context() else ''}/problems/{code}",
+        "title": PROBLEM_TYPES[code].title if code in PROBLEM_TYPES else about.title,
+        "status": status,
+        "detail": detail or about.detail,
+        "code": code,
     }
-    response = json_response({**problem, "errors": errors} if errors else problem, code, media_type=MEDIA_TYPE)
+    response = json_response({**problem, "errors": errors} if errors else problem, status, media_type=MEDIA_TYPE)
     response.headers.extend(headers)
     return response
 
@@ -122,9 +140,10 @@ def _from_store_error(error: StoreError) -> Response:
         if error.__cause__:
             current_app.logger.error("%s (%s)", error, error.__cause__)
     bases = type(error).__mro__
-    code = next(STATUS_OF[base] for base in bases if base in STATUS_OF)
+    status = next(STATUS_OF[base] for base in bases if base in STATUS_OF)
+    code = next((CODE_OF[base] for base in bases if base in CODE_OF), None)
     headers = next((_HEADERS[base] for base in bases if base in _HEADERS), {})
-    return problem_response(code, str(error), headers=headers.items())
+    return problem_response(status, str(error), code=code, headers=headers.items())
 
 
 def _errors(messages: Mapping[str, object]) -> Iterator[dict[str, str]]:

@@ -1,5 +1,6 @@
-"""The status codes of this API, in words."""
+"""The status codes of this API, in words, and the types of its problems."""
 
+import re
 from typing import NamedTuple
 
 
@@ -15,8 +16,24 @@ class Status(NamedTuple):
         """The name of the response in the OpenAPI document."""
         return self.title.replace(" ", "")
 
+    @property
+    def code(self) -> str:
+        """The code of a problem that means no more than the status."""
+        return re.sub("[^a-z]+", "-", self.title.lower()).strip("-")
 
-# The titles are not Python's: those change with its version, and the OpenAPI document must not.
+
+class ProblemType(NamedTuple):
+    """A type of problem (RFC 9457, section 3.1.1)."""
+
+    code: str
+    """Its constant name, by which clients distinguish problems."""
+    title: str
+    statuses: list[int]
+    description: str
+
+
+# The titles are not Python's: those change with its version, and the OpenAPI document must not. Only nginx or gunicorn
+# sends 414, 421, 431, 501 and 505.
 STATUSES = {
     304: Status("Not Modified", "The client's copy is current.", ""),
     400: Status(
@@ -59,10 +76,20 @@ STATUSES = {
         "The body is too large.",
         "The body is too large.",
     ),
+    414: Status(
+        "URI Too Long",
+        "The URL is too long.",
+        "The URL is too long. Send one of at most 4000 characters.",
+    ),
     415: Status(
         "Unsupported Media Type",
         "The body is not `application/json` in UTF-8, or it has a `Content-Encoding`.",
         "Send the body as application/json in UTF-8.",
+    ),
+    421: Status(
+        "Misdirected Request",
+        "This server does not serve that host.",
+        "This server does not serve that host. Send the name of this site as `Host`.",
     ),
     422: Status(
         "Unprocessable Content",
@@ -79,14 +106,59 @@ STATUSES = {
         "Rate limit exceeded; try again after `Retry-After` seconds.",
         "Rate limit exceeded. Try again after `Retry-After` seconds.",
     ),
+    431: Status(
+        "Request Header Fields Too Large",
+        "The header fields are too large.",
+        "The header fields are too large. Send fields of at most 4000 characters.",
+    ),
     500: Status(
         "Internal Server Error",
         "An unexpected error in the server.",
         "An unexpected error in the server, which has been logged. Try again later.",
+    ),
+    501: Status(
+        "Not Implemented",
+        "The method or the transfer coding is not supported.",
+        "The method or the transfer coding is not supported. `OPTIONS` lists the methods.",
     ),
     503: Status(
         "Service Unavailable",
         "The database is unavailable, out of date or overloaded; try again after `Retry-After` seconds.",
         "The database is unavailable. Try again later.",
     ),
+    505: Status(
+        "HTTP Version Not Supported",
+        "The version of HTTP is not supported.",
+        "Use HTTP/1.1 or HTTP/2.",
+    ),
 }
+
+_SPECIFIC = [
+    ProblemType("wrong-credentials", "Wrong Credentials", [403], "The username or the password in the body is wrong."),
+    ProblemType("username-taken", "Username Taken", [409], "A user of that name exists. Choose another name."),
+    ProblemType("user-has-posts", "User Has Posts", [409], "The user has posts. Delete them first."),
+    ProblemType(
+        "request-in-progress",
+        "Request in Progress",
+        [409],
+        "The first request with this `Idempotency-Key` has not finished. Try again after `Retry-After` seconds.",
+    ),
+    ProblemType(
+        "idempotency-key-reused",
+        "Idempotency Key Reused",
+        [422],
+        "This `Idempotency-Key` was sent with another request. Choose a new one for each request.",
+    ),
+]
+PROBLEM_TYPES = {
+    type_.code: type_
+    for type_ in (
+        *(
+            ProblemType(status.code, status.title, [number], status.description)
+            for number, status in STATUSES.items()
+            if number >= 400
+        ),
+        *_SPECIFIC,
+    )
+}
+"""The types of problems by code: one for each status, and those that clients can handle by themselves."""

@@ -2,13 +2,50 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 from marshmallow import fields
 
+from api import constraints
 from api.schemas.base import StrictSchema
-from api.schemas.fields import Integer, Text
+from api.schemas.fields import Integer, RelativeURL, Text
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+Code = partial(
+    Text,
+    constraints.PROBLEM_CODE_MAX_LENGTH,
+    pattern=constraints.PROBLEM_CODE_PATTERN,
+    metadata={
+        "description": "The constant name of the type, by which programs distinguish problems. More may be added.",
+        "examples": ["unprocessable-content"],
+    },
+)
+Title = partial(
+    Text,
+    200,
+    required=True,
+    metadata={"description": "The name of the type.", "examples": ["Unprocessable Content"]},
+)
+Status = partial(Integer, 400, 599, metadata={"description": "A status code.", "examples": [422]})
+
+
+class ProblemType(StrictSchema):
+    """A type of problem."""
+
+    code = Code(required=True)
+    title = Title()
+    statuses = fields.List(
+        Status(),
+        required=True,
+        metadata={"description": "The status codes of such problems.", "maxItems": 10, "examples": [[422]]},
+    )
+    description = Text(
+        2048,
+        required=True,
+        metadata={"description": "What it means.", "examples": ["Validation failed; see `errors`."]},
+    )
+    url = RelativeURL("This type, the `type` of such problems.", "/problems/{code}")
 
 
 class ProblemError(StrictSchema):
@@ -43,21 +80,18 @@ class Problem(StrictSchema):
         required=True,
         metadata={
             "format": "uri-reference",
-            "description": "The type of problem.",
-            "examples": ["about:blank"],
+            "description": "The type of problem: the URL of its description.",
+            "examples": ["/problems/unprocessable-content"],
         },
     )
-    title = Text(
-        200,
-        required=True,
-        metadata={"description": "The name of the status.", "examples": ["Unprocessable Content"]},
-    )
-    status = Integer(400, 599, required=True, metadata={"description": "The status code.", "examples": [422]})
+    title = Title()
+    status = Status(required=True)
     detail = Text(
         2048,
         required=True,
         metadata={"description": "What is wrong and what to do.", "examples": ["Validation failed; see `errors`."]},
     )
+    code = Code(required=True)
     errors = fields.List(
         fields.Nested(ProblemError),
         metadata={"description": "The errors in the input.", "maxItems": 100},

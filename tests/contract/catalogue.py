@@ -149,6 +149,7 @@ CATALOGUE = [
             Permission("revokeToken", 401, 404, 204, 404),
         ],
     ),
+    Resource(ids={"code": "not-found"}, absent_ids={"code": "nothing"}, permissions=[]),
 ]
 
 IDS = {name: value for resource in CATALOGUE for name, value in resource.ids.items()}

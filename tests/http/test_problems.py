@@ -4,9 +4,12 @@ HTTP/1.1 422 UNPROCESSABLE ENTITY
 Content-Type: application/problem+json
 Cache-Control: no-store
 
-{"type": "about:blank", "title": "Unprocessable Content", "status": 422, "detail": "…",
+{"type": "/problems/unprocessable-content", "title": "Unprocessable Content", "status": 422, "detail": "…",
+ "code": "unprocessable-content",
  "errors": [{"detail": "…", "pointer": "#/title"}, {"detail": "…", "parameter": "limit"}]}
 """
+
+from collections.abc import Callable
 
 import pytest
 from gunicorn.http.errors import InvalidChunkSize, NoMoreData
@@ -15,7 +18,8 @@ from werkzeug.test import TestResponse
 
 from api import wsgi
 from api.http.application import Application
-from api.http.problems import STATUS_OF
+from api.http.problems import CODE_OF, STATUS_OF
+from api.http.statuses import PROBLEM_TYPES
 from api.store import errors
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
@@ -35,6 +39,32 @@ def response_to(app: Application, error: Exception) -> TestResponse:
 def test_every_store_error_has_a_status() -> None:
     classes = {error for error in vars(errors).values() if isinstance(error, type) and error is not errors.StoreError}
     assert all(STATUS_OF.keys() & set(error.__mro__) for error in classes)
+
+
+def test_every_type_of_problem_can_be_read_at_its_url(anyone: Client) -> None:
+    for code, problem_type in PROBLEM_TYPES.items():
+        response = anyone.get(f"/problems/{code}")
+        assert response.status_code == 200
+        assert response.json == {**problem_type._asdict(), "url": f"/problems/{code}"}
+        assert problem_type.description
+
+
+def test_an_unknown_type_of_problem_is_404(anyone: Client) -> None:
+    assert_problem(anyone.get("/problems/nothing"), 404, detail="There is no type of problem 'nothing'.")
+
+
+@pytest.mark.parametrize("error", CODE_OF)
+def test_an_error_with_its_own_code_has_a_described_type(app: Application, error: type[errors.StoreError]) -> None:
+    response = response_to(app, error("It failed."))
+    problem = assert_problem(response, response.status_code, code=CODE_OF[error], detail="It failed.")
+    problem_type = PROBLEM_TYPES[problem["code"]]
+    assert problem["title"] == problem_type.title
+    assert problem["status"] in problem_type.statuses
+
+
+def test_the_type_of_a_problem_has_the_prefix_of_a_trusted_proxy(build: Callable[..., Application]) -> None:
+    response = Client(build(trusted_proxies=1)).get("/nothing", headers={"X-Forwarded-Prefix": "/api"})
+    assert (response.json or {})["type"] == "/api/problems/not-found"
 
 
 def test_the_message_of_a_store_error_is_the_detail(app: Application) -> None:

@@ -11,7 +11,7 @@ def assert_problem(response: TestResponse, status: int, **properties: Any) -> di
     assert response.content_type == "application/problem+json"
     assert response.headers["Cache-Control"] == "no-store"
     problem: dict[str, Any] = response.json or {}
-    assert problem.keys() - {"errors"} == {"type", "title", "status", "detail"}
-    assert (problem["type"], problem["status"]) == ("about:blank", status)
+    assert problem.keys() - {"errors"} == {"type", "title", "status", "detail", "code"}
+    assert (problem["type"], problem["status"]) == (f"/problems/{problem['code']}", status)
     assert problem == {**problem, **properties}
     return problem

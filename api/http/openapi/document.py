@@ -101,10 +101,11 @@ class Api(flask_smorest.Api):
 
 def _example(code: int, status: Status) -> JSONObject:
     example: JSONObject = {
-        "type": "about:blank",
+        "type": f"/problems/{status.code}",
         "title": status.title,
         "status": code,
         "detail": status.detail,
+        "code": status.code,
     }
     if code == 422:
         example["errors"] = [{"detail": "Missing data for required field.", "pointer": "#/title"}]
