@@ -25,7 +25,7 @@ def application() -> Application:
     except InvalidSetting as error:
         raise AppImportError(str(error)) from error
     except Unavailable as error:
-        raise AppImportError(error.message_with_cause) from error
+        raise AppImportError(error.message_for_operators) from error
     return app
 
 

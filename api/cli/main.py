@@ -26,7 +26,7 @@ class Group(AppGroup):
             message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
             raise click.ClickException(f"{message}.") from error
         except Unavailable as error:
-            raise click.ClickException(error.message_with_cause) from error
+            raise click.ClickException(error.message_for_operators) from error
         except (InvalidSetting, StoreError) as error:
             raise click.ClickException(str(error)) from error
 

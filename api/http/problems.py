@@ -10,11 +10,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from api import metrics
+from api.http.application import READ_METHODS
 from api.http.responses import json_response
 from api.http.statuses import PROBLEM_TYPES, STATUSES, Status
 from api.schemas.problems import flatten_messages
 from api.store.errors import (
     Conflict,
+    DatabaseNeedsRepair,
+    DiskFull,
     Forbidden,
     IdempotencyKeyReused,
     NotFound,
@@ -32,6 +35,8 @@ MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100
 RETRY_AFTER = 1
 """Seconds after which a request that met a temporary error may be repeated."""
+RETRY_AFTER_REPAIR = 60
+"""The same, if an operator has to repair something first: retries each second would only fill the log."""
 
 STATUS_OF: dict[type[StoreError], int] = {
     NotFound: 404,
@@ -42,6 +47,7 @@ STATUS_OF: dict[type[StoreError], int] = {
     Conflict: 409,
     IdempotencyKeyReused: 422,
     Unavailable: 503,
+    DiskFull: 507,  # RFC 4918, section 11.5: unlike 503, clients do not repeat the request by themselves
 }
 """The status of each error of the store; a subclass without an entry has its base class's."""
 CODE_OF: dict[type[StoreError], str] = {
@@ -57,6 +63,8 @@ _HEADERS: dict[type[StoreError], Mapping[str, str]] = {
     Unauthenticated: {"WWW-Authenticate": 'Bearer realm="Pressroom"'},
     RequestInProgress: _RETRY,
     Unavailable: _RETRY,
+    DatabaseNeedsRepair: {"Retry-After": str(RETRY_AFTER_REPAIR)},
+    DiskFull: {},
 }
 
 
@@ -137,8 +145,11 @@ def problem_response(
 def _from_store_error(error: StoreError) -> Response:
     if isinstance(error, Unavailable):
         metrics.DATABASE_ERRORS.inc()
-        if error.__cause__:
-            current_app.logger.error("%s (%s)", error, error.__cause__)
+        if error.__cause__ or error.reason:
+            current_app.logger.error("%s", error.message_for_operators)
+        if isinstance(error, DiskFull) and request.method in READ_METHODS:
+            # 507 is for what a request would store; a read can need space too, for SQLite's index of the log.
+            error = DatabaseNeedsRepair(str(error))
     bases = type(error).__mro__
     status = next(STATUS_OF[base] for base in bases if base in STATUS_OF)
     code = next((CODE_OF[base] for base in bases if base in CODE_OF), None)

@@ -131,6 +131,11 @@ STATUSES = {
         "The version of HTTP is not supported.",
         "Use HTTP/1.1 or HTTP/2.",
     ),
+    507: Status(
+        "Insufficient Storage",
+        "The server has no space left. Repeat the request once its operator has made space, not automatically.",
+        "The server has no space left.",
+    ),
 }
 
 _SPECIFIC = [

@@ -12,6 +12,8 @@ StoreError
 │   └── RequestInProgress      a request with the same idempotency key has not finished
 ├── IdempotencyKeyReused  another request was sent with the same idempotency key
 └── Unavailable           the database is not responding; the same request may succeed later
+    ├── DatabaseNeedsRepair    it will not until an operator has repaired the database
+    └── DiskFull               there is no space left for what the request would store
 """
 
 
@@ -60,10 +62,26 @@ class IdempotencyKeyReused(StoreError):
 
 
 class Unavailable(StoreError):
-    """The database is not responding; the same request may succeed later."""
+    """The database is not responding; the same request may succeed later.
+
+    `reason` is for operators only: what happened, and what to do.
+    """
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
     @property
-    def message_with_cause(self) -> str:
-        """The message, followed by the driver's message if there is one: for operators only."""
+    def message_for_operators(self) -> str:
+        """The reason, or else the message; followed by the driver's message if there is one."""
         cause = getattr(self.__cause__, "orig", self.__cause__)
-        return f"{self} ({cause})" if cause else str(self)
+        text = self.reason or str(self)
+        return f"{text} ({cause})" if cause else text
+
+
+class DatabaseNeedsRepair(Unavailable):
+    """The request cannot succeed before an operator has repaired the database."""
+
+
+class DiskFull(Unavailable):
+    """The database has no space left."""

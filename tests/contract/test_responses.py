@@ -12,7 +12,7 @@ from api import constraints
 from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
-from api.store.errors import RequestInProgress
+from api.store.errors import DiskFull, RequestInProgress
 from tests.contract.catalogue import ABSENT_IDS, BODIES, FAILURES, IDS, OPERATIONS, arrange, path_of
 from tests.contract.lint import findings
 from tests.support.clients import Client, basic_auth, signed_in_user
@@ -89,6 +89,9 @@ def test_a_documented_response_is_sent(
             monkeypatch.setattr("api.http.operation.in_transaction", raising(ZeroDivisionError()))
         case 503:
             app.database = Database(Settings(database_url="sqlite:////nowhere/pressroom.sqlite"))
+        case 507:
+            # tests/faults/test_sqlite.py fills a disk.
+            monkeypatch.setattr("api.http.operation.in_transaction", raising(DiskFull("There is no space left.")))
 
     response = send(client, operation_id, **changes)
 

@@ -44,9 +44,9 @@ def test_reads_succeed_while_the_disk_is_full(serve: Callable[..., Server], smal
         with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
             while True:
                 file.write(bytes(4096))
-        wait_until(lambda: load.failures("POST")[503] > 20)
+        wait_until(lambda: load.failures("POST")[507] > 20)
         filler.unlink()
-    assert load.failures().keys() == {503}
+    assert load.failures().keys() == {507}
     assert not load.failures("GET")
     assert is_intact(database)
 

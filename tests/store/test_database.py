@@ -226,7 +226,7 @@ def test_sqlite_connections_are_durable_and_strict(tmp_path: Path, pragma: str, 
 
 def test_sqlite_files_in_a_missing_directory_are_unavailable(tmp_path: Path) -> None:
     database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'nowhere' / 'new.sqlite'}"))
-    with pytest.raises(Unavailable, match="is unavailable"), database.read():
+    with pytest.raises(Unavailable, match="The database "), database.read():
         pass
 
 

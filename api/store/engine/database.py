@@ -19,7 +19,7 @@ from api.store.engine.driver_errors import DriverErrors
 from api.store.engine.migrate import HEAD
 from api.store.engine.pool import Pool
 from api.store.engine.timeouts import Timeouts
-from api.store.errors import Unavailable
+from api.store.errors import DatabaseNeedsRepair, Unavailable
 
 _FIND_TABLE_SQLITE = "FROM sqlite_schema WHERE name = 'alembic_version'"
 _FIND_TABLE_POSTGRESQL = "WHERE to_regclass('alembic_version') IS NOT NULL"
@@ -77,9 +77,11 @@ class Database:
         """
         if self.is_sqlite and not self._file.exists():
             cause = FileNotFoundError(f"PRESSROOM_DATABASE_URL: {self._file}")
-            raise Unavailable("The database does not exist. Run `pressroom db upgrade` to create it.") from cause
+            raise DatabaseNeedsRepair(
+                "The database does not exist. Run `pressroom db upgrade` to create it."
+            ) from cause
         if (self.revision() or "") < HEAD:
-            raise Unavailable("The database schema is out of date. Run `pressroom db upgrade`.")
+            raise DatabaseNeedsRepair("The database schema is out of date. Run `pressroom db upgrade`.")
         return self
 
     def close(self) -> None:
