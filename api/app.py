@@ -1,5 +1,7 @@
 """The application: everything wired together."""
 
+import re
+
 from flask import Flask, Response
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -29,7 +31,10 @@ def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeout
     if settings.cors_origins:
         CORS(
             app,
-            origins=list(settings.cors_origins),
+            # flask-cors takes text with any of `[]*` for a regular expression.
+            origins=[
+                origin if origin == "*" else re.compile(rf"{re.escape(origin)}\Z") for origin in settings.cors_origins
+            ],
             send_wildcard=True,  # so that caches can share one response
             expose_headers=[
                 "Accept",

@@ -2,16 +2,94 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any, get_args
 
 PREFIX = "PRESSROOM_"
 
+INJECTED = re.compile(
+    r"PRESSROOM_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?"
+    r"|PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|(_PORT|_ADDR)?(_START|_END)?)|ENV_[^=]+)=.*"
+    r"|PRESSROOM_([A-Z0-9_]+_)?PORT=(tcp|udp|sctp)://.*"
+    r"|PRESSROOM_([A-Z0-9_]+_)?NAME=/[^/]+/[^/]+",
+    re.DOTALL,
+)
+"""Variables that Kubernetes sets for each service, and Docker for each link, whose name begins with `pressroom`."""
+
+_CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_SYNONYMS = {
+    **dict.fromkeys(("PORT", "HOST", "ADDRESS", "ADDR", "LISTEN"), "PRESSROOM_BIND"),
+    **dict.fromkeys(("WORKERS", "CONCURRENCY", "WEB_CONCURRENCY"), "WEB_CONCURRENCY"),
+}
+
 
 class InvalidSetting(ValueError):
     """An unknown setting or an invalid value; the message says what to change."""
+
+
+def check_text(name: str, text: str) -> None:
+    """Raise `InvalidSetting` if the value of the variable `name` is not UTF-8 or has control characters.
+
+    A file with Windows line endings adds one to each value. The message does not repeat the value.
+    """
+    if control := _CONTROL_CHARACTER.search(text):
+        raise InvalidSetting(
+            f"Invalid {name}: remove the control character U+{ord(control[0]):04X}"
+            f"{', with which Windows ends lines.' if control[0] == chr(13) else '.'}"
+        )
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidSetting(f"Invalid {name}: the value is not UTF-8. Write it in UTF-8, and set LC_ALL=C.UTF-8.")
+
+
+def check_origin(origin: str) -> str:
+    """Return what to change so that browsers send `origin` (RFC 6454, section 6.2); empty if nothing."""
+    parts = re.fullmatch(r"([^:/]+)://(\[[^\]]*\]|[^:/?#@\[\]]+)(?::([0-9]+))?", origin)
+    if parts is None:
+        return _advice_on_form(origin)
+    scheme, host, port = parts[1].lower(), parts[2].lower(), int((parts[3] or "0")[:9])
+    if scheme not in {"http", "https"}:
+        return "use http or https as the scheme"
+    if advice := _check_host(host):
+        return advice
+    if parts[3] and not 1 <= port <= 65_535:
+        return "use a port from 1 to 65535"
+    if host.startswith("["):
+        host = f"[{IPv6Address(host[1:-1])}]"
+    is_default_port = (scheme, port) in {("http", 80), ("https", 443)}
+    sent = f"{scheme}://{host}{f':{port}' if port and not is_default_port else ''}"
+    return "" if sent == origin else f"use {sent}, as browsers send it"
+
+
+def _check_host(host: str) -> str:
+    try:
+        if host.startswith("["):
+            IPv6Address(host[1:-1])
+        elif host.rpartition(".")[2].isdecimal():
+            IPv4Address(host)
+    except AddressValueError:
+        return f"{host} is not an IP address"
+    if not host.isascii():
+        return "write the host in Punycode (xn--…), as browsers send it"
+    if "*" in host:
+        return "list each origin; patterns are not supported"
+    if not re.fullmatch(r"\[.*\]|[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", host):
+        return f"{host} is not a host name"
+    return ""
+
+
+def _advice_on_form(origin: str) -> str:
+    if origin == "*":
+        return "use * alone, or list origins without it"
+    if origin == "null":
+        return "every sandboxed page and local file has this origin. Use * to allow all origins"
+    if "://" not in origin:
+        return "use SCHEME://HOST[:PORT], such as https://blog.example"
+    if origin.endswith("/") and not check_origin(origin.rstrip("/")):
+        return "remove the trailing slash"
+    return "use only the scheme, the host and the port: SCHEME://HOST[:PORT]"
 
 
 def setting(
@@ -23,13 +101,16 @@ def setting(
     expected: str = "",
     minimum: int = 0,
     maximum: int = 1_000_000,
+    check: Callable[[str], str] | None = None,
     is_secret: bool = False,
 ) -> Any:
     """Return a dataclass field with its description and the values it accepts.
 
-    `expected` says in words what `pattern` matches; the value of a secret is not repeated in errors.
+    `expected` says in words what `pattern` matches; `check` returns what to change, or nothing. The value of a secret
+    is not repeated in errors.
     """
     accepted = {"choices": choices, "pattern": pattern, "expected": expected, "minimum": minimum, "maximum": maximum}
+    accepted["check"] = check
     return field(default=default, metadata={"description": description, "is_secret": is_secret, **accepted})
 
 
@@ -84,9 +165,8 @@ class Settings:
     )
     cors_origins: tuple[str, ...] = setting(
         (),
-        "Origins whose pages may call the API, separated by commas, or `*`.",
-        pattern=r"\*|https?://[A-Za-z0-9.-]+(:[0-9]+)?",
-        expected="* or SCHEME://HOST[:PORT] without a trailing slash, separated by commas",
+        "Origins whose pages may call the API, such as `https://blog.example`, separated by commas, or `*`.",
+        check=check_origin,
     )
     run_dir: str = setting(
         "",
@@ -129,13 +209,20 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Read the settings from `environment`; `InvalidSetting` for an unknown name or an invalid value."""
         known = {f"{PREFIX}{field.name.upper()}": field for field in fields(cls)}
-        given = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+        given = {
+            name: text
+            for name, text in environment.items()
+            if name.startswith(PREFIX) and (name in known or not INJECTED.fullmatch(f"{name}={text}"))
+        }
         if unknown := sorted(given.keys() - known.keys()):
-            raise InvalidSetting(f"Unknown setting {unknown[0]}. {_suggestion(unknown[0], list(known))}")
+            name = unknown[0] if unknown[0].isprintable() else ascii(unknown[0])
+            raise InvalidSetting(f"Unknown setting {name}. {_suggestion(unknown[0], list(known))}")
         return cls(**{known[name].name: _read(name, text, known[name]) for name, text in given.items()})
 
 
 def _suggestion(unknown: str, known: list[str]) -> str:
+    if synonym := _SYNONYMS.get(unknown.removeprefix(PREFIX)):
+        return f"Did you mean {synonym}?"
     # Compared without the prefix, which would make any two names similar.
     names = [name.removeprefix(PREFIX) for name in known]
     for near in get_close_matches(unknown.removeprefix(PREFIX), names, n=1):
@@ -145,17 +232,33 @@ def _suggestion(unknown: str, known: list[str]) -> str:
 
 def _read(name: str, text: str, definition: Any) -> Any:
     accepted = definition.metadata
+    check_text(name, text)
     if definition.type is int:
-        minimum, maximum = accepted["minimum"], accepted["maximum"]
-        if not (re.fullmatch("[0-9]{1,9}", text) and minimum <= int(text) <= maximum):
-            raise InvalidSetting(f"Invalid {name} {text!r}: use a whole number from {minimum} to {maximum}.")
-        return int(text)
+        return read_integer(name, text, accepted["minimum"], accepted["maximum"])
     if accepted["choices"] and text not in accepted["choices"]:
         raise InvalidSetting(f"Invalid {name} {text!r}: use one of {', '.join(accepted['choices'])}.")
-    is_list = bool(get_args(definition.type))
-    parts = tuple(part.strip() for part in text.split(",") if part.strip()) if is_list else (text,)
-    for part in parts:
-        if accepted["pattern"] and not re.fullmatch(accepted["pattern"], part):
-            value = "" if accepted["is_secret"] else f" {part!r}"
-            raise InvalidSetting(f"Invalid {name}{value}: use {accepted['expected']}.")
-    return parts if is_list else text
+    if get_args(definition.type):
+        return _read_list(name, text, accepted["check"])
+    value = "" if accepted["is_secret"] else f" {text!r}"
+    if text != text.strip():
+        raise InvalidSetting(f"Invalid {name}{value}: remove the spaces around it.")
+    if accepted["pattern"] and not re.fullmatch(accepted["pattern"], text):
+        raise InvalidSetting(f"Invalid {name}{value}: use {accepted['expected']}.")
+    return text
+
+
+def _read_list(name: str, text: str, check: Callable[[str], str]) -> tuple[str, ...]:
+    # Each part once, in the order of the text.
+    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if parts != ("*",):
+        for part in parts:
+            if advice := check(part):
+                raise InvalidSetting(f"Invalid {name} {part!r}: {advice}.")
+    return parts
+
+
+def read_integer(name: str, text: str, minimum: int, maximum: int) -> int:
+    """Return the number that is the value of the variable `name`; `InvalidSetting` if it is not in the range."""
+    if not (re.fullmatch("[0-9]{1,9}", text) and minimum <= int(text) <= maximum):
+        raise InvalidSetting(f"Invalid {name} {text!r}: use a whole number from {minimum} to {maximum}.")
+    return int(text)

@@ -53,6 +53,30 @@ def test_responses_do_not_vary_by_origin_if_all_origins_are_allowed(build: Calla
         assert (response.headers["Access-Control-Allow-Origin"], response.headers["Vary"]) == ("*", "Authorization")
 
 
+@pytest.mark.parametrize("origin", ["http://[::1]:3000", "http://my_host:3000", "https://a.example:8443"])
+def test_every_valid_form_of_origin_is_allowed(build: Callable[..., Application], origin: str) -> None:
+    client = Client(build(cors_origins=(ORIGIN, origin)))
+    for sent in (origin, ORIGIN):
+        assert client.get("/posts", headers={"Origin": sent}).headers["Access-Control-Allow-Origin"] == sent
+
+
+@pytest.mark.parametrize(
+    ("allowed", "sent"),
+    [
+        ("http://[::1]:3000", "http://::3000"),
+        ("http://[::1]:3000", "http://1:3000"),
+        ("https://a.example", "https://aXexample"),
+        ("https://a.example", "https://a.example.evil.example"),
+        ("https://a.example", "https://a.example:8443"),
+        ("https://a.example", "http://https://a.example"),
+        ("https://a.example", "null"),
+    ],
+)
+def test_an_origin_is_no_regular_expression(build: Callable[..., Application], allowed: str, sent: str) -> None:
+    response = Client(build(cors_origins=(allowed,))).get("/posts", headers={"Origin": sent})
+    assert "Access-Control-Allow-Origin" not in response.headers
+
+
 def test_other_origins_are_not_allowed(client: Client, anyone: Client) -> None:
     for sender, origin in ((client, "https://evil.example"), (anyone, ORIGIN)):
         assert "Access-Control-Allow-Origin" not in sender.get("/posts", headers={"Origin": origin}).headers
