@@ -25,7 +25,7 @@ class Operation(NamedTuple):
     query: StrictSchema | None
     body: StrictSchema | None
     body_required: bool
-    returns: StrictSchema | JSONObject | None
+    returns: StrictSchema | JSONObject | str | None
     content_type: str | None
     raises: tuple[int, ...]
     idempotent: bool

@@ -55,7 +55,7 @@ class Blueprint(DocumentedBlueprint):
         query: StrictSchema | None = None,
         body: StrictSchema | None = None,
         body_required: bool = True,
-        returns: StrictSchema | JSONObject | None = None,
+        returns: StrictSchema | JSONObject | str | None = None,
         content_type: str | None = None,
         raises: tuple[int, ...] = (),
         idempotent: bool = False,

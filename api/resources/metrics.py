@@ -19,6 +19,7 @@ class Metrics(Resource):
             "maxLength": 16_777_216,
             "pattern": "^# HELP ",
             "description": "Prometheus' text format.",
+            "examples": ["# HELP pressroom_database_errors_total Failed database operations.\n"],
         },
         content_type="text/plain",
         description="The metrics.",

@@ -14,7 +14,7 @@ from api.http.parsing import Values
 from api.http.rate_limits import WRITES, RateLimit, client_address
 from api.schemas.fields import Id
 from api.schemas.pages import PageQuery
-from api.schemas.tokens import NewToken, Token, TokenCreate, TokenPage
+from api.schemas.tokens import IssuedToken, Token, TokenCreate, TokenPage
 from api.store import tokens
 from api.store.columns import now
 from api.store.credentials import Credentials
@@ -24,7 +24,7 @@ from api.store.pages import Page
 blueprint = Blueprint("tokens", "Bearer tokens.", url_prefix="/tokens")
 
 
-class IssuedToken(NamedTuple):
+class TokenWithSecret(NamedTuple):
     """A token with its secret."""
 
     id: int
@@ -62,10 +62,10 @@ class Tokens(Resource):
         limits=(SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME),
         body=TokenCreate(),
         body_required=False,
-        returns=NewToken(),
+        returns=IssuedToken(),
         description="The token has been created. Its secret is shown only in this response.",
     )
-    def post(self, request: Request, content: Values) -> IssuedToken:
+    def post(self, request: Request, content: Values) -> TokenWithSecret:
         """Create a token.
 
         Authenticate with your username and password (HTTP Basic). The secret is shown only in this response: store it.
@@ -83,7 +83,7 @@ class Tokens(Resource):
             )
         except Unauthenticated:
             reject_credentials()
-        return IssuedToken(token.id, token.name, token.created_at, token.expires_at, token.last_used_at, secret)
+        return TokenWithSecret(token.id, token.name, token.created_at, token.expires_at, token.last_used_at, secret)
 
 
 @blueprint.route("/<int:token_id>", token_id=Id())

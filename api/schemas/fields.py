@@ -48,7 +48,7 @@ class Text(PassThrough, fields.String):
         maximum: int,
         *,
         minimum: int = 1,
-        pattern: str = r"[^\u0000]*",
+        pattern: str = r"[^\x00]*",
         error: str = "U+0000 is not allowed.",
         **options: Unpack[FieldOptions],
     ) -> None:
@@ -106,9 +106,22 @@ class OneOf(PassThrough, fields.String):
 Id = partial(Integer, 1, constraints.ID_MAX, metadata={"description": "The number in the URL.", "examples": [1]})
 
 
-class DateTime(PassThrough, fields.AwareDateTime):
-    """A datetime of RFC 3339, section 5.6, in the years 1000 to 8999 of UTC."""
+class Constant(PassThrough, fields.String):
+    """Always the same text."""
 
+    def __init__(self, value: str) -> None:
+        metadata = {"description": f"Always `{value}`.", "examples": [value]}
+        super().__init__(required=True, validate=validate.Equal(value), metadata=metadata)
+
+
+class DateTime(PassThrough, fields.AwareDateTime):
+    """A datetime in a response."""
+
+
+class DateTimeInput(DateTime):
+    """A datetime of RFC 3339, section 5.6, in the years 1000 to 8999 of UTC, of at most 64 characters."""
+
+    _MAX_LENGTH = 64
     _RFC3339 = re.compile(
         r"([1-8][0-9]{3}-[0-9]{2}-[0-9]{2})[Tt]([01][0-9]:[0-5][0-9]|2[0-3]:[0-5][0-9]):([0-5][0-9]|60)"
         r"(\.[0-9]+)?([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
@@ -118,11 +131,12 @@ class DateTime(PassThrough, fields.AwareDateTime):
     }
 
     def __init__(self, **options: Unpack[FieldOptions]) -> None:
-        options["metadata"] = {"pattern": "^[1-8]", "minLength": 20, "maxLength": 64, **options["metadata"]}
+        # Not `pattern`: clients read a datetime, to which it cannot be applied.
+        options["metadata"] = {**options["metadata"], "not": {"type": "string", "pattern": "^[09]"}}
         super().__init__(**options)
 
     def _deserialize(self, value: object, attr: str | None, data: object, **_: object) -> datetime:
-        parts = self._RFC3339.fullmatch(value) if isinstance(value, str) and len(value) <= 64 else None
+        parts = self._RFC3339.fullmatch(value) if isinstance(value, str) and len(value) <= self._MAX_LENGTH else None
         if parts is None:
             raise self.make_error("invalid", input=value)
         day, minute, second, fraction, zone = parts.groups(default="")

@@ -32,7 +32,6 @@ class PageQuery(StrictSchema):
     cursor = Cursor(
         metadata={
             "description": "`next_cursor` of the previous page. Omitted, the list starts at its first item.",
-            "examples": ["00e320dec85dc41c0000000000000002"],
         }
     )
 

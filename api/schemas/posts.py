@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields, validate
 from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
 from api.schemas.compiled import FromRow
-from api.schemas.fields import DateTime, Id, OneOf, RelativeURL, StrictInteger, Text
+from api.schemas.fields import DateTime, DateTimeInput, Id, OneOf, RelativeURL, StrictInteger, Text
 from api.schemas.pages import PageQuery, page_of
 from api.schemas.users import Author, CreatedAt, UpdatedAt, Username
 
@@ -39,21 +39,29 @@ Tag = partial(
     error=f"Use 1 to {constraints.TAG_MAX_LENGTH} of a-z, 0-9 and -, and begin with a letter or digit.",
     metadata={"description": "One word.", "examples": ["engines"]},
 )
-Tags = partial(
-    fields.List,
-    Tag(),
-    validate=[validate.Length(max=constraints.TAGS_MAX_ITEMS), _unique],
-    metadata={
-        "description": "In the order in which they were sent.",
-        "uniqueItems": True,
-        "examples": [["engines"]],
-    },
+_TAGS_LENGTH = validate.Length(max=constraints.TAGS_MAX_ITEMS)
+_TAGS_METADATA = {"description": "In the order in which they were sent.", "examples": [["engines"]]}
+Tags = partial(fields.List, Tag(), validate=_TAGS_LENGTH, metadata=_TAGS_METADATA)
+# In requests only: clients would read it as a set, without order.
+TagsInput = partial(
+    fields.List, Tag(), validate=[_TAGS_LENGTH, _unique], metadata={**_TAGS_METADATA, "uniqueItems": True}
 )
 PublishedAt = partial(
     DateTime,
     allow_none=True,
     metadata={
-        "description": "When the post becomes public, in the years 1000 to 8999 of UTC; null for a draft.",
+        "description": "When the post becomes or became public; null for a draft.",
+        "examples": ["2026-01-31T12:00:00Z"],
+    },
+)
+PublishedAtInput = partial(
+    DateTimeInput,
+    allow_none=True,
+    metadata={
+        "description": (
+            "When the post becomes public; null for a draft. In the years 1000 to 8999 of UTC, and of at most 64 "
+            "characters."
+        ),
         "examples": ["2026-01-31T12:00:00Z"],
     },
 )
@@ -64,8 +72,8 @@ class PostCreate(StrictSchema):
 
     title = Title(required=True)
     body = Body(required=True)
-    tags = Tags(load_default=[])
-    published_at = PublishedAt(load_default=partial(datetime.now, UTC))
+    tags = TagsInput(load_default=[])
+    published_at = PublishedAtInput(load_default=partial(datetime.now, UTC))
 
 
 class PostImport(PostCreate):
@@ -73,7 +81,7 @@ class PostImport(PostCreate):
 
     id = StrictInteger(1, constraints.ID_MAX)
     author = Username(required=True)
-    published_at = PublishedAt(required=True)
+    published_at = PublishedAtInput(required=True)
 
 
 class PostPatch(PatchSchema):
@@ -86,8 +94,8 @@ class PostPatch(PatchSchema):
 
     title = Title()
     body = Body()
-    tags = Tags()
-    published_at = PublishedAt()
+    tags = TagsInput()
+    published_at = PublishedAtInput()
 
 
 class PostSummary(StrictSchema):

@@ -32,13 +32,13 @@ class Root(StrictSchema):
 class Limits(StrictSchema):
     """Maximum lengths and counts."""
 
-    display_name = _limit("Characters.", constraints.DISPLAY_NAME_MAX_LENGTH)
-    bio = _limit("Characters.", constraints.BIO_MAX_LENGTH)
-    title = _limit("Characters.", constraints.TITLE_MAX_LENGTH)
-    body = _limit("Characters.", constraints.BODY_MAX_LENGTH)
-    tags = _limit("Tags per post.", constraints.TAGS_MAX_ITEMS)
-    page = _limit("Items per page.", constraints.PAGE_SIZE_MAX)
-    request_body = _limit("Bytes.", constraints.REQUEST_BODY_MAX_BYTES)
+    display_name = _limit("Characters of a display name.", constraints.DISPLAY_NAME_MAX_LENGTH)
+    bio = _limit("Characters of a bio.", constraints.BIO_MAX_LENGTH)
+    title = _limit("Characters of a title.", constraints.TITLE_MAX_LENGTH)
+    body = _limit("Characters of the body of a post.", constraints.BODY_MAX_LENGTH)
+    tags = _limit("Tags of a post.", constraints.TAGS_MAX_ITEMS)
+    page = _limit("Items of a page.", constraints.PAGE_SIZE_MAX)
+    request_body = _limit("Bytes of a request body.", constraints.REQUEST_BODY_MAX_BYTES)
     token_days = _limit("Days until a token expires.", 30)
 
 

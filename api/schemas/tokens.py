@@ -43,7 +43,7 @@ class Token(StrictSchema):
     url = RelativeURL("The token.", "/tokens/{id}")
 
 
-class NewToken(Token):
+class IssuedToken(Token):
     """A token with its secret, which is shown only in this response."""
 
     token = Text(

@@ -71,17 +71,14 @@ class UserCreate(UserImport):
 class PasswordChange(StrictSchema):
     """The current password and a new one."""
 
-    class Meta(StrictSchema.Meta):
-        """`json_schema` is added to the JSON Schema."""
-
-        json_schema = {
-            "examples": [
-                {"current_password": "correct horse battery staple", "new_password": "staple battery horse correct"}
-            ]
-        }
-
-    current_password = Password(minimum=1)
-    new_password = Password(minimum=constraints.PASSWORD_MIN_LENGTH)
+    current_password = Password(
+        minimum=1,
+        metadata={"description": "The current password.", "examples": ["correct horse battery staple"]},
+    )
+    new_password = Password(
+        minimum=constraints.PASSWORD_MIN_LENGTH,
+        metadata={"description": "The new password.", "examples": ["staple battery horse correct"]},
+    )
 
 
 class UserPatch(PatchSchema):

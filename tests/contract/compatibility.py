@@ -58,7 +58,12 @@ def shadowed_paths(old: Any, new: Any) -> Iterator[str]:
     for path in sorted(path for path in new["paths"].keys() - old["paths"].keys() if "{" not in path):
         for template, item in old["paths"].items():
             match = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", template), path)
-            schemas = {parameter["name"]: parameter["schema"] for parameter in item.get("parameters", ())}
+            declared = [item, *(item[method] for method in METHODS & item.keys())]
+            schemas = {
+                parameter["name"]: parameter.get("schema", {})
+                for each in declared
+                for parameter in each.get("parameters", ())
+            }
             if match and all(
                 Draft202012Validator(schemas[name]).is_valid(value) for name, value in match.groupdict().items()
             ):

@@ -156,7 +156,8 @@ PUBLISH = "paths /posts post"
 CREATED = f"{PUBLISH} responses 201"
 CREATE = "components schemas PostCreate"
 POST = "components schemas Post"
-USERNAME_IN_PATH = "paths /users/{username} parameters username schema"
+STATUS = "components schemas Live properties status"
+USERNAME_IN_PATH = "paths /users/{username} get parameters username schema"
 TEXT = {"type": "string", "maxLength": 10}
 OPTIONAL = {"in": "query", "name": "q", "schema": TEXT, "required": False}
 REQUIRED = OPTIONAL | {"required": True}
@@ -236,14 +237,15 @@ BREAKING = {
     "a property of responses is removed": drop(f"{POST} properties author"),
     "an optional property of responses is removed": drop("components schemas PostSummary properties body"),
     "a property of responses becomes optional": drop(f"{POST} required author"),
-    "a property without a schema becomes optional in responses": drop(
-        "paths /openapi.json get responses 200 content application/json schema required info"
-    ),
+    "a property without a schema becomes optional in responses": drop("components schemas Document required info"),
     "a property of responses becomes nullable": put(f"{POST} properties title type", ["string", "null"]),
     "a type in responses changes": put(f"{POST} properties id type", "string"),
     "a type in responses is removed": drop(f"{POST} properties id type"),
-    "an enum in responses is extended": put("components schemas Live properties status enum", ["live", "tired"]),
-    "an enum in responses is removed": drop("components schemas Live properties status enum"),
+    "a const in responses becomes an enum": lambda document: (
+        drop(f"{STATUS} const")(document),
+        put(f"{STATUS} enum", ["live", "tired"])(document),
+    ),
+    "a const in responses is removed": drop(f"{STATUS} const"),
     "a maxLength in responses is raised": put(f"{POST} properties title maxLength", 300),
     "a minimum in responses is lowered": put(f"{POST} properties id minimum", 0),
     "a maxLength in responses is removed": drop(f"{POST} properties title maxLength"),
@@ -251,7 +253,6 @@ BREAKING = {
     "a pattern in responses is removed": drop(f"{POST} properties title pattern"),
     "a property of responses gets a format": put(f"{POST} properties title format", "uuid"),
     "a maxItems in responses is raised": put(f"{POST} properties tags maxItems", 20),
-    "uniqueItems in responses is removed": drop(f"{POST} properties tags uniqueItems"),
     "a nested property of responses is removed": drop("components schemas Author properties display_name"),
     "a property of errors is removed": drop("components schemas Problem properties detail"),
     "a title, after which generated clients name a type, changes": put("components schemas Post title", "Article"),
@@ -311,6 +312,7 @@ COMPATIBLE = {
     "a maxLength in requests is removed": drop(f"{CREATE} properties title maxLength"),
     "a property of requests becomes nullable": put(f"{CREATE} properties title type", ["string", "null"]),
     "a pattern in requests is removed": drop(f"{CREATE} properties title pattern"),
+    "uniqueItems in requests is removed": drop(f"{CREATE} properties tags uniqueItems"),
     "a maxItems in requests is raised": put(f"{CREATE} properties tags maxItems", 20),
     "unknown properties of requests become allowed": put(f"{CREATE} additionalProperties", True),
     # Responses that promise more
@@ -354,3 +356,10 @@ def test_a_bound_of_a_schema_in_requests_and_responses_may_neither_fall_nor_rise
     released = copy.deepcopy(document)
     put(f"{POST} properties title maxLength", bound)(document)
     assert breaking_changes(released, document) == [f"Post title, in {side}: maxLength was 200, is {bound}"]
+
+
+@pytest.mark.parametrize(("keyword", "value"), [("enum", ["a"]), ("uniqueItems", True)])
+def test_a_keyword_that_no_response_has_may_not_be_removed_from_one(document: Any, keyword: str, value: Any) -> None:
+    released = copy.deepcopy(document)
+    put(f"{POST} properties tags {keyword}", value)(released)
+    assert breaking_changes(released, document) == [f"Post tags, in responses: {keyword} was {value}, is None"]

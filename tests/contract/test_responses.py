@@ -1,5 +1,6 @@
 """Every documented response is sent, conforms to the OpenAPI document, and has no undocumented header field."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -104,6 +105,9 @@ def test_a_documented_response_is_sent(
     documented = resolved(operation.description["responses"][str(status)]).get("headers", {}).keys()
     assert set(response.headers.keys()) - COMMON <= documented
     assert findings(response) == []
+    # The OpenAPI document leaves the form to RFC 3339, because clients could not apply a pattern to a datetime.
+    for datetime in re.findall(r'_at":"([^"]*)"', response.text):
+        assert re.fullmatch(r"[1-8][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z", datetime)
     # A read may be stored, but only by this client, because it was authenticated.
     is_read = status in {200, 304} and "ETag" in documented and operation.method == "GET"
     assert response.headers["Cache-Control"] == ("no-cache, private" if is_read else "no-store")

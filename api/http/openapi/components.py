@@ -1,6 +1,7 @@
 """Header fields and parameters that operations share."""
 
 from api import constraints
+from api.http.openapi.schemas import OPENAPI_VERSION
 from api.http.problems import RETRY_AFTER
 from api.json import JSONObject
 
@@ -43,13 +44,13 @@ HEADERS: dict[str, JSONObject] = {
     "Accept": {
         "description": "The accepted media types.",
         "required": True,
-        "schema": {"type": "string", "enum": ["application/json"]},
+        "schema": {"type": "string", "const": "application/json"},
         "example": "application/json",
     },
     "AcceptEncoding": {
         "description": "The accepted content codings: none.",
         "required": True,
-        "schema": {"type": "string", "enum": ["identity"]},
+        "schema": {"type": "string", "const": "identity"},
         "example": "identity",
     },
     "RateLimit": {
@@ -85,13 +86,31 @@ RESPONSE_HEADERS = {
     503: {"Retry-After": "RetryAfter"},
 }
 """Of the responses that operations share, by status."""
+SCHEMAS: dict[str, JSONObject] = {
+    "Document": {
+        "type": "object",
+        "description": "An OpenAPI 3.1 document.",
+        "properties": {
+            "openapi": {"type": "string", "const": OPENAPI_VERSION, "examples": [OPENAPI_VERSION]},
+            "info": {"type": "object", "additionalProperties": True, "description": "Title, version and purpose."},
+            "paths": {"type": "object", "additionalProperties": True, "description": "The operations."},
+            "components": {"type": "object", "additionalProperties": True, "description": "What operations share."},
+        },
+        "required": ["openapi", "info", "paths", "components"],
+        "additionalProperties": True,
+        "examples": [
+            {"openapi": OPENAPI_VERSION, "info": {"title": "Items", "version": "1"}, "paths": {}, "components": {}}
+        ],
+    }
+}
+"""Of JSON that is not made of rows. An operation that returns it names it: `returns="Document"`."""
 # The first two have no pattern: for one with quotes, schemathesis generates nothing valid.
 PARAMETERS = {
     "IF_NONE_MATCH": {
         "name": "If-None-Match",
         "description": "304 if the current `ETag` is one of these, each in its quotes.",
-        # In the schema: Swagger UI would send an example beside it with every read.
-        "schema": {"type": "string", "examples": ['"0a4d55a8d778e5022fab701977c5d840bbc486d0"']},
+        # Without an example, which some renderers would send with every read.
+        "schema": {"type": "string"},
     },
     "IF_MATCH": {
         "name": "If-Match",

@@ -8,7 +8,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from api.http import problems
-from api.http.openapi.components import HEADERS, PARAMETERS, RATE_LIMIT_HEADERS, RESPONSE_HEADERS
+from api.http.openapi.components import HEADERS, PARAMETERS, RATE_LIMIT_HEADERS, RESPONSE_HEADERS, SCHEMAS
 from api.http.openapi.links import add_links
 from api.http.openapi.operations import OperationsPlugin
 from api.http.openapi.schemas import OPENAPI_VERSION, SchemaPlugin
@@ -78,8 +78,10 @@ class Api(flask_smorest.Api):
     # flask-smorest calls these private methods to register its own components.
 
     def _register_responses(self) -> None:
-        """Register the responses that operations share."""
+        """Register the responses that operations share, and what they consist of."""
         components = self.spec.components
+        for name, schema in SCHEMAS.items():
+            components.schema(name, schema, lazy=True)
         for name, header in HEADERS.items():
             components.header(name, header, lazy=True)
         for code, status in STATUSES.items():

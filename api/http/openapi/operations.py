@@ -1,6 +1,7 @@
 """Operations in the OpenAPI document. All uses of flask-smorest's private names are in this package."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import flask_smorest
@@ -93,6 +94,20 @@ class OperationsPlugin(BasePlugin):
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
+
+    def path_helper(
+        self,
+        path: str | None = None,
+        operations: dict[str, JSONObject] | None = None,
+        parameters: list[JSONObject] | None = None,
+        **_: object,
+    ) -> None:
+        """Move the parameters of the path into its operations, as their first: many generators misread them there."""
+        if not parameters:
+            return
+        for operation in (operations or {}).values():
+            operation["parameters"] = [*deepcopy(parameters), *operation.get("parameters", [])]
+        parameters.clear()
 
     def operation_helper(
         self, path: str | None = None, operations: dict[str, JSONObject] | None = None, **_: object

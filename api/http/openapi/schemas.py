@@ -9,12 +9,18 @@ from marshmallow import Schema, fields, missing
 
 from api.json import JSONObject
 from api.schemas.compiled import AnyField
+from api.schemas.fields import Constant
 
 OPENAPI_VERSION = "3.1.0"
 
 
 class Converter(OpenAPIConverter):
     """Converts schemas to JSON Schema: closed, with the class docstring as description, and with an example."""
+
+    def field2choices(self, field: AnyField, **_: object) -> JSONObject:
+        """Return the only value or the possible values of `field`."""
+        choices: JSONObject = super().field2choices(field)
+        return {"const": choices["enum"][0]} if isinstance(field, Constant) else choices
 
     def schema2jsonschema(self, schema: Schema) -> JSONObject:
         """Return the JSON Schema of `schema`."""

@@ -13,7 +13,7 @@ from pressroom_client.api.posts import list_posts, publish_post, read_post, remo
 from pressroom_client.api.tokens import create_token
 from pressroom_client.api.users import register_user
 from pressroom_client.models import (
-    NewToken,
+    IssuedToken,
     Post,
     PostCreate,
     PostPatch,
@@ -38,7 +38,7 @@ assert user.posts_url == f"/posts?author={username}"
 # Sign in with HTTP Basic once; later requests send the token.
 basic = b64encode(f"{username}:{password}".encode()).decode()
 signed_in = create_token.sync(client=AuthenticatedClient(base_url=url, prefix="Basic", token=basic))
-assert isinstance(signed_in, NewToken), signed_in
+assert isinstance(signed_in, IssuedToken), signed_in
 ada = AuthenticatedClient(base_url=url, token=signed_in.token, raise_on_unexpected_status=True)
 
 # Publish. With an idempotency key, a request can be repeated until there is a response: it creates one post.
