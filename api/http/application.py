@@ -51,8 +51,10 @@ class Request(flask.Request):
     is_if_match_checked = False
     viewer: TokenUser | None = None
     """The user authenticated by a bearer token; None for an anonymous client."""
+    claimed_username: str | None = None
+    """The username of a request to sign in, before the password is verified."""
     credentials: Credentials | None = None
-    """The user authenticated by HTTP Basic."""
+    """The user who signs in, by HTTP Basic or in the body."""
 
     @property
     def db(self) -> Connection:

@@ -10,7 +10,7 @@ from flask import Response, after_this_request
 from flask_httpauth import HTTPBasicAuth, HTTPTokenAuth
 
 from api import constraints
-from api.http.application import Application, current_request
+from api.http.application import Application, Request, current_request
 from api.http.problems import abort
 from api.passwords import hash_password, needs_rehash, verify_password
 from api.store import credentials, tokens
@@ -88,14 +88,6 @@ def _touch_after_response(database: Database, token_id: int) -> None:
         return response
 
 
-@basic.verify_password
-def _verify_password(username: str, password: str) -> Credentials | None:
-    request = current_request()
-    with suppress(WrongPassword):
-        request.credentials = verify_credentials(request.app, username, password)
-    return request.credentials
-
-
 @bearer.error_handler
 def _reject_token(_status: int) -> NoReturn:
     # RFC 6750, section 3: no error code for a request without credentials.
@@ -107,12 +99,17 @@ def _reject_token(_status: int) -> NoReturn:
     )
 
 
-@basic.error_handler
-def reject_credentials(_status: int = 401) -> NoReturn:
-    """401, with a challenge for HTTP Basic."""
+def reject_credentials(request: Request) -> NoReturn:
+    """Reject the username and password.
+
+    401 with a challenge for HTTP Basic, unless they are in the body: browsers open a dialog for such a challenge, and
+    the script that sent the request waits for it.
+    """
+    if request.claimed_username is not None and not request.has_credentials:
+        raise WrongPassword("Wrong username or password.")
     message = (
         "Wrong username or password, or not sent as HTTP Basic."
-        if current_request().has_credentials
-        else "Send a username and password as HTTP Basic."
+        if request.has_credentials
+        else "Send a username and password, as HTTP Basic or in the body."
     )
     abort(401, message, headers={"WWW-Authenticate": basic.authenticate_header() + ', charset="UTF-8"'})

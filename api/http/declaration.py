@@ -6,6 +6,7 @@ from typing import NamedTuple, cast, get_args, get_type_hints
 from flask_httpauth import HTTPAuth
 
 from api.http.application import Request
+from api.http.parsing import Values
 from api.http.rate_limits import RateLimit
 from api.json import JSONObject
 from api.schemas.base import StrictSchema
@@ -22,6 +23,7 @@ class Operation(NamedTuple):
     anonymous: bool
     limits: tuple[RateLimit, ...]
     authorize: Callable[[Request], None] | None
+    sign_in: Callable[[Request, Values], None] | None
     query: StrictSchema | None
     body: StrictSchema | None
     body_required: bool
@@ -35,6 +37,8 @@ class Operation(NamedTuple):
 
 def check(operation: Operation, handler: Callable[..., object]) -> None:
     """Compile what the handler returns; `TypeError` for a declaration that cannot work."""
+    if operation.sign_in and (operation.auth is None or operation.body is None):
+        raise TypeError(f"{operation.operation_id}: signing in needs an authentication scheme and a body.")
     if operation.idempotent and (operation.auth is None or operation.anonymous):
         raise TypeError(f"{operation.operation_id}: an idempotency key needs an authenticated user.")
     if isinstance(operation.returns, StrictSchema):

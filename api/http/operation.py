@@ -13,7 +13,7 @@ from api.http.application import Request, current_application, current_request
 from api.http.declaration import Operation, check
 from api.http.openapi.operations import DocumentedBlueprint
 from api.http.pagination import link_to_next
-from api.http.parsing import parse_body, parse_query, reject_query
+from api.http.parsing import Values, parse_body, parse_query, reject_query
 from api.http.problems import abort
 from api.http.rate_limits import RateLimit
 from api.http.responses import BufferedResponse, json_response
@@ -52,6 +52,7 @@ class Blueprint(DocumentedBlueprint):
         anonymous: bool = False,
         limits: tuple[RateLimit, ...] = (),
         authorize: Callable[[Request], None] | None = None,
+        sign_in: Callable[[Request, Values], None] | None = None,
         query: StrictSchema | None = None,
         body: StrictSchema | None = None,
         body_required: bool = True,
@@ -66,7 +67,8 @@ class Blueprint(DocumentedBlueprint):
 
         In this order: limits before authentication, authentication (optional if `anonymous`), limits after it,
         `authorize` (without `request.db`), query and body; then, in one transaction, idempotency, the handler, its
-        result as `returns` says (a row, a `Page` or a `Response`), and the ETag if `conditional`. The handler of a read
+        result as `returns` says (a row, a `Page` or a `Response`), and the ETag if `conditional`. Where credentials may
+        be in the body, `sign_in` (without `request.db`) authenticates after it. The handler of a read
         may run twice: on a replica, then on the primary. That of a `conditional` change must call `check_if_match`. Its
         summary and description are the docstring, `description` is that of the successful response, and `raises` are
         the statuses that do not follow from the rest. `TypeError` for a declaration that cannot work.
@@ -82,6 +84,7 @@ class Blueprint(DocumentedBlueprint):
                 anonymous=anonymous,
                 limits=limits,
                 authorize=authorize,
+                sign_in=sign_in,
                 query=query,
                 body=body,
                 body_required=body_required,
@@ -103,8 +106,9 @@ class Blueprint(DocumentedBlueprint):
 def _view(operation: Operation, handler: Handler) -> Handler:
     """Return the function that serves the operation."""
     query, body, returns, authorize = operation.query, operation.body, operation.returns, operation.authorize
-    authenticate = operation.auth.login_required(_authenticated) if operation.auth else None
-    limits_before = tuple(limit for limit in operation.limits if not limit.after_authentication)
+    auth, sign_in = operation.auth, operation.sign_in
+    authenticate = auth.login_required(_authenticated) if auth and not sign_in else None
+    limits_before = tuple(limit for limit in operation.limits if not (limit.after_authentication or limit.in_sign_in))
     limits_after = tuple(limit for limit in operation.limits if limit.after_authentication)
     is_read, creates = operation.method == "get", operation.method == "post"
 
@@ -139,6 +143,8 @@ def _view(operation: Operation, handler: Handler) -> Handler:
             inputs.append(parse_body(request, body))
         if request.query_string and not query:
             reject_query(request)
+        if sign_in:
+            sign_in(request, inputs[-1])
 
         def perform() -> Response:
             key = request.environ.get("HTTP_IDEMPOTENCY_KEY") if operation.idempotent else None
@@ -154,7 +160,7 @@ def _view(operation: Operation, handler: Handler) -> Handler:
             return response
 
         response = in_transaction(request, perform)
-        if authenticate:
+        if auth:
             response.headers.add("Vary", "Authorization")
         return response
 

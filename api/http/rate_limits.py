@@ -26,6 +26,8 @@ class RateLimit(NamedTuple):
     """Requests whose key is None are not counted."""
     after_authentication: bool = False
     """Whether it is checked after authentication, because the key depends on the user."""
+    in_sign_in: bool = False
+    """Whether `sign_in` checks it, because the key may be in the body."""
 
     @property
     def description(self) -> str:
@@ -73,8 +75,8 @@ def check(request: Request, limits: tuple[RateLimit, ...]) -> None:
         for limit, window in counted:
             policies.append(f'"{limit.name}";q={limit.quota.amount};w={limit.quota.get_expiry()}')
             windows.append(f'"{limit.name}";r={window.remaining};t={_seconds_left(window)}')
-        response.headers["RateLimit-Policy"] = ", ".join(policies)
-        response.headers["RateLimit"] = ", ".join(windows)
+        for name, items in (("RateLimit-Policy", policies), ("RateLimit", windows)):
+            response.headers[name] = ", ".join([*response.headers.get_all(name), *items])
         return response
 
     if not allowed:

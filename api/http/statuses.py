@@ -48,7 +48,7 @@ STATUSES = {
     ),
     403: Status(
         "Forbidden",
-        "You are not allowed to do this, or the password in the body is wrong; see `detail`.",
+        "You are not allowed to do this, or the credentials in the body are wrong; see `code`.",
         "You are not allowed to do this.",
     ),
     404: Status(

@@ -13,8 +13,8 @@ NAME = "Pressroom"
 VERSION = version("pressroom")
 SUMMARY = "A publishing back end: users and posts over JSON."
 DESCRIPTION = """\
-Published posts can be read by everyone. To write, register with `POST /users`, create a token with `POST /tokens` (HTTP
-Basic), and send it as `Authorization: Bearer …`.
+Published posts can be read by everyone. To write, register with `POST /users`, create a token with `POST /tokens`, and
+send it as `Authorization: Bearer …`.
 
 A request can be repeated if its response is lost: a change with the `ETag` of the current version in `If-Match` is
 applied once (`*` matches any version), and a post sent again with the same `Idempotency-Key` is published once. Signing

@@ -7,10 +7,19 @@ from typing import NamedTuple, cast
 from limits import parse
 
 from api import constraints
+from api.http import rate_limits
 from api.http.application import Request
-from api.http.authentication import basic, bearer, hash_token, new_token, reject_credentials
+from api.http.authentication import (
+    basic,
+    bearer,
+    hash_token,
+    new_token,
+    reject_credentials,
+    verify_credentials,
+)
 from api.http.operation import Blueprint, Resource
 from api.http.parsing import Values
+from api.http.problems import abort
 from api.http.rate_limits import WRITES, RateLimit, client_address
 from api.schemas.fields import Id
 from api.schemas.pages import PageQuery
@@ -18,7 +27,7 @@ from api.schemas.tokens import IssuedToken, Token, TokenCreate, TokenPage
 from api.store import tokens
 from api.store.columns import now
 from api.store.credentials import Credentials
-from api.store.errors import Unauthenticated
+from api.store.errors import Unauthenticated, WrongPassword
 from api.store.pages import Page
 
 blueprint = Blueprint("tokens", "Bearer tokens.", url_prefix="/tokens")
@@ -35,15 +44,29 @@ class TokenWithSecret(NamedTuple):
     token: str
 
 
-def _claimed_username(_request: Request) -> str | None:
-    """Return the username of HTTP Basic, before the password is verified."""
-    claimed = basic.get_auth()
-    username = (claimed and claimed.username) or ""
+def _claimed_username(request: Request) -> str | None:
+    username = request.claimed_username or ""
     return username if re.fullmatch(constraints.USERNAME_PATTERN, username) else None
 
 
 SIGN_IN_BY_ADDRESS = RateLimit("sign-in-address", parse("60 per 15 minutes"), client_address)
-SIGN_IN_BY_USERNAME = RateLimit("sign-in-username", parse("20 per 15 minutes"), _claimed_username)
+SIGN_IN_BY_USERNAME = RateLimit("sign-in-username", parse("20 per 15 minutes"), _claimed_username, in_sign_in=True)
+
+
+def _sign_in(request: Request, content: Values) -> None:
+    """Verify the username and password, which are sent as HTTP Basic or in the body."""
+    if "username" not in content:
+        sent = basic.get_auth() or reject_credentials(request)
+        request.claimed_username, password = sent.username, sent.password
+    elif request.has_credentials:
+        abort(400, "Send the username and password in the body, or as HTTP Basic in `Authorization`, but not both.")
+    else:
+        request.claimed_username, password = content["username"], content["password"]
+    rate_limits.check(request, (SIGN_IN_BY_USERNAME,))
+    try:
+        request.credentials = verify_credentials(request.app, request.claimed_username, password)
+    except WrongPassword:
+        reject_credentials(request)
 
 
 @blueprint.route("")
@@ -59,16 +82,21 @@ class Tokens(Resource):
     @blueprint.operation(
         "createToken",
         auth=basic,
+        anonymous=True,
         limits=(SIGN_IN_BY_ADDRESS, SIGN_IN_BY_USERNAME),
         body=TokenCreate(),
         body_required=False,
+        sign_in=_sign_in,
         returns=IssuedToken(),
+        raises=(403,),
         description="The token has been created. Its secret is shown only in this response.",
     )
     def post(self, request: Request, content: Values) -> TokenWithSecret:
         """Create a token.
 
-        Authenticate with your username and password (HTTP Basic). The secret is shown only in this response: store it.
+        Send your username and password in the body or as HTTP Basic, not both (400). If they are wrong, the response is
+        403 for those in the body. For HTTP Basic it is 401 with a challenge, for which browsers open a dialog: scripts
+        in a page send them in the body. The secret is shown only in this response: store it.
         """
         secret = new_token()
         credentials = cast("Credentials", request.credentials)
@@ -79,10 +107,10 @@ class Tokens(Resource):
                 password_hash=credentials.password_hash,
                 sha256=hash_token(secret),
                 expires_at=now() + timedelta(days=request.app.settings.token_days),
-                **content,
+                name=content["name"],
             )
         except Unauthenticated:
-            reject_credentials()
+            reject_credentials(request)
         return TokenWithSecret(token.id, token.name, token.created_at, token.expires_at, token.last_used_at, secret)
 
 

@@ -1,12 +1,15 @@
 """Bearer tokens."""
 
+from collections.abc import Mapping
 from functools import partial
+
+from marshmallow import ValidationError, validates_schema
 
 from api import constraints
 from api.schemas.base import StrictSchema
 from api.schemas.fields import DateTime, Id, RelativeURL, Text
 from api.schemas.pages import page_of
-from api.schemas.users import CreatedAt
+from api.schemas.users import CreatedAt, Password, Username
 
 TokenName = partial(
     Text,
@@ -17,9 +20,22 @@ TokenName = partial(
 
 
 class TokenCreate(StrictSchema):
-    """A token to create."""
+    """A token to create, and the credentials, unless they are sent as HTTP Basic."""
+
+    class Meta(StrictSchema.Meta):
+        """`json_schema` is added to the JSON Schema."""
+
+        json_schema = {"dependentRequired": {"username": ["password"], "password": ["username"]}}
 
     name = TokenName(load_default="")
+    username = Username()
+    password = Password(minimum=1, required=False)
+
+    @validates_schema
+    def _username_with_password(self, data: Mapping[str, object], **_: object) -> None:
+        missing = {"username", "password"} - data.keys()
+        if len(missing) == 1:
+            raise ValidationError({name: ["Missing data for required field."] for name in missing})
 
 
 class Token(StrictSchema):

@@ -142,6 +142,13 @@ CATALOGUE = [
         ids={"token_id": 1},
         absent_ids={"token_id": 9},
         bodies={"createToken": {}},
+        failures={
+            ("createToken", 403): {
+                "username": "anyone",
+                "headers": {"Authorization": None},
+                "json": {"username": "ada", "password": "wrong"},
+            },
+        },
         permissions=[
             Permission("listTokens", 401, 200, 200, 200),
             Permission("createToken", 401, 401, 401, 401),  # a token is not a password

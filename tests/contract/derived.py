@@ -24,10 +24,9 @@ def derived() -> Iterator[Hostile]:
     """Yield the requests; ada sends them unless they have another `Authorization`."""
     for operation in OPERATIONS.values():
         security = operation.description["security"]
-        if {"basic": []} not in security:  # signing in has rows of its own
-            yield from _queries(operation)
-            yield from _bodies(operation)
-            yield from _header_fields(operation)
+        yield from _queries(operation)
+        yield from _bodies(operation)
+        yield from _header_fields(operation)
         if {"bearer": []} in security:
             yield from (
                 Hostile(_line(operation), 401, "Send a valid token", _body(operation), {"Authorization": token})
@@ -60,7 +59,11 @@ def _queries(operation: Operation) -> Iterator[Hostile]:
 def _bodies(operation: Operation) -> Iterator[Hostile]:
     if body := _body(operation):
         line = _line(operation)
-        yield from (Hostile(line, status, "", invalid, IF_MATCH) for invalid, status in INVALID_BODIES)
+        yield from (
+            Hostile(line, status, "", invalid, IF_MATCH)
+            for invalid, status in INVALID_BODIES
+            if invalid != b"null" or operation.description["requestBody"].get("required")
+        )
         yield from (Hostile(line, 415, "", body, {**IF_MATCH, "Content-Type": type_}) for type_ in UNSUPPORTED_TYPES)
         yield Hostile(line, 415, "", body, {**IF_MATCH, **JSON, "Content-Encoding": "gzip"})
 

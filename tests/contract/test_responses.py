@@ -74,7 +74,7 @@ def test_a_documented_response_is_sent(
     build: Callable[..., Application], monkeypatch: pytest.MonkeyPatch, operation_id: str, status: int
 ) -> None:
     app = build(registration="closed" if (operation_id, status) == ("registerUser", 403) else "open")
-    clients = {username: signed_in_user(app, username) for username in ("ada", "bob")}
+    clients = {username: signed_in_user(app, username) for username in ("ada", "bob")} | {"anyone": Client(app)}
     if (operation_id, status) != ("removeUser", 204):
         arrange(clients["ada"])
     changes = {**CHANGES.get(status, {}), **FAILURES.get((operation_id, status), {})}

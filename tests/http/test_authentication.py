@@ -2,11 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import product
 from time import monotonic
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
+from werkzeug.test import TestResponse
 
 from api.http import authentication
 from api.http.application import Application
@@ -16,6 +18,7 @@ from api.store import credentials, tokens, users
 from api.store.columns import now
 from api.store.credentials import Credentials
 from api.store.engine.database import Database
+from tests.contract.catalogue import OPERATIONS
 from tests.support.clients import PASSWORD, Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
 from tests.support.rows import select_rows
@@ -69,7 +72,104 @@ def test_a_password_is_rejected_where_a_token_is_required(ada: Client) -> None:
 def test_creating_a_token_requires_a_password(ada: Client, anyone: Client) -> None:
     assert_problem(ada.send("POST", "/tokens"), 401)
     response = anyone.send("POST", "/tokens")
-    assert_problem(response, 401, detail="Send a username and password as HTTP Basic.")
+    assert_problem(response, 401, detail="Send a username and password, as HTTP Basic or in the body.")
+
+
+# ---- Signing in with JSON: a browser opens a dialog for a challenge of HTTP Basic, while `fetch` waits.
+
+
+def assert_wrong_credentials(response: TestResponse) -> None:
+    assert_problem(response, 403, code="wrong-credentials", detail="Wrong username or password.")
+    assert "WWW-Authenticate" not in response.headers
+
+
+def test_a_token_can_be_created_with_a_username_and_a_password_in_the_body(ada: Client, anyone: Client) -> None:
+    response = anyone.post("/tokens", {"username": "ada", "password": PASSWORD, "name": "laptop"})
+    assert response.status_code == 201
+    assert response.json
+    assert response.json["name"] == "laptop"
+    assert PASSWORD not in response.text
+    me = anyone.with_token(response.json["token"]).get("/me").json
+    assert me
+    assert me["username"] == "ada"
+
+
+def test_wrong_credentials_in_the_body_are_403_without_a_challenge(ada: Client, anyone: Client) -> None:
+    wrong = anyone.post("/tokens", {"username": "ada", "password": "wrong"})
+    unknown = anyone.post("/tokens", {"username": "eve", "password": PASSWORD})
+    for response in (wrong, unknown):
+        assert_wrong_credentials(response)
+    assert wrong.data == unknown.data
+
+
+def test_a_user_without_a_password_cannot_sign_in_with_json(app: Application, anyone: Client) -> None:
+    with app.database.write() as db:
+        users.register(db, username="imported")
+    assert_wrong_credentials(anyone.post("/tokens", {"username": "imported", "password": "None"}))
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        basic_auth("ada"),
+        basic_auth("ada", "wrong"),
+        basic_auth("eve"),
+        {"Authorization": "Bearer prt_" + "x" * 43},
+        {"Authorization": "Basic !!!"},
+        {"Authorization": ""},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+def test_credentials_in_both_the_body_and_a_header_field_are_400(
+    ada: Client, anyone: Client, authorization: dict[str, str], password: str
+) -> None:
+    response = anyone.post("/tokens", {"username": "ada", "password": password}, headers=authorization)
+    detail = "Send the username and password in the body, or as HTTP Basic in `Authorization`, but not both."
+    assert_problem(response, 400, detail=detail)
+    assert "WWW-Authenticate" not in response.headers
+
+
+@pytest.mark.parametrize("headers", [{}, basic_auth("ada")], ids=str)
+@pytest.mark.parametrize(("name", "missing"), [("username", "password"), ("password", "username")])
+def test_one_without_the_other_in_the_body_is_422(
+    ada: Client, anyone: Client, name: str, missing: str, headers: dict[str, str]
+) -> None:
+    values = {"username": "ada", "password": PASSWORD}
+    problem = assert_problem(anyone.post("/tokens", {name: values[name]}, headers=headers), 422)
+    assert problem["errors"] == [{"detail": "Missing data for required field.", "pointer": f"#/{missing}"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *product(["username"], [None, "", "ADA", "ada\n", "a\x00a", "x" * 40, 1, ["ada"], {}]),
+        *product(["password"], [None, "", "x" * 129, "\x00", 1, [PASSWORD], {}]),
+    ],
+)
+def test_credentials_of_the_wrong_form_are_422(ada: Client, anyone: Client, name: str, value: object) -> None:
+    problem = assert_problem(anyone.post("/tokens", {"username": "ada", "password": PASSWORD, name: value}), 422)
+    assert {error["pointer"] for error in problem["errors"]} == {f"#/{name}"}
+
+
+@pytest.mark.parametrize("content", [None, {}, {"name": "laptop"}])
+def test_neither_credentials_in_the_body_nor_in_a_header_field_are_401_with_a_challenge(
+    anyone: Client, content: object
+) -> None:
+    response = anyone.post("/tokens", content)
+    assert_problem(response, 401, detail="Send a username and password, as HTTP Basic or in the body.")
+    assert response.headers["WWW-Authenticate"] == 'Basic realm="Pressroom", charset="UTF-8"'
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_a_form_of_another_site_cannot_sign_in(ada: Client, anyone: Client, content_type: str) -> None:
+    body = b'{"username": "ada", "password": "correct horse battery staple"}'
+    assert_problem(anyone.send("POST", "/tokens", data=body, content_type=content_type), 415)
+
+
+def test_only_signing_in_by_http_basic_has_a_challenge_for_which_browsers_open_a_dialog() -> None:
+    basic = [operation.id for operation in OPERATIONS.values() if {"basic": []} in operation.description["security"]]
+    assert basic == ["createToken"]
 
 
 def test_expired_tokens_are_rejected(app: Application, ada: Client) -> None:
@@ -123,6 +223,9 @@ def test_rejecting_an_unknown_username_verifies_a_hash_as_well(
     for username in ("ada", "eve", "EVE"):
         anyone.send("POST", "/tokens", headers=basic_auth(username, "wrong"))
     assert len(verified) == 3
+    for username in ("ada", "eve"):
+        anyone.post("/tokens", {"username": username, "password": "wrong"})
+    assert len(verified) == 5
 
 
 def test_passwords_are_hashed_with_the_parameters_of_owasp() -> None:
@@ -144,8 +247,9 @@ def test_a_hash_with_outdated_parameters_is_replaced(app: Application, anyone: C
     assert extract_parameters(str(stored[0])).memory_cost == 19 * 1024
 
 
+@pytest.mark.parametrize("form", ["Basic", "JSON"])
 def test_no_token_is_created_if_the_password_is_changed_concurrently(
-    app: Application, ada: Client, anyone: Client, monkeypatch: pytest.MonkeyPatch
+    app: Application, ada: Client, anyone: Client, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     def verify_and_change(app: Application, username: str, password: str) -> Credentials:
         verified = verify(app, username, password)
@@ -154,10 +258,13 @@ def test_no_token_is_created_if_the_password_is_changed_concurrently(
         return verified
 
     verify = authentication.verify_credentials
-    monkeypatch.setattr(authentication, "verify_credentials", verify_and_change)
-    response = anyone.send("POST", "/tokens", headers=basic_auth("ada", PASSWORD))
-    assert_problem(response, 401, detail="Wrong username or password, or not sent as HTTP Basic.")
-    assert response.headers["WWW-Authenticate"].startswith("Basic ")
+    monkeypatch.setattr("api.resources.tokens.verify_credentials", verify_and_change)
+    if form == "Basic":
+        response = anyone.send("POST", "/tokens", headers=basic_auth("ada", PASSWORD))
+        assert_problem(response, 401, detail="Wrong username or password, or not sent as HTTP Basic.")
+        assert response.headers["WWW-Authenticate"].startswith("Basic ")
+    else:
+        assert_wrong_credentials(anyone.post("/tokens", {"username": "ada", "password": PASSWORD}))
 
 
 def test_concurrent_sign_ins_succeed_while_a_hash_is_replaced(app: Application, anyone: Client) -> None:

@@ -67,10 +67,32 @@ def test_other_encodings_of_the_credentials_count_for_the_same_username(
     assert_problem(guess(20), 429)
 
 
+def test_sign_ins_by_http_basic_and_with_json_count_together(ada: Client, anyone: Client) -> None:
+    def sign_in_with_json(number: int, password: str = "wrong") -> TestResponse:
+        environ = {"REMOTE_ADDR": f"192.0.2.{number}"}
+        return anyone.post("/tokens", {"username": "ada", "password": password}, environ_overrides=environ)
+
+    for number in range(10):
+        assert_problem(sign_in(anyone, "ada", address=f"192.0.2.{number}"), 401)
+        assert_problem(sign_in_with_json(number), 403)
+    assert_problem(sign_in(anyone, "ada", PASSWORD, "192.0.2.100"), 429)
+    response = sign_in_with_json(100, PASSWORD)
+    assert_problem(response, 429)
+    seconds = response.headers["Retry-After"]
+    assert response.headers["RateLimit"] == f'"sign-in-address";r=58;t=900, "sign-in-username";r=0;t={seconds}'
+    assert response.headers["RateLimit-Policy"] == '"sign-in-address";q=60;w=900, "sign-in-username";q=20;w=900'
+
+
+def test_one_address_cannot_try_many_usernames_with_json(anyone: Client) -> None:
+    for number in range(60):
+        assert_problem(anyone.post("/tokens", {"username": f"user-{number % 30}", "password": "wrong"}), 403)
+    assert_problem(anyone.post("/tokens", {"username": "another", "password": "wrong"}), 429)
+
+
 def test_passwords_cannot_be_guessed_with_a_stolen_token(ada: Client) -> None:
     change = {"current_password": "wrong", "new_password": "12345678"}
     for _ in range(10):
-        assert_problem(ada.send("PUT", "/me/password", json=change), 403)
+        assert_problem(ada.send("PUT", "/me/password", json=change), 403, code="wrong-credentials")
     assert_problem(ada.send("PUT", "/me/password", json=change), 429)
 
 

@@ -55,7 +55,12 @@ class Api(flask_smorest.Api):
             "bearer", {"type": "http", "scheme": "bearer", "description": "A bearer token."}
         )
         self.spec.components.security_scheme(
-            "basic", {"type": "http", "scheme": "basic", "description": "Username and password, to create a token."}
+            "basic",
+            {
+                "type": "http",
+                "scheme": "basic",
+                "description": "Username and password, to create a token; they may be in the body instead.",
+            },
         )
 
     @property

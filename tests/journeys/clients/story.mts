@@ -43,9 +43,8 @@ const anyone = createClient<paths>({ baseUrl });
 const user = success(await anyone.POST("/users", { body: { username, password } }));
 expect(user.posts_url, `/posts?author=${username}`);
 
-// Sign in with HTTP Basic once; later requests send the token.
-const basic = { Authorization: `Basic ${btoa(`${username}:${password}`)}` };
-const { token } = success(await anyone.POST("/tokens", { headers: basic }));
+// Sign in once; later requests send the token.
+const { token } = success(await anyone.POST("/tokens", { body: { username, password } }));
 const ada = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
 
 // Publish. With an idempotency key, a request can be repeated until there is a response: it creates one post.

@@ -4,7 +4,6 @@ openapi/README.md says how to run it.
 """
 
 import sys
-from base64 import b64encode
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -19,6 +18,7 @@ from pressroom_client.models import (
     PostPatch,
     PostSummaryPage,
     Problem,
+    TokenCreate,
     User,
     UserCreate,
 )
@@ -35,9 +35,11 @@ user = register_user.sync(
 assert isinstance(user, User), user
 assert user.posts_url == f"/posts?author={username}"
 
-# Sign in with HTTP Basic once; later requests send the token.
-basic = b64encode(f"{username}:{password}".encode()).decode()
-signed_in = create_token.sync(client=AuthenticatedClient(base_url=url, prefix="Basic", token=basic))
+# Sign in once; later requests send the token.
+signed_in = create_token.sync(
+    client=Client(base_url=url),  # type: ignore[arg-type] # as above
+    body=TokenCreate(username=username, password=password),
+)
 assert isinstance(signed_in, IssuedToken), signed_in
 ada = AuthenticatedClient(base_url=url, token=signed_in.token, raise_on_unexpected_status=True)
 
