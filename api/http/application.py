@@ -39,6 +39,8 @@ DEFAULT_HEADERS = (
 )
 """Header fields of every response that does not set them."""
 
+_EMPTY_CREDENTIALS = frozenset({"", "bearer", "basic", "basic og=="})
+"""In lower case. The last is an empty username with an empty password."""
 _REQUEST_ID_PATTERN = re.compile("[A-Za-z0-9._-]{8,64}")
 
 
@@ -72,6 +74,11 @@ class Request(flask.Request):
     def has_credentials(self) -> bool:
         """Whether the request has an `Authorization` field, valid or not."""
         return "HTTP_AUTHORIZATION" in self.environ
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether the request has no credentials: no `Authorization`, or an empty one, which generated clients send."""
+        return self.environ.get("HTTP_AUTHORIZATION", "").strip().lower() in _EMPTY_CREDENTIALS
 
     def connection_factory(self) -> Read:
         """Return the function that opens the connection.

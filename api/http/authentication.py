@@ -105,7 +105,7 @@ def reject_credentials(request: Request) -> NoReturn:
     401 with a challenge for HTTP Basic, unless they are in the body: browsers open a dialog for such a challenge, and
     the script that sent the request waits for it.
     """
-    if request.claimed_username is not None and not request.has_credentials:
+    if request.claimed_username is not None and request.is_anonymous:
         raise WrongPassword("Wrong username or password.")
     message = (
         "Wrong username or password, or not sent as HTTP Basic."

@@ -129,7 +129,7 @@ def _view(operation: Operation, handler: Handler) -> Handler:
     def view(resource: Resource, request: Request, **path: object) -> Response:
         if limits_before:
             rate_limits.check(request, limits_before)
-        needs_credentials = authenticate and (not operation.anonymous or request.has_credentials)
+        needs_credentials = authenticate and not (operation.anonymous and request.is_anonymous)
         if authenticate and needs_credentials and authenticate() is not _AUTHENTICATED:
             abort(401)
         if limits_after:

@@ -56,9 +56,9 @@ SIGN_IN_BY_USERNAME = RateLimit("sign-in-username", parse("20 per 15 minutes"), 
 def _sign_in(request: Request, content: Values) -> None:
     """Verify the username and password, which are sent as HTTP Basic or in the body."""
     if "username" not in content:
-        sent = basic.get_auth() or reject_credentials(request)
+        sent = (None if request.is_anonymous else basic.get_auth()) or reject_credentials(request)
         request.claimed_username, password = sent.username, sent.password
-    elif request.has_credentials:
+    elif not request.is_anonymous:
         abort(400, "Send the username and password in the body, or as HTTP Basic in `Authorization`, but not both.")
     else:
         request.claimed_username, password = content["username"], content["password"]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from tests.contract.catalogue import BODIES, IDS, OPERATIONS, Operation, path_of
-from tests.contract.hostile import INVALID_LIMITS, INVALID_TOKENS, JSON, Hostile
+from tests.contract.hostile import EMPTY_TOKENS, INVALID_LIMITS, INVALID_TOKENS, JSON, Hostile
 
 IF_MATCH = {"If-Match": "*"}
 INVALID_BODIES = [(b"{", 400), (b'{"a": 1, "a": 1}', 400), (b"[]", 422), (b"null", 422), (b'{"__proto__": {}}', 422)]
@@ -30,7 +30,7 @@ def derived() -> Iterator[Hostile]:
         if {"bearer": []} in security:
             yield from (
                 Hostile(_line(operation), 401, "Send a valid token", _body(operation), {"Authorization": token})
-                for token in INVALID_TOKENS
+                for token in (*INVALID_TOKENS, *(() if operation.is_public else EMPTY_TOKENS))
             )
         if operation.method == "GET":
             yield from _paths(operation)

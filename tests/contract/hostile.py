@@ -247,8 +247,9 @@ PRECONDITIONS = [
     Hostile("GET /posts/1", 200, headers={"Range": "bytes=0-3"}),
     Hostile("GET /posts/1", 200, headers={"Accept": "text/html"}),
 ]
+EMPTY_TOKENS = ["", "Bearer", "Bearer ", "bearer"]
 INVALID_TOKENS = [
-    *("", "Bearer", "Bearer ", "Bearer x", "Bearer prt_", "Bearer prt_" + "A" * 43, "bearer", "Token x", "prt_x"),
+    *("Bearer x", "Bearer prt_", "Bearer prt_" + "A" * 43, "Token x", "prt_x", "Bearer null", "Bearer Bearer", "null"),
     *("Bearer prt_\xff", "Bearer a b", "Bearer " + "x" * 5_000, 'Digest username="ada"', "Basic YWRhOng=", "\xe9"),
 ]
 INVALID_PASSWORDS = [
@@ -256,7 +257,10 @@ INVALID_PASSWORDS = [
     *("Basic YWRhAAo6cGFzcw==", "Basic " + "YWRh" * 1_000, "Bearer prt_x", "Basic \xff", "Digest x"),
 ]
 CREDENTIALS_AND_KEYS = [
-    *(Hostile("GET /me", 401, "Send a valid token", headers={"Authorization": value}) for value in INVALID_TOKENS),
+    *(
+        Hostile("GET /me", 401, "Send a valid token", headers={"Authorization": value})
+        for value in (*EMPTY_TOKENS, *INVALID_TOKENS)
+    ),
     *(
         Hostile("POST /tokens", 401, "Wrong username or password", headers={"Authorization": value})
         for value in INVALID_PASSWORDS

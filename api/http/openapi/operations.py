@@ -63,7 +63,7 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
         view._apidoc = {
             **documented._apidoc,
             "etag": operation.conditional,
-            "security": [*([{}] if operation.anonymous else []), {scheme: []}] if scheme else [],
+            "security": [{scheme: []}, *([{}] if operation.anonymous else [])] if scheme else [],
             "limits": [limit.description for limit in operation.limits],
             "idempotent": operation.idempotent,
             "raises": operation.raises,
@@ -79,6 +79,8 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
         if doc_info["idempotent"]:
             doc.setdefault("parameters", []).append("IDEMPOTENCY_KEY")
             statuses.add(409)
+        if {"bearer": []} in doc["security"] and {} in doc["security"]:
+            doc_info["docstring"]["description"] += "\n\nAuthentication is optional."
         if limits := doc_info["limits"]:
             doc_info["docstring"]["description"] += f"\n\nLimited to {', '.join(limits)}."
             for status in doc_info["success_status_codes"]:
