@@ -8,7 +8,7 @@ from api.http.application import current_application
 from api.passwords import hash_password
 from api.schemas.problems import flatten_messages
 from api.schemas.users import NewPassword, UserCreate
-from api.store import credentials
+from api.store import credentials, tokens
 from api.store import users as stored
 
 users = AppGroup("users", help="Manage accounts.")
@@ -62,13 +62,20 @@ def promote(username: str) -> None:
 @users.command()
 @click.argument("username")
 def demote(username: str) -> None:
-    """Make an admin a member again."""
+    """Make an admin a member again.
+
+    When the command ends, no request of theirs is left that began as an admin's.
+    """
     _assign_role(username, "member")
 
 
 def _assign_role(username: str, role: str) -> None:
-    with current_application().database.require_current_schema().write() as db:
-        click.echo(f"{stored.set_role(db, username, role).username} is {'an' if role == 'admin' else 'a'} {role}.")
+    database = current_application().database.require_current_schema()
+    with database.write() as db:
+        user = stored.set_role(db, username, role)
+    with database.write() as db:
+        tokens.wait_until_unused(db, user_id=user.id)
+    click.echo(f"{user.username} is {'an' if role == 'admin' else 'a'} {role}.")
 
 
 def _details(error: ValidationError) -> str:

@@ -53,6 +53,8 @@ class Request(flask.Request):
     is_if_match_checked = False
     viewer: TokenUser | None = None
     """The user authenticated by a bearer token; None for an anonymous client."""
+    token_hash: bytes
+    """The hash of that token."""
     claimed_username: str | None = None
     """The username of a request to sign in, before the password is verified."""
     credentials: Credentials | None = None

@@ -15,6 +15,7 @@ from api.http.problems import abort
 from api.passwords import hash_password, needs_rehash, verify_password
 from api.store import credentials, tokens
 from api.store.credentials import Credentials
+from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import NotFound, Unavailable, WrongPassword
 from api.store.tokens import TokenUser
@@ -67,12 +68,24 @@ def _verify_token(token: str) -> TokenUser | None:
     if not token.startswith(TOKEN_PREFIX):
         return None
     request = current_request()
+    request.token_hash = hash_token(token)
     with request.app.database.read() as db:
-        user = tokens.find_user(db, hash_token(token))
+        user = tokens.find_user(db, request.token_hash)
     if user and not tokens.is_recently_touched(user):
         _touch_after_response(request.app.database, user.token_id)
     request.viewer = user
     return user
+
+
+def authenticate_again(request: Request, db: Connection) -> None:
+    """Read the user of the bearer token again, in the transaction of the change; 401 if the token is no longer valid.
+
+    A client may take a minute to send its body. The token stays valid until the transaction ends.
+    """
+    user = tokens.lock_and_find_user(db, request.token_hash)
+    if user is None:
+        reject_token()
+    request.viewer = user
 
 
 def _touch_after_response(database: Database, token_id: int) -> None:
@@ -89,7 +102,8 @@ def _touch_after_response(database: Database, token_id: int) -> None:
 
 
 @bearer.error_handler
-def _reject_token(_status: int) -> NoReturn:
+def reject_token(_status: int = 401) -> NoReturn:
+    """401, with a challenge for a bearer token."""
     # RFC 6750, section 3: no error code for a request without credentials.
     error = ', error="invalid_token"' if current_request().has_credentials else ""
     abort(

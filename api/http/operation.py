@@ -1,7 +1,7 @@
 """One declaration per operation: what it takes and returns, who may call it and how often, and how it fails."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, TypeVar
 
 from flask import Response
@@ -10,6 +10,7 @@ from flask_httpauth import HTTPAuth
 
 from api.http import idempotency, preconditions, rate_limits
 from api.http.application import Request, current_application, current_request
+from api.http.authentication import authenticate_again
 from api.http.declaration import Operation, check
 from api.http.openapi.operations import DocumentedBlueprint
 from api.http.pagination import link_to_next
@@ -21,6 +22,7 @@ from api.http.transactions import in_transaction
 from api.json import JSONObject
 from api.schemas.base import StrictSchema
 from api.schemas.pages import PageSchema
+from api.store.engine.connections import Connection
 
 Handler = TypeVar("Handler", bound=Callable[Concatenate[Any, Request, ...], Any])
 _AUTHENTICATED = object()
@@ -68,10 +70,12 @@ class Blueprint(DocumentedBlueprint):
         In this order: limits before authentication, authentication (optional if `anonymous`), limits after it,
         `authorize` (without `request.db`), query and body; then, in one transaction, idempotency, the handler, its
         result as `returns` says (a row, a `Page` or a `Response`), and the ETag if `conditional`. Where credentials may
-        be in the body, `sign_in` (without `request.db`) authenticates after it. The handler of a read
-        may run twice: on a replica, then on the primary. That of a `conditional` change must call `check_if_match`. Its
-        summary and description are the docstring, `description` is that of the successful response, and `raises` are
-        the statuses that do not follow from the rest. `TypeError` for a declaration that cannot work.
+        be in the body, `sign_in` (without `request.db`) authenticates after it. Writes authenticate and `authorize`
+        again in the transaction: pass `request.current_user` to the store only after `request.db`. The handler of a
+        read may run twice: on a replica, then on the primary. That of a `conditional` change must call
+        `check_if_match`. Its summary and description are the docstring, `description` is that of the successful
+        response, and `raises` are the statuses that do not follow from the rest. `TypeError` for a declaration that
+        cannot work.
         """
 
         def decorator(handler: Handler) -> Handler:
@@ -159,12 +163,19 @@ def _view(operation: Operation, handler: Handler) -> Handler:
                 idempotency.store(request, key, response)
             return response
 
-        response = in_transaction(request, perform)
+        again = None if is_read or request.viewer is None else partial(_authorize_again, request, authorize)
+        response = in_transaction(request, perform, again)
         if auth:
             response.headers.add("Vary", "Authorization")
         return response
 
     return view  # type: ignore[return-value] # Resource calls it as it would call the handler
+
+
+def _authorize_again(request: Request, authorize: Callable[[Request], None] | None, db: Connection) -> None:
+    authenticate_again(request, db)
+    if authorize:
+        authorize(request)
 
 
 def _authenticated() -> object:

@@ -1,5 +1,6 @@
 """The database connection of a request, opened when it is needed."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
 
@@ -11,15 +12,22 @@ class UnitOfWork:
     """The work of a request in the database. It has no connection before it needs one."""
 
     connection: Connection | None = None
+    is_used = False
+    """Whether a connection has been opened, or could not be."""
     _context: AbstractContextManager[Connection]
 
-    def __init__(self, open_connection: Read) -> None:
+    def __init__(self, open_connection: Read, authorize: Callable[[Connection], None] | None = None) -> None:
+        """`authorize` raises if the client may not use the connection, which is then rolled back."""
         self._open_connection = open_connection
+        self._authorize = authorize
 
     def open(self) -> Connection:
         """Open the connection."""
+        self.is_used = True
         self._context = self._open_connection()
         self.connection = self._context.__enter__()
+        if self._authorize:
+            self._authorize(self.connection)
         return self.connection
 
     def __enter__(self) -> "UnitOfWork":
@@ -29,6 +37,9 @@ class UnitOfWork:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Commit, or roll back if there was an error."""
+        """Commit, or roll back if there was an error. Work that has needed no connection is authorized, too."""
         if self.connection:
             self._context.__exit__(kind, error, traceback)
+        elif self._authorize and not self.is_used:
+            with self._open_connection() as connection:
+                self._authorize(connection)

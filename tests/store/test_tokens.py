@@ -1,5 +1,7 @@
 """Tokens in the database."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -25,6 +27,11 @@ def create_token(db: Connection, user: User, sha256: bytes = HASH, days: int = 1
         sha256=sha256,
         expires_at=now() + timedelta(days=days),
     )
+
+
+def run_in_transaction(database: Database, call: Callable[..., object], *arguments: object, **named: object) -> None:
+    with database.write() as db:
+        call(db, *arguments, **named)
 
 
 def test_a_token_identifies_its_user(db: Connection, ada: User) -> None:
@@ -122,6 +129,59 @@ def test_touch_does_not_wait_for_a_locked_token(postgresql_url: str) -> None:
     with database.write() as first, database.write() as second:
         tokens.revoke_all(first, user_id=1)
         tokens.touch(second, token.id)
+    database.close()
+
+
+def test_a_token_in_use_cannot_be_revoked_and_writes_with_it_do_not_wait_for_each_other(postgresql_url: str) -> None:
+    """On PostgreSQL only, because SQLite has one writer at a time."""
+    database = Database(Settings(database_url=postgresql_url))
+    with database.write() as db:
+        ada = users.register(db, username="ada", password_hash="hash")
+        create_token(db, ada)
+    with ThreadPoolExecutor(1) as threads:
+        with database.write() as first, database.write() as second:
+            for db in (first, second):
+                assert tokens.lock_and_find_user(db, HASH)
+            revised = users.revise(first, users.get_for_update(first, "ada", principal=ada), bio="b")
+            revocation = threads.submit(run_in_transaction, database, tokens.revoke_all, user_id=ada.id)
+            with pytest.raises(TimeoutError):
+                revocation.result(0.3)
+        revocation.result()
+    with database.read() as db:
+        assert tokens.find_user(db, HASH) is None
+        assert users.get(db, "ada") == revised
+    database.close()
+
+
+def test_a_change_of_role_can_wait_for_transactions_with_the_former_role(postgresql_url: str) -> None:
+    """On PostgreSQL only, because SQLite has one writer at a time."""
+    database = Database(Settings(database_url=postgresql_url))
+    with database.write() as db:
+        ada = users.register(db, username="ada", password_hash="hash")
+        users.set_role(db, "ada", "admin")
+        create_token(db, ada)
+    with ThreadPoolExecutor(1) as threads:
+        with database.write() as db:
+            user = tokens.lock_and_find_user(db, HASH)
+            assert user
+            assert user.role == "admin"
+            run_in_transaction(database, users.set_role, "ada", "member")
+            waiting = threads.submit(run_in_transaction, database, tokens.wait_until_unused, user_id=ada.id)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+        waiting.result()
+    database.close()
+
+
+def test_using_a_token_does_not_keep_its_last_use_from_being_updated(postgresql_url: str) -> None:
+    database = Database(Settings(database_url=postgresql_url))
+    with database.write() as db:
+        token = create_token(db, users.register(db, username="ada", password_hash="hash"))
+    with database.write() as first, database.write() as second:
+        tokens.lock_and_find_user(first, HASH)
+        tokens.touch(second, token.id)
+    with database.read() as db:
+        assert tokens.get(db, token.id, user_id=1).last_used_at
     database.close()
 
 
