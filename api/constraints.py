@@ -38,3 +38,7 @@ REQUEST_BODY_MAX_BYTES = 4 * 1024 * 1024
 PATH_SEGMENT_MAX_LENGTH = 200
 PATH_SEGMENT_PATTERN = rf"(?!\.\.?$)[^/\x00-\x1f\x7f-\x9f]{{1,{PATH_SEGMENT_MAX_LENGTH}}}"
 """Text in a `<string:…>` of a route: no `/`, no control characters, no dot segment (RFC 3986, section 3.3)."""
+
+URL_PREFIX_MAX_LENGTH = 1_000
+URL_PREFIX_PATTERN = r"(/(?!\.\.?(/|$))([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*/?"
+"""The path under which a proxy serves the API: no `//`, which would begin a URL on another host, and no dot segment."""

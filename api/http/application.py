@@ -4,17 +4,19 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import flask
 from flask import Flask, Response, current_app
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.datastructures import Authorization
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
+from werkzeug.utils import cached_property
 
 from api.http.access_log import AccessLog
 from api.http.rate_limit_store import RateLimitStore
-from api.http.responses import Headers
+from api.http.responses import READ_METHODS, Headers
+from api.http.target_uri import check_host, check_prefix
 from api.http.unit_of_work import UnitOfWork
 from api.settings import Settings
 from api.store.credentials import Credentials
@@ -27,7 +29,6 @@ from api.store.tokens import TokenUser
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-READ_METHODS = frozenset({"GET", "HEAD"})
 STARTED_AT = "pressroom.started_at"
 """WSGI environment: when the request started, by `time.perf_counter`."""
 REQUEST_ID = "pressroom.request_id"
@@ -72,6 +73,13 @@ class Request(flask.Request):
             raise RuntimeError("The operation does not require authentication.")
         return self.viewer
 
+    @cached_property
+    def authorization(self) -> Authorization | None:
+        """The parsed `Authorization`; without a scheme if it has bytes that are not ASCII (RFC 9110, section 11.4)."""
+        sent = self.environ.get("HTTP_AUTHORIZATION")
+        # Werkzeug fails to decode such credentials.
+        return Authorization.from_header(sent) if sent is None or sent.isascii() else Authorization("")
+
     @property
     def has_credentials(self) -> bool:
         """Whether the request has an `Authorization` field, valid or not."""
@@ -81,6 +89,12 @@ class Request(flask.Request):
     def is_anonymous(self) -> bool:
         """Whether the request has no credentials: no `Authorization`, or an empty one, which generated clients send."""
         return self.environ.get("HTTP_AUTHORIZATION", "").strip().lower() in _EMPTY_CREDENTIALS
+
+    @property
+    def target(self) -> str:
+        """The path and query as the client sent them (RFC 9112, section 3.2)."""
+        environ = self.environ
+        return environ.get("RAW_URI") or environ.get("REQUEST_URI", "")  # type: ignore[no-any-return] # text
 
     def connection_factory(self) -> Read:
         """Return the function that opens the connection.
@@ -133,19 +147,18 @@ class Application(Flask):
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
         """Match routes by the path alone.
 
-        400 without a host (RFC 9112, section 3.2); 404 for `//items` and `/items%2F1`, which Werkzeug and WSGI rewrite.
+        400 for an invalid host (RFC 9112, section 3.2) or prefix of a proxy; 404 for `//items` and `/items%2F1`, which
+        Werkzeug and WSGI rewrite.
         """
         if request is None:
             return None
         environ = request.environ
-        if not _is_host(request.host) or (environ["SERVER_PROTOCOL"] == "HTTP/1.1" and not environ.get("HTTP_HOST")):
-            raise BadRequest
-        raw = environ.get("RAW_URI") or environ.get("REQUEST_URI", "")
-        if environ["PATH_INFO"].startswith("//") or "%2f" in raw.partition("?")[0].lower():
+        check_prefix(request)
+        check_host(environ.get("HTTP_HOST"), environ["SERVER_PROTOCOL"])
+        if environ["PATH_INFO"].startswith("//") or "%2f" in cast("Request", request).target.partition("?")[0].lower():
             raise NotFound
-        return MapAdapter(
-            self.url_map, request.host, f"{request.root_path}/", "", request.scheme, request.path, request.method
-        )
+        # No route depends on the host and the scheme, so their values are not needed.
+        return MapAdapter(self.url_map, "", f"{request.root_path}/", "", "http", request.path, request.method)
 
 
 def current_application() -> Application:
@@ -161,11 +174,3 @@ def current_request() -> Request:
 def _new_request_id() -> str:
     # Not secret: reading random bytes from the operating system would cost a thread switch per request.
     return f"{random.getrandbits(128):032x}"
-
-
-@lru_cache(maxsize=1024)
-def _is_host(host: str) -> bool:
-    try:
-        return bool(host.encode("idna"))
-    except UnicodeError:
-        return False

@@ -64,7 +64,9 @@ def _find_credentials(app: Application, username: str) -> Credentials | None:
 
 
 @bearer.verify_token
-def _verify_token(token: str) -> TokenUser | None:
+def _verify_token(token: str | None) -> TokenUser | None:
+    if token is None:  # the field has parameters, such as `Bearer a=b`
+        return None
     if not token.startswith(TOKEN_PREFIX):
         return None
     request = current_request()

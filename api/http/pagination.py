@@ -1,9 +1,10 @@
 """Links between pages of a list (RFC 8288)."""
 
 from functools import lru_cache
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from api.http.application import Request
+from api.http.parsing import split_query
 
 
 def link_to_next(request: Request, cursor: str) -> str:
@@ -15,4 +16,4 @@ def link_to_next(request: Request, cursor: str) -> str:
 @lru_cache(maxsize=1024)
 def _without_cursor(query_string: bytes) -> str:
     """Return the other parameters, each followed by `&`."""
-    return "".join(f"{urlencode([pair])}&" for pair in parse_qsl(query_string.decode()) if pair[0] != "cursor")
+    return "".join(f"{urlencode([pair])}&" for pair in split_query(query_string) if pair[0] != "cursor")

@@ -37,7 +37,16 @@ def parse_query(request: Request, schema: Schema) -> Values:
 
 def reject_query(request: Request) -> NoReturn:
     """422 for parameters of an operation that has none."""
-    _reject(query={name: ["Unknown parameter."] for name in request.args})
+    pairs = split_query(request.query_string)
+    _reject(query={name: ["Unknown parameter."] for name, _ in pairs} | _empty_pairs(request.query_string))
+
+
+def split_query(query_string: bytes) -> list[tuple[str, str]]:
+    """Return the names and values in a query; 400 for bytes that are not ASCII (RFC 3986, section 2)."""
+    if not query_string.isascii():
+        abort(400, "The request is malformed: the query has bytes that are not ASCII. Percent-encode them.")
+    # As Werkzeug does for `request.args`.
+    return parse_qsl(query_string.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
 
 
 def _read_json(request: Request) -> Any:
@@ -70,13 +79,20 @@ def _is_json(request: Request) -> bool:
 
 @lru_cache(maxsize=1024)
 def _parse_query_string(schema: Schema, query_string: bytes) -> Values:
-    # As Werkzeug does for `request.args`.
-    pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
-    parameters = dict(pairs)
+    pairs = split_query(query_string)
+    parameters, errors = dict(pairs), _empty_pairs(query_string)
     if len(parameters) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        raise ValidationError({name: ["Given more than once."] for name, count in counts.items() if count > 1})
+        errors |= {name: ["Given more than once."] for name, count in counts.items() if count > 1}
+    if errors:
+        raise ValidationError(errors)
     return schema.load(parameters)  # type: ignore[no-any-return] # an object, not many
+
+
+def _empty_pairs(query_string: bytes) -> dict[str, list[str]]:
+    """Return the errors of `&limit=1` and `limit=1&&cursor=…`, which Python's parser ignores."""
+    has_empty_pair = query_string and b"" in query_string.split(b"&")
+    return {"": ["Empty parameter. Remove the superfluous `&`."]} if has_empty_pair else {}
 
 
 def _reject(**messages: object) -> NoReturn:

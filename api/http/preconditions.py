@@ -7,13 +7,17 @@ from flask import Response
 
 from api.http.application import Request
 from api.http.problems import abort
+from api.http.target_uri import is_canonical
 from api.json import dumps
 from api.schemas.base import StrictSchema
 
 Row = TypeVar("Row")
 CACHE_CONTROL_PRIVATE = "no-cache, private"
 CACHE_CONTROL_PUBLIC = "public, max-age=1, stale-while-revalidate=1"
-"""For anonymous clients: a cache may serve it for a second, and for one more while it revalidates (RFC 5861)."""
+"""For anonymous clients: a cache may serve it for a second, and for one more while it revalidates (RFC 5861).
+
+Only for the canonical URL, so that a cache does not store one response under many keys.
+"""
 
 
 def add_etag(request: Request, response: Response, *, is_read: bool) -> None:
@@ -25,7 +29,8 @@ def add_etag(request: Request, response: Response, *, is_read: bool) -> None:
     response.headers.add("ETag", f'"{etag}"')
     if not is_read:
         return
-    response.headers.add("Cache-Control", CACHE_CONTROL_PRIVATE if request.has_credentials else CACHE_CONTROL_PUBLIC)
+    is_public = not request.has_credentials and is_canonical(request.target)
+    response.headers.add("Cache-Control", CACHE_CONTROL_PUBLIC if is_public else CACHE_CONTROL_PRIVATE)
     if_none_match = request.environ.get("HTTP_IF_NONE_MATCH")
     # Most clients send a single tag, which needs no parsing. The comparison is weak (section 13.1.2).
     if if_none_match and (if_none_match == f'"{etag}"' or request.if_none_match.contains_weak(etag)):

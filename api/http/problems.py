@@ -10,8 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from api import metrics
-from api.http.application import READ_METHODS
-from api.http.responses import json_response
+from api.http.responses import READ_METHODS, json_response
 from api.http.statuses import PROBLEM_TYPES, STATUSES, Status
 from api.schemas.problems import flatten_messages
 from api.store.errors import (

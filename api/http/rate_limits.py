@@ -5,7 +5,7 @@ The fields `RateLimit` and `RateLimit-Policy` are those of the IETF's draft-ietf
 
 import time
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network
 from math import ceil
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from flask import Response, after_this_request
 from limits import RateLimitItem, WindowStats, parse
 
 from api import metrics
+from api.http.addresses import parse_address
 from api.http.application import Request
 from api.http.problems import abort
 
@@ -37,14 +38,10 @@ class RateLimit(NamedTuple):
 
 def client_address(request: Request) -> str:
     """Return the client's address, or the /64 of an IPv6 address: a single customer has a complete /64."""
-    try:
-        address = ip_address(request.remote_addr or "")
-    except ValueError:
-        return "unknown"  # a Unix socket without a trusted proxy
-    if isinstance(address, IPv4Address):
-        return str(address)
-    # On a dual-stack socket, IPv4 clients have mapped addresses.
-    return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
+    address = parse_address(request.remote_addr or "")
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((int(address), 64), strict=False))
+    return str(address) if address else "unknown"  # a Unix socket without a trusted proxy
 
 
 def user_id(request: Request) -> str | None:

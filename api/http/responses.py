@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
 Headers: TypeAlias = list[tuple[str, str]]
+READ_METHODS = frozenset({"GET", "HEAD"})
 _BODY_HEADERS = frozenset({"Content-Length", "Content-Type"})
 
 

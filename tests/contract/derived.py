@@ -48,10 +48,13 @@ def _body(operation: Operation) -> bytes | None:
 def _queries(operation: Operation) -> Iterator[Hostile]:
     line = _line(operation)
     yield Hostile(f"{line}?unknown=1", 422, "unknown Unknown", _body(operation), IF_MATCH)
+    for query, error in (("&", " Empty"), ("&&", " Empty"), ("x&", " Empty"), ("=", " Unknown"), ("=x", " Unknown")):
+        yield Hostile(f"{line}?{query}", 422, error, _body(operation), IF_MATCH)
     names = {parameter.get("name") for parameter in operation.description.get("parameters", [])}
     if "limit" in names:
         yield from (Hostile(f"{line}?limit={limit}", 422, "limit Not a valid integer.") for limit in INVALID_LIMITS)
         yield from (Hostile(f"{line}?limit={limit}", 422, "limit Must be") for limit in ("0", "101"))
+        yield from (Hostile(f"{line}?{query}", 422, " Empty") for query in ("&limit=1", "limit=1&", "&&limit=1"))
     if "cursor" in names:
         yield from (Hostile(f"{line}?cursor={cursor}", 422, "cursor Not a cursor") for cursor in ("", "f" * 32))
 

@@ -177,6 +177,11 @@ QUERIES = [
         ("limit=1&limit=1", "limit Given more than once."),
         ("limit=1&%6Cimit=2", "limit Given more than once."),
         ("limit=1;limit=2", "limit Not a valid integer."),
+        *(
+            (query, " Empty parameter. Remove the superfluous `&`.")
+            for query in ("&", "&&", "&limit=1", "limit=1&", "&&limit=1", "limit=1&&author=ada", "&x=1&x=2")
+        ),
+        *((query, " Unknown field.") for query in ("=", "=x")),
         ("limit[]=1", "limit[] Unknown field."),
         ("Limit=1", "Limit Unknown field."),
         ("offset=1", "offset Unknown field."),
@@ -201,7 +206,7 @@ QUERIES = [
     ]
 ] + [
     Hostile("GET /posts?", 200),
-    Hostile("GET /posts?&&", 200),
+    *(Hostile(f"GET /posts?{query}", 200) for query in ("%6cimit=1", "limit=%31", "%6Cimit=1", "author=%61da")),
     Hostile("GET /posts?cursor=" + "7fffffffffffffff" * 2, 200),
     Hostile("GET /posts?cursor=" + "0" * 32, 200),
     Hostile("GET /posts/1?", 200),

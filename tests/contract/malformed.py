@@ -98,11 +98,32 @@ REQUEST_LINES = [
     Message(get(b"CONNECT x:80"), 404, "There is nothing at this URL."),
     Message(get(b"FOO /users"), 405, "Use one of those in `Allow`."),
     Message(b"GET /users HTTP/1.0\r\n\r\n", 200),
+    Message(b"GET /users HTTP/1.0\r\nHost:\r\n\r\n", 200),
 ]
 INVALID_HOSTS = [
     b"",
-    *(b"Host: " + host + b"\r\n" for host in (b"", b"..", b"a b", b"a/b", b"a@b", b"[", b"x:y", b"\xe9")),
+    *(
+        b"Host: " + host + b"\r\n"
+        for host in (b"a b", b"a/b", b"a@b", b"[", b"x:y", b"a%zz", b"[::1", b"x:1:2", b"\xe9")
+    ),
 ]
+VALID_HOSTS = [
+    *(
+        b"",
+        b":80",
+        b"x:",
+        b"..",
+        b"x.",
+        b"X.Example",
+        b"my_svc:8000",
+        b"a~b",
+        b"a%20b",
+        b"a" * 60 + b":8000",
+        b"a" * 200,
+    ),
+    *(b"[::1]", b"[::1]:8000", b"[fe80::1%25eth0]", b"192.0.2.1:8000", b"xn--caf-dma.example"),
+]
+"""RFC 3986, section 3.2.2; no response depends on the host."""
 INVALID_FIELDS = [
     *(b"nonsense\r\n", b": x\r\n", b"X Y: z\r\n", b"X : z\r\n", b"X\xe9: z\r\n", b"Host: y\r\n"),
     *(b"X: a\r\n b\r\n", b"X: a\x00b\r\n", b"X: a\rb\r\n"),
@@ -112,6 +133,7 @@ FIELDS = [
         Message(b"GET /users HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n", 400, "malformed")
         for host in INVALID_HOSTS
     ),
+    *(Message(b"GET /users HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n", 200) for host in VALID_HOSTS),
     *(Message(get(b"GET /users", fields), 400) for fields in INVALID_FIELDS),
     Message(get(b"GET /users", b"X: " + b"x" * 9_000 + b"\r\n"), 431),
     Message(get(b"GET /users", b"".join(b"X%d: y\r\n" % number for number in range(150))), 431),

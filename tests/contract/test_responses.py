@@ -40,7 +40,7 @@ JSON = {"content_type": "application/json"}
 # How a request differs from a successful one to get a status.
 CHANGES: dict[int, dict[str, Any]] = {
     304: {"headers": {"If-None-Match": "*"}},
-    400: {"environ_overrides": {"HTTP_HOST": ""}},
+    400: {"environ_overrides": {"HTTP_HOST": "a b"}},
     401: {"headers": {"Authorization": "Bearer x"}},
     403: {"username": "bob"},
     404: {"ids": ABSENT_IDS},

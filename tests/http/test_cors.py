@@ -80,3 +80,21 @@ def test_an_origin_is_no_regular_expression(build: Callable[..., Application], a
 def test_other_origins_are_not_allowed(client: Client, anyone: Client) -> None:
     for sender, origin in ((client, "https://evil.example"), (anyone, ORIGIN)):
         assert "Access-Control-Allow-Origin" not in sender.get("/posts", headers={"Origin": origin}).headers
+
+
+def test_browsers_may_store_the_response_to_a_preflight_request_for_a_day(client: Client) -> None:
+    assert client.send("OPTIONS", "/posts/1", headers=PREFLIGHT).headers["Access-Control-Max-Age"] == "86400"
+    assert "Access-Control-Max-Age" not in client.get("/posts/1", headers={"Origin": ORIGIN}).headers
+
+
+@pytest.mark.parametrize(
+    ("requested", "allowed"),
+    [("x-a, traceparent", "traceparent, x-a"), ("<b>, x-a", "x-a"), ("\xff", None), ("a b", None), ("x-a\x01", None)],
+)
+def test_any_valid_field_name_is_allowed_and_other_text_is_not_repeated(
+    client: Client, requested: str, allowed: str | None
+) -> None:
+    headers = client.send(
+        "OPTIONS", "/posts/1", headers={**PREFLIGHT, "Access-Control-Request-Headers": requested}
+    ).headers
+    assert headers.get("Access-Control-Allow-Headers") == allowed

@@ -4,6 +4,7 @@ from io import BytesIO
 
 import pytest
 
+from api.http.target_uri import is_canonical
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
 
@@ -88,3 +89,18 @@ def test_unknown_query_parameters_are_rejected(ada: Client, method: str, path: s
     errors = assert_problem(ada.send(method, f"{path}?dry_run=1&dry_run=2", **body), 422)["errors"]
     assert errors == [{"detail": "Unknown parameter.", "parameter": "dry_run"}]
     assert ada.get("/posts/1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        *(
+            (target, True)
+            for target in ("/", "/posts", "/posts?limit=1&tag=a-b", "/labels/caf%C3%A9", "/search?q=a+b%26")
+        ),
+        *((target, False) for target in ("/?", "/posts?", "/%70osts", "/labels/caf%c3%a9", "/labels/%FF", "/a%3Ab")),
+        *((target, False) for target in ("/search?q=a%20b", "/search?q=%61", "/search?q=a%2fb", "/search?q=é")),
+    ],
+)
+def test_a_url_is_canonical_if_it_is_encoded_only_where_needed(target: str, expected: bool) -> None:
+    assert is_canonical(target) is expected

@@ -70,6 +70,31 @@ def test_responses_to_authenticated_requests_are_private(ada: Client, anyone: Cl
             assert (response.headers["Cache-Control"], response.headers["Vary"]) == (cache_control, "Authorization")
 
 
+@pytest.mark.parametrize("path", READS)
+def test_shared_caches_may_store_a_response_under_its_canonical_url_only(anyone: Client, path: str) -> None:
+    def cache_control(target: str) -> str:
+        return anyone.get(path, environ_overrides={"RAW_URI": target}).headers["Cache-Control"]
+
+    if anyone.get(path).status_code == 200:
+        encoded = f"{path[:-1]}%{ord(path[-1]):02x}"
+        assert cache_control(path).startswith("public")
+        assert cache_control(f"{path}?") == "no-cache, private"
+        assert "public" not in cache_control(encoded)
+
+
+@pytest.mark.parametrize(
+    ("query", "is_public"),
+    [
+        *((query, True) for query in ("limit=1", "limit=1&author=ada", "author=ada&tag=engines", "cursor=" + "0" * 32)),
+        *((query, False) for query in ("%6cimit=1", "%6Cimit=1", "limit=%31", "author=a%64a", "limit=1&%74ag=engines")),
+    ],
+)
+def test_shared_caches_may_store_lists_whose_query_is_canonical(anyone: Client, query: str, is_public: bool) -> None:
+    response = anyone.get(f"/posts?{query}", environ_overrides={"RAW_URI": f"/posts?{query}"})
+    assert response.status_code == 200
+    assert response.headers["Cache-Control"].startswith("public") == is_public
+
+
 def test_only_successful_anonymous_reads_may_be_cached_for_a_second(ada: Client, anyone: Client) -> None:
     for method in ("GET", "HEAD"):
         for path in READS:

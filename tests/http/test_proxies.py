@@ -7,6 +7,7 @@ from flask import request
 
 from api.http.application import Application
 from tests.support.clients import Client, signed_in_user
+from tests.support.problems import assert_problem
 
 FORWARDED = {
     "X-Forwarded-For": "203.0.113.7",
@@ -40,3 +41,68 @@ def test_client_scheme_and_host_are_those_from_a_trusted_proxy(
     app = build(trusted_proxies=proxies)
     app.add_url_rule("/forwarded", view_func=lambda: [request.remote_addr, request.scheme, request.host])
     assert tuple(Client(app).get("/forwarded", headers=FORWARDED).json or ()) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "prefix"),
+    [
+        ("/", ""),
+        ("/api", "/api"),
+        ("/api/", "/api"),
+        ("/api/v1.0", "/api/v1.0"),
+        ("/caf%C3%A9", "/caf%C3%A9"),
+        ("", ""),
+    ],
+)
+def test_a_prefix_of_a_trusted_proxy_begins_all_urls(build: Callable[..., Application], sent: str, prefix: str) -> None:
+    root = Client(build(trusted_proxies=1)).get("/", headers={"X-Forwarded-Prefix": sent}).json or {}
+    assert root["posts_url"] == f"{prefix}/posts"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        *(
+            "api",
+            "//evil.example",
+            "/api//v1",
+            "//",
+            "/..",
+            "/a/../b",
+            "/.",
+            "https://evil.example",
+            "/a b",
+            "/a?b",
+            "/a#b",
+        ),
+        *("/\xff", "/é", "/%zz", "/a%", "/<b>", "/\x01", "/a\x7f", "/" + "a" * 1_000),
+    ],
+)
+def test_an_invalid_prefix_is_rejected(build: Callable[..., Application], sent: str) -> None:
+    for path in ("/", "/posts", "/nothing", "/docs/page/initializer.js"):
+        response = Client(build(trusted_proxies=1)).get(path, headers={"X-Forwarded-Prefix": sent})
+        detail = "The request is malformed: the proxy must send a path such as `/api` as `X-Forwarded-Prefix`."
+        assert_problem(response, 400, detail=detail, type="/problems/bad-request")
+    assert Client(build()).get("/", headers={"X-Forwarded-Prefix": sent}).status_code == 200
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss", "javascript", "HTTPS", "a b", "\xff"])
+def test_the_scheme_of_a_trusted_proxy_is_not_needed(build: Callable[..., Application], scheme: str) -> None:
+    assert Client(build(trusted_proxies=1)).get("/posts", headers={"X-Forwarded-Proto": scheme}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *(
+            (host, 200)
+            for host in ("my_svc", "my_svc:8000", "[2001:db8::1]:443", "a" * 60 + ":8000", "caf%C3%A9", "x.")
+        ),
+        *((host, 400) for host in ("a b", "a/b", "evil.example/x?", "a@b", "x:y", "<b>", "\xe9", "[::1", "a\x01")),
+    ],
+)
+def test_hosts_are_those_of_rfc_3986(build: Callable[..., Application], host: str, status: int) -> None:
+    for fields in ({"Host": host}, {"X-Forwarded-Host": host}, {"X-Forwarded-Host": f"other.example, {host}"}):
+        response = Client(build(trusted_proxies=1)).get("/posts", headers=fields)
+        assert response.status_code == status
+        assert response.headers.get("Location") is None

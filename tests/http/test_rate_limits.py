@@ -18,8 +18,9 @@ import pytest
 from limits import parse
 from werkzeug.test import TestResponse
 
-from api.http.application import Application
+from api.http.application import Application, current_request
 from api.http.rate_limit_store import RateLimitStore
+from api.http.rate_limits import client_address
 from api.settings import InvalidSetting
 from tests.support.clients import PASSWORD, Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
@@ -130,6 +131,49 @@ def test_registration_is_limited_except_for_admins(anyone: Client, ada: Client, 
     for client in (anyone, ada):
         assert_problem(register(client, 20), 429)
     assert_problem(register(admin, 20), 422)
+
+
+@pytest.mark.parametrize(
+    ("sent", "key"),
+    [
+        *((sent, "10.0.0.7") for sent in ("10.0.0.7", "10.0.0.7:4433", "::ffff:10.0.0.7", "[::ffff:10.0.0.7]:80")),
+        *(
+            (sent, "10.0.0.7")
+            for sent in ('"10.0.0.7:80"', "192.0.2.1, 10.0.0.7:80", "unknown, 10.0.0.7", "10.0.0.7:_p")
+        ),
+        *(
+            (sent, "2001:db8::/64")
+            for sent in ("2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443", "[2001:db8::1]:_p")
+        ),
+        *(
+            (sent, "2001:db8::/64")
+            for sent in ('"[2001:db8::1]:443"', '"[2001:db8::1]"', "2001:DB8:0:0::1", "::1, 2001:db8::")
+        ),
+        *((sent, "fe80::/64") for sent in ("fe80::1%eth0", "[fe80::1%eth0]:80", "fe80::2%\xff")),
+        *(
+            (sent, "unknown")
+            for sent in ("unknown", "_hidden", '"_SEVKISEK"', "10.0.0", "10.0.0.256", "010.0.0.7", "[", "[]:1")
+        ),
+        *(
+            (sent, "unknown")
+            for sent in ("10.0.0.7:", "10.0.0.7:80:80", "[10.0.0.7", "\xb9.0.0.1", "10.0.0.7\x01", ":80")
+        ),
+    ],
+)
+def test_addresses_are_counted_however_the_proxy_writes_them(
+    build: Callable[..., Application], sent: str, key: str
+) -> None:
+    app = build(trusted_proxies=1)
+    app.add_url_rule("/address", view_func=lambda: client_address(current_request()))
+    assert Client(app).get("/address", headers={"X-Forwarded-For": sent}).text == key
+
+
+def test_clients_behind_a_proxy_that_sends_ports_have_limits_of_their_own(build: Callable[..., Application]) -> None:
+    client = Client(build(trusted_proxies=1))
+    for number in range(21):
+        for template in ("10.0.0.{}:4433", "[2001:db8:0:{}::1]:443"):
+            fields = {"X-Forwarded-For": template.format(number)}
+            assert_problem(client.post("/users", {"username": "!"}, headers=fields), 422)
 
 
 def test_clients_without_an_address_are_counted_together(anyone: Client) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from tests.support.http import send_request
 from tests.support.socket_activation import SocketActivatedServer
+from tests.support.sockets import receive_all
 
 pytestmark = pytest.mark.heavy
 
@@ -25,6 +27,13 @@ def test_gunicorn_listens_only_at_the_socket_that_systemd_passes(
     server = activate(PRESSROOM_BIND="unix:/nowhere/else.sock")
     assert get_json(server, "/health/ready") == {"status": "ready"}
     assert f"Listening at: unix:{server.path}" in server.log.read_text()
+
+
+def test_load_balancers_may_omit_the_host_with_http_1_0(activate: Callable[..., SocketActivatedServer]) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(activate().path))
+        connection.sendall(b"GET /health/ready HTTP/1.0\r\n\r\n")
+        assert receive_all(connection).startswith((b"HTTP/1.0 200 OK", b"HTTP/1.1 200 OK"))
 
 
 def test_workers_that_are_still_booting_obey_a_stop(activate: Callable[..., SocketActivatedServer]) -> None:

@@ -1,0 +1,48 @@
+"""Checks of the target URI (RFC 9110, section 7.1): host, prefix and spelling."""
+
+import re
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+import flask
+
+from api import constraints
+from api.http.problems import abort
+
+# RFC 3986, section 3.2.2: a name may have underscores and escapes, and may be empty.
+_HOST_PATTERN = re.compile(
+    r"(\[[A-Za-z0-9._~!$&'()*+,;=:%-]+\]|([A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(:[0-9]*)?"
+)
+_PREFIX_PATTERN = re.compile(constraints.URL_PREFIX_PATTERN)
+_UNENCODED_PATTERN = re.compile(r"[A-Za-z0-9._~/-]*(\?[A-Za-z0-9._~&=-]+)?")
+
+
+def check_prefix(request: flask.Request) -> None:
+    """400 for a prefix, received from a trusted proxy, that is no path: it begins the URLs in responses."""
+    prefix = request.environ.get("SCRIPT_NAME")
+    if prefix and not (_PREFIX_PATTERN.fullmatch(prefix) and len(prefix) <= constraints.URL_PREFIX_MAX_LENGTH):
+        request.root_path = ""
+        abort(400, "The request is malformed: the proxy must send a path such as `/api` as `X-Forwarded-Prefix`.")
+
+
+@lru_cache(maxsize=1024)
+def check_host(host: str | None, protocol: str) -> None:
+    """400 for a `Host` that is invalid, or missing although HTTP/1.1 requires one (RFC 9112, section 3.2)."""
+    is_valid = protocol != "HTTP/1.1" if host is None else _HOST_PATTERN.fullmatch(host)
+    if not is_valid:
+        abort(400, "The request is malformed: `Host` is missing or invalid. Send HOST or HOST:PORT.")
+
+
+def is_canonical(target: str) -> bool:
+    """Return whether a path with a query is spelt as the URLs in responses are.
+
+    Other spellings are equivalent (RFC 3986, section 6.2.2), but would be keys of their own in a shared cache.
+    """
+    if _UNENCODED_PATTERN.fullmatch(target):
+        return True
+    path, delimiter, query = target.partition("?")
+    return (
+        quote(unquote(path), safe="/:@!$&'()*+,;=~") == path
+        and urlencode(parse_qsl(query, keep_blank_values=True)) == query
+        and bool(delimiter) == bool(query)
+    )
