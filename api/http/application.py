@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 import flask
 from flask import Flask, Response, current_app
 from werkzeug.datastructures import Authorization
-from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
 from werkzeug.utils import cached_property
 
+from api.http import target_uri
 from api.http.access_log import AccessLog
 from api.http.rate_limit_store import RateLimitStore
 from api.http.responses import READ_METHODS, Headers
-from api.http.target_uri import check_host, check_prefix
 from api.http.unit_of_work import UnitOfWork
 from api.settings import Settings
 from api.store.credentials import Credentials
@@ -90,12 +89,6 @@ class Request(flask.Request):
         """Whether the request has no credentials: no `Authorization`, or an empty one, which generated clients send."""
         return self.environ.get("HTTP_AUTHORIZATION", "").strip().lower() in _EMPTY_CREDENTIALS
 
-    @property
-    def target(self) -> str:
-        """The path and query as the client sent them (RFC 9112, section 3.2)."""
-        environ = self.environ
-        return environ.get("RAW_URI") or environ.get("REQUEST_URI", "")  # type: ignore[no-any-return] # text
-
     def connection_factory(self) -> Read:
         """Return the function that opens the connection.
 
@@ -145,18 +138,10 @@ class Application(Flask):
         return response
 
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
-        """Match routes by the path alone.
-
-        400 for an invalid host (RFC 9112, section 3.2) or prefix of a proxy; 404 for `//items` and `/items%2F1`, which
-        Werkzeug and WSGI rewrite.
-        """
+        """Match routes by the path alone; 400 or 404 for a target URI that is invalid or has another spelling."""
         if request is None:
             return None
-        environ = request.environ
-        check_prefix(request)
-        check_host(environ.get("HTTP_HOST"), environ["SERVER_PROTOCOL"])
-        if environ["PATH_INFO"].startswith("//") or "%2f" in cast("Request", request).target.partition("?")[0].lower():
-            raise NotFound
+        target_uri.check(request)
         # No route depends on the host and the scheme, so their values are not needed.
         return MapAdapter(self.url_map, "", f"{request.root_path}/", "", "http", request.path, request.method)
 

@@ -7,7 +7,7 @@ from flask import Response
 
 from api.http.application import Request
 from api.http.problems import abort
-from api.http.target_uri import is_canonical
+from api.http.target_uri import is_canonical, request_target
 from api.json import dumps
 from api.schemas.base import StrictSchema
 
@@ -29,7 +29,7 @@ def add_etag(request: Request, response: Response, *, is_read: bool) -> None:
     response.headers.add("ETag", f'"{etag}"')
     if not is_read:
         return
-    is_public = not request.has_credentials and is_canonical(request.target)
+    is_public = not request.has_credentials and is_canonical(request_target(request))
     response.headers.add("Cache-Control", CACHE_CONTROL_PUBLIC if is_public else CACHE_CONTROL_PRIVATE)
     if_none_match = request.environ.get("HTTP_IF_NONE_MATCH")
     # Most clients send a single tag, which needs no parsing. The comparison is weak (section 13.1.2).

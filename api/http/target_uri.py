@@ -5,6 +5,7 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import flask
+from werkzeug.exceptions import NotFound
 
 from api import constraints
 from api.http.problems import abort
@@ -17,20 +18,35 @@ _PREFIX_PATTERN = re.compile(constraints.URL_PREFIX_PATTERN)
 _UNENCODED_PATTERN = re.compile(r"[A-Za-z0-9._~/-]*(\?[A-Za-z0-9._~&=-]+)?")
 
 
-def check_prefix(request: flask.Request) -> None:
-    """400 for a prefix, received from a trusted proxy, that is no path: it begins the URLs in responses."""
-    prefix = request.environ.get("SCRIPT_NAME")
-    if prefix and not (_PREFIX_PATTERN.fullmatch(prefix) and len(prefix) <= constraints.URL_PREFIX_MAX_LENGTH):
+def check(request: flask.Request) -> None:
+    """400 for an invalid host or prefix; 404 for `//items` and `/items%2F1`, which Werkzeug and WSGI rewrite."""
+    environ = request.environ
+    if prefix := environ.get("SCRIPT_NAME"):
+        _check_prefix(request, prefix)
+    _check_host(environ.get("HTTP_HOST"), environ["SERVER_PROTOCOL"])
+    if environ["PATH_INFO"].startswith("//") or "%2f" in request_target(request).partition("?")[0].lower():
+        raise NotFound
+
+
+def _check_prefix(request: flask.Request, prefix: str) -> None:
+    # It begins every URL in responses.
+    if not (_PREFIX_PATTERN.fullmatch(prefix) and len(prefix) <= constraints.URL_PREFIX_MAX_LENGTH):
         request.root_path = ""
         abort(400, "The request is malformed: the proxy must send a path such as `/api` as `X-Forwarded-Prefix`.")
 
 
 @lru_cache(maxsize=1024)
-def check_host(host: str | None, protocol: str) -> None:
-    """400 for a `Host` that is invalid, or missing although HTTP/1.1 requires one (RFC 9112, section 3.2)."""
+def _check_host(host: str | None, protocol: str) -> None:
+    # RFC 9112, section 3.2.
     is_valid = protocol != "HTTP/1.1" if host is None else _HOST_PATTERN.fullmatch(host)
     if not is_valid:
         abort(400, "The request is malformed: `Host` is missing or invalid. Send HOST or HOST:PORT.")
+
+
+def request_target(request: flask.Request) -> str:
+    """Return the path and query as the client sent them (RFC 9112, section 3.2)."""
+    environ = request.environ
+    return environ.get("RAW_URI") or environ.get("REQUEST_URI", "")  # type: ignore[no-any-return] # text
 
 
 def is_canonical(target: str) -> bool:

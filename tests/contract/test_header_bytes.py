@@ -73,11 +73,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 """Header fields with values, in which `*` is replaced by bytes."""
 ALL_BYTES = [chr(byte) for byte in range(1, 256)]
-# Controls of C0 and C1, delimiters, the first and last byte of each kind in UTF-8, whitespace of Unicode, and UTF-8.
-SOME_BYTES = [*"\x01\t\x0b\x1f !\"%'(,:;=\\\x7f\x80\x85\xa0\xad\xbf\xc2\xe9\xf4\xff", *"é\u2028\U0001f600".encode()]
-SOME_BYTES = list(dict.fromkeys(chr(byte) if isinstance(byte, int) else byte for byte in SOME_BYTES)) + [
-    text.encode().decode("latin-1") for text in ("é", "\x85", "\u2028", "\u202e", "\U0001f600")
-]
+# Controls of C0 and C1, delimiters, bytes of UTF-8, whitespace of Unicode, and characters in UTF-8.
+SOME_BYTES = [*'\x01\t"%,;=\\\x7f\x80\x85\xa0\xc2\xff', *(text.encode().decode("latin-1") for text in "é\x85\u2028")]
 
 
 class Message(NamedTuple):
@@ -215,10 +212,10 @@ def test_each_byte_in_a_path_gets_a_response(scene: Scene, path: str) -> None:
             assert int(status.split()[0]) < 500, (path, raw)
 
 
-@pytest.mark.parametrize("path", ["/posts", "/users", "/posts/1", "/health/live", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/posts", "/posts/1"])
 def test_each_byte_in_a_query_gets_a_response(scene: Scene, path: str) -> None:
     for byte in ALL_BYTES:
-        for raw, query in product((byte, f"%{ord(byte):02x}"), ("*", "*=1", "limit=*", "limit=1*", "cursor=*", "*&*")):
+        for raw, query in product((byte, f"%{ord(byte):02x}"), ("*", "*=1", "limit=1*", "*&*")):
             query_string = query.replace("*", raw)
             environ = EnvironBuilder().get_environ()
             environ |= {"PATH_INFO": path, "QUERY_STRING": query_string, "RAW_URI": f"{path}?{query_string}"}
