@@ -5,7 +5,6 @@ WEB_CONCURRENCY.
 """
 
 import os
-import runpy
 import shutil
 import sys
 import tempfile
@@ -13,21 +12,33 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-# Run instead of imported: workers inherit the master's modules, and would not load a newly deployed version.
-_module = runpy.run_path(str(Path(__file__).with_name("api") / "settings.py"))
-try:
-    _settings = _module["Settings"].from_environment()
-except _module["InvalidSetting"] as error:
-    sys.exit(str(error))
-
-wsgi_app = "api.wsgi:application()"
 # Resolved, because a symbolic link may lead elsewhere when a worker is restarted.
 chdir = str(Path(__file__).resolve().parent)
 sys.path.insert(0, chdir)
+
+from api.settings import DOCSTRINGS_REQUIRED, InvalidSetting, Settings, read_worker_count  # noqa: E402 (needs the path)
+from api.start import directories, master, open_files, requirements  # noqa: E402 (the same)
+
+# Workers inherit the master's modules, and would not load a newly deployed version of these.
+for _name in [name for name in sys.modules if name.partition(".")[0] == "api"]:
+    del sys.modules[_name]
+try:
+    _settings, workers = Settings.from_environment(), read_worker_count()
+except InvalidSetting as error:
+    sys.exit(str(error))
+if sys.flags.optimize > 1:
+    sys.exit(DOCSTRINGS_REQUIRED)
+# A running master reads this file again on HUP, and must not stop because, say, a disk is full.
+if f"/pressroom-{os.getpid()}-" not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):
+    if _problems := requirements.find_problems(_settings, directory=Path(chdir)):
+        sys.exit("\n".join(_problems))
+    if _problem := open_files.raise_limit(_settings):
+        sys.exit(_problem)
+    if _settings.run_dir:
+        master.remove_stale_pid_file(Path(chdir, _settings.run_dir))
+
+wsgi_app = "api.wsgi:application()"
 bind = _settings.bind
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))  # one serves while the other restarts
-if workers < 1:
-    sys.exit(f"Invalid WEB_CONCURRENCY '{workers}': use a whole number of at least 1.")
 worker_class = _settings.worker_class
 # With more threads, gunicorn would silently use gthread workers.
 threads = 1 if worker_class == "sync" else _settings.threads
@@ -43,8 +54,7 @@ loglevel = _settings.log_level
 
 # Each worker loads the application itself, so that one started after a deploy runs the new code.
 preload_app = False
-# A worker's heartbeats and metrics must not wait for a disk.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 (gunicorn's own advice)
+worker_tmp_dir = directories.scratch_directory("")
 pidfile = f"{_settings.run_dir}/gunicorn.pid" if _settings.run_dir else None
 # Only PRESSROOM_TRUSTED_PROXIES decides whether the proxy is trusted for client, scheme and host.
 forwarded_allow_ips = ""
@@ -55,13 +65,18 @@ control_socket_disable = True
 
 
 def when_ready(_server: Any) -> None:
-    """Create this master's directory for metrics and worker markers, with a file that names the code's directory."""
-    parent, prefix = _settings.run_dir or worker_tmp_dir or tempfile.gettempdir(), f"pressroom-{os.getpid()}-"
+    """Create this master's directory for metrics and worker markers, with a file that names the code's directory.
+
+    It is locked while the master is running.
+    """
+    parent, prefix = directories.scratch_directory(_settings.run_dir), f"pressroom-{os.getpid()}-"
     # A killed master with the same process id may have left its directory behind.
     for old in Path(parent).glob(f"{prefix}*"):
         shutil.rmtree(old, ignore_errors=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=prefix, dir=parent)
-    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "code").write_text(chdir)
+    code = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "code")
+    code.write_text(chdir)
+    master.lock(str(code))
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -1,6 +1,7 @@
 """The application: everything wired together."""
 
 import re
+import sys
 from datetime import timedelta
 
 from flask import Flask, Response
@@ -13,7 +14,7 @@ from api.http.application import Application
 from api.http.json_provider import StrictJSONProvider
 from api.http.openapi.document import Api
 from api.resources import docs, health, me, metrics, posts, problem_types, root, tokens, users
-from api.settings import Settings
+from api.settings import DOCSTRINGS_REQUIRED, InvalidSetting, Settings
 from api.store.engine.timeouts import Timeouts
 
 CORS_MAX_AGE = timedelta(days=1)
@@ -26,6 +27,8 @@ def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeout
     It connects to nothing and opens no file: `wsgi.application` migrates the database, opens the access log and
     registers gunicorn's errors. `InvalidSetting` for invalid settings.
     """
+    if sys.flags.optimize > 1:
+        raise InvalidSetting(DOCSTRINGS_REQUIRED)
     settings = settings or Settings.from_environment()
     app = Application(__name__, settings, timeouts=timeouts)
     app.config.update(MAX_CONTENT_LENGTH=constraints.REQUEST_BODY_MAX_BYTES + 1)

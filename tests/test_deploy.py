@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from api.settings import Settings
+from api.start.open_files import files_needed
 from tests.support.paths import PROJECT_ROOT
 
 DEPLOY = PROJECT_ROOT / "deploy"
@@ -61,6 +62,13 @@ def unit(name: str, key: str) -> str:
 
 def test_systemd_stops_the_service_only_after_the_graceful_timeout() -> None:
     assert int(unit("pressroom.service", "TimeoutStopSec")) > Settings().graceful_timeout
+
+
+def test_the_service_may_open_the_files_that_a_worker_needs() -> None:
+    needed = files_needed(Settings())
+    assert int(unit("pressroom.service", "LimitNOFILE")) > needed
+    [limit] = re.findall(r"nofile: ([0-9]+)", (DEPLOY / "container" / "compose.yaml").read_text())
+    assert int(limit) > needed
 
 
 def test_nginx_connects_to_the_systemd_socket() -> None:

@@ -50,8 +50,8 @@ def test_every_setting_has_an_environment_variable() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("PRESSROOM_THREADS", "0", "Invalid PRESSROOM_THREADS '0': use a whole number from 1 to 1000000."),
-        ("PRESSROOM_THREADS", "٤", "Invalid PRESSROOM_THREADS '٤': use a whole number from 1 to 1000000."),
+        ("PRESSROOM_THREADS", "0", "Invalid PRESSROOM_THREADS '0': use a whole number from 1 to 1000."),
+        ("PRESSROOM_THREADS", "٤", "Invalid PRESSROOM_THREADS '٤': use a whole number from 1 to 1000."),
         (
             "PRESSROOM_TRUSTED_PROXIES",
             "-1",

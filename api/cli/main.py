@@ -7,8 +7,7 @@ from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
 from api.app import create_app
-from api.cli import archive, backup, db, deploy, openapi, users
-from api.http.application import current_application
+from api.cli import archive, backup, check, db, deploy, openapi, users
 from api.settings import InvalidSetting
 from api.store.errors import StoreError, Unavailable
 
@@ -54,17 +53,8 @@ for command in (
     backup.backup,
     backup.restore,
     db.db,
+    check.check,
     deploy.deploy,
     openapi.openapi,
 ):
     cli.add_command(command)
-
-
-@cli.command()
-def check() -> None:
-    """Check the settings and the database.
-
-    Run it before a server start: it creates and migrates nothing.
-    """
-    current_application().database.require_current_schema()
-    click.echo("The settings are valid, and the database is up to date.")

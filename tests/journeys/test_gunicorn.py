@@ -60,19 +60,11 @@ def test_an_invalid_setting_stops_the_start_with_a_one_line_message(variable: st
     assert result.stderr.startswith((f"Invalid {variable} 'many': ", f"Unknown setting {variable}. "))
 
 
-def test_gunicorn_does_not_start_without_workers() -> None:
-    result = gunicorn(WEB_CONCURRENCY="0")
-    assert (result.returncode, result.stderr) == (
-        1,
-        "Invalid WEB_CONCURRENCY '0': use a whole number of at least 1.\n",
-    )
-
-
 @pytest.mark.parametrize(
     ("environment", "reason"),
     [
         ({"PRESSROOM_DATABASE_URL": "sqlite:////nowhere/x"}, "Cannot create the database /nowhere/x: No such file"),
-        ({"PRESSROOM_DATABASE_URL": "sqlite:///{directory}/letter"}, "cannot be read. (file is not a database)"),
+        ({"PRESSROOM_DATABASE_URL": "sqlite:///{directory}/letter"}, "(file is not a database)"),
         ({"PRESSROOM_REPLICA_URL": "postgresql://nowhere/x"}, "PRESSROOM_REPLICA_URL requires PostgreSQL"),
     ],
 )
@@ -264,17 +256,86 @@ def test_a_roll_keeps_the_workers_if_new_ones_could_not_start(
     assert server.get_status("/posts") == 200
 
 
-def test_a_roll_without_a_server_is_an_error(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_roll_without_a_server_is_an_error(tmp_path: Path) -> None:
     result = roll(tmp_path)
     assert result.returncode == 1
     assert (
         result.stderr
         == "Error: No server uses this PRESSROOM_RUN_DIR. Set it for the server too, and start the server.\n"
     )
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    (tmp_path / "gunicorn.pid").write_text(f"{ended.pid}\n")
-    assert roll(tmp_path).stderr == "Error: No worker is ready: the server is starting or has stopped. See its log.\n"
-    (tmp_path / f"pressroom-{ended.pid}-left").mkdir()
-    (tmp_path / f"pressroom-{ended.pid}-left" / "ready_1").touch()
-    assert roll(tmp_path).stderr == "Error: Cannot signal gunicorn: No such process.\n"
+
+
+def leave_run_dir(run_dir: Path, pid: int) -> None:
+    """Leave in `run_dir` what a killed master of that process id leaves there."""
+    (run_dir / "gunicorn.pid").write_text(f"{pid}\n")
+    left = run_dir / f"pressroom-{pid}-left"
+    left.mkdir()
+    (left / "ready_1").touch()
+    (left / "code").write_text(str(PROJECT_ROOT))
+
+
+@pytest.mark.parametrize("content", ["", "gunicorn", "-1", "0", "1.5", "9" * 30, "\0", "\xff"])
+def test_a_roll_rejects_a_pid_file_that_names_no_server(run_dir: Path, content: str) -> None:
+    (run_dir / "gunicorn.pid").write_bytes(content.encode("latin-1"))
+    result = roll(run_dir)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert result.stderr.startswith(
+        ("Error: No server uses this PRESSROOM_RUN_DIR.", "Error: The server is starting or")
+    )
+
+
+def test_a_roll_does_not_signal_a_process_that_got_the_id_of_a_killed_master(run_dir: Path) -> None:
+    # SIGTTIN would stop this process, and any other signal end it.
+    with subprocess.Popen(["sleep", "60"]) as foreign:
+        leave_run_dir(run_dir, foreign.pid)
+        result = roll(run_dir)
+        state = Path(f"/proc/{foreign.pid}/stat").read_text().split()[2]
+        foreign.kill()
+    assert (result.returncode, state) == (1, "S")
+    assert result.stderr.startswith(f"Error: The server is starting or has stopped: process {foreign.pid} in ")
+
+
+def test_a_roll_does_not_signal_the_server_of_another_run_directory(
+    serve: Callable[..., Server], tmp_path: Path, run_dir: Path
+) -> None:
+    (other := tmp_path / "other").mkdir()
+    server = serve(PRESSROOM_RUN_DIR=str(other))
+    workers = worker_pids(server)
+    leave_run_dir(run_dir, server.process.pid)
+    assert roll(run_dir).returncode == 1
+    assert worker_pids(server) == workers
+    assert roll(other).returncode == 0
+    assert worker_pids(server) != workers
+
+
+def test_a_server_starts_although_another_process_has_the_id_of_a_killed_master(
+    serve: Callable[..., Server], run_dir: Path
+) -> None:
+    with subprocess.Popen(["sleep", "60"]) as foreign:
+        leave_run_dir(run_dir, foreign.pid)
+        server = serve(PRESSROOM_RUN_DIR=str(run_dir))
+        assert (run_dir / "gunicorn.pid").read_text() == f"{server.process.pid}\n"
+        foreign.kill()
+
+
+def test_a_second_server_does_not_take_the_run_directory_of_a_running_one(
+    serve: Callable[..., Server], run_dir: Path
+) -> None:
+    server = serve(PRESSROOM_RUN_DIR=str(run_dir))
+    second = gunicorn(PRESSROOM_RUN_DIR=str(run_dir), PRESSROOM_BIND="127.0.0.1:0")
+    assert (second.returncode, second.stderr.count("Already running on PID")) == (1, 1)
+    assert "Traceback" not in second.stderr
+    assert (run_dir / "gunicorn.pid").read_text() == f"{server.process.pid}\n"
+    assert roll(run_dir).returncode == 0
+
+
+def test_a_roll_recognises_the_server_after_a_reload(serve: Callable[..., Server], run_dir: Path) -> None:
+    server = serve(PRESSROOM_RUN_DIR=str(run_dir))
+    old = worker_pids(server)
+    server.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 20
+    while set(worker_pids(server)) & set(old) or server.get_status("/health/ready") != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    result = roll(run_dir)
+    assert result.returncode == 0, result.stderr

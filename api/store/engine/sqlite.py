@@ -1,5 +1,7 @@
 """SQLite as the embedded database: durable and strict, with waiting writers."""
 
+import getpass
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -30,6 +32,19 @@ def touch(file: Path) -> None:
         file.touch(mode=0o600)
     except OSError as error:
         raise Unavailable(f"Cannot create the database {file}: {error.strerror}.") from None
+
+
+def check_writable(file: Path) -> None:
+    """Raise `Unavailable` unless this user can create or write the file, and others beside it."""
+    paths = [file.parent, file] if file.exists() else [file.parent]
+    for path in paths:
+        if not path.exists():
+            raise Unavailable(f"Cannot create the database {file}: the directory {path} does not exist. Create it.")
+        mode = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+        if not os.access(path, mode, effective_ids=os.access in os.supports_effective_ids):
+            raise Unavailable(f"{path} is not writable by {getpass.getuser()}. Change its owner or its mode.")
+    if file.is_dir():
+        raise Unavailable(f"The database {file} is a directory. Add the name of a file to PRESSROOM_DATABASE_URL.")
 
 
 def begin_immediate_or_fail(connection: Connection, timeouts: Timeouts) -> None:
