@@ -14,7 +14,7 @@ from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
 from api.store.errors import DiskFull, RequestInProgress
-from tests.contract.catalogue import ABSENT_IDS, BODIES, FAILURES, IDS, OPERATIONS, arrange, path_of
+from tests.contract.catalogue import ABSENT_IDS, BODIES, FAILURES, IDS, OPERATIONS, Operation, arrange, path_of
 from tests.contract.lint import findings
 from tests.support.clients import Client, basic_auth, signed_in_user
 from tests.support.paths import PROJECT_ROOT
@@ -105,6 +105,8 @@ def test_a_documented_response_is_sent(
     documented = resolved(operation.description["responses"][str(status)]).get("headers", {}).keys()
     assert set(response.headers.keys()) - COMMON <= documented
     assert findings(response) == []
+    if status == 415:
+        assert ("Accept-Patch" in response.headers) == (operation.method == "PATCH")
     # The OpenAPI document leaves the form to RFC 3339, because clients could not apply a pattern to a datetime.
     for datetime in re.findall(r'_at":"([^"]*)"', response.text):
         assert re.fullmatch(r"[1-8][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z", datetime)
@@ -116,6 +118,18 @@ def test_a_documented_response_is_sent(
         scheme = response.headers["WWW-Authenticate"].partition(" ")[0].lower()
         assert any(scheme in requirement for requirement in security)
     assert response.headers.get("Vary") == ("Authorization" if security and status < 400 else None)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_options_lists_the_methods_and_the_media_type_of_patches(
+    build: Callable[..., Application], operation: Operation
+) -> None:
+    """RFC 5789, section 3.1."""
+    headers = Client(build()).send("OPTIONS", path_of(operation)).headers
+    methods = {other.method for other in OPERATIONS.values() if other.path == operation.path}
+    expected = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+    assert set(headers["Allow"].split(", ")) == expected
+    assert headers.get("Accept-Patch") == ("application/json" if "PATCH" in methods else None)
 
 
 def raising(error: Exception) -> Callable[..., None]:
