@@ -1,0 +1,123 @@
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.pressroom.client.ApiClient;
+import com.pressroom.client.ApiException;
+import com.pressroom.client.ApiResponse;
+import com.pressroom.client.api.PostsApi;
+import com.pressroom.client.api.TokensApi;
+import com.pressroom.client.api.UsersApi;
+import com.pressroom.client.model.IssuedToken;
+import com.pressroom.client.model.Post;
+import com.pressroom.client.model.PostCreate;
+import com.pressroom.client.model.PostPatch;
+import com.pressroom.client.model.PostSummaryPage;
+import com.pressroom.client.model.Problem;
+import com.pressroom.client.model.TokenCreate;
+import com.pressroom.client.model.User;
+import com.pressroom.client.model.UserCreate;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+
+/**
+ * A post from creation to deletion, in Java, with the client that openapi-generator makes. openapi/README.md says how to
+ * run it.
+ */
+public class Story {
+  private interface Request {
+    Object send() throws ApiException;
+  }
+
+  /** Returns a client that sends an Authorization, or none. */
+  private static ApiClient connect(String url, String authorization) {
+    ApiClient client = new ApiClient();
+    client.updateBaseUri(url);
+    if (authorization != null) {
+      client.setRequestInterceptor(request -> request.header("Authorization", authorization));
+    }
+    return client;
+  }
+
+  private static void expect(Object actual, Object expected) {
+    if (!Objects.equals(actual, expected)) {
+      throw new AssertionError("Expected " + expected + ", got " + actual);
+    }
+  }
+
+  /** Returns the problem details of the error response to a request. */
+  private static Problem problem(int status, Request request) throws JsonProcessingException {
+    try {
+      request.send();
+    } catch (ApiException error) {
+      Problem problem = ApiClient.createDefaultObjectMapper().readValue(error.getResponseBody(), Problem.class);
+      expect(error.getCode(), status);
+      expect(problem.getStatus(), status);
+      return problem;
+    }
+    throw new AssertionError("Expected " + status);
+  }
+
+  public static void main(String[] arguments) throws ApiException, JsonProcessingException {
+    String url = arguments.length > 0 ? arguments[0] : "http://127.0.0.1:8000";
+    String username = "ada-" + UUID.randomUUID().toString().substring(0, 8);
+    String password = "correct horse battery staple";
+
+    // Register.
+    UserCreate registration = new UserCreate().username(username).password(password);
+    User user = new UsersApi(connect(url, null)).registerUser(registration);
+    expect(user.getPostsUrl(), "/posts?author=" + username);
+
+    // Sign in with the password once; later requests send the token.
+    TokenCreate credentials = new TokenCreate().username(username).password(password);
+    IssuedToken signedIn = new TokensApi(connect(url, null)).createToken(credentials);
+    expect(signedIn.getExpiresAt().isAfter(signedIn.getCreatedAt()), true);
+    expect(signedIn.getLastUsedAt(), null);
+    PostsApi posts = new PostsApi(connect(url, "Bearer " + signedIn.getToken()));
+
+    // Publish. With an idempotency key, a request can be repeated until there is a response: it creates one post.
+    OffsetDateTime published = OffsetDateTime.parse("1843-09-01T00:00:00Z");
+    PostCreate note = new PostCreate().title("Note A").body("It *weaves* patterns.").publishedAt(published);
+    String key = UUID.randomUUID().toString();
+    Post first = posts.publishPost(note, key);
+    expect(posts.publishPost(note, key), first);
+    expect(first.getPublishedAt().isEqual(published), true);
+    List<String> tags = List.of("engines", "numbers");
+    PostCreate tagged = new PostCreate().title("Note G").body("Bernoulli.").tags(new LinkedHashSet<>(tags));
+    expect(posts.publishPost(tagged, null).getTags(), tags);
+
+    // List page by page, newest first.
+    List<String> titles = new ArrayList<>();
+    String cursor = null;
+    do {
+      PostSummaryPage page = posts.listPosts(1, cursor, username, null, null, null);
+      page.getItems().forEach(post -> titles.add(post.getTitle()));
+      cursor = page.getNextCursor();
+    } while (cursor != null);
+    expect(titles, List.of("Note G", "Note A"));
+
+    // Read with the header fields: the ETag identifies the version to revise.
+    Long id = first.getId();
+    ApiResponse<Post> read = posts.readPostWithHttpInfo(id, null);
+    expect(read.getData(), first);
+    String old = read.getHeaders().get("etag").get(0);
+    PostPatch changes = new PostPatch().title("Note A, revised");
+    ApiResponse<Post> revised = posts.revisePostWithHttpInfo(id, old, changes);
+    expect(revised.getData().getTitle(), "Note A, revised");
+    expect(revised.getData().getBody(), note.getBody());
+    String current = revised.getHeaders().get("etag").get(0);
+
+    // No update is lost: a change of an old version is rejected.
+    problem(412, () -> posts.revisePost(id, old, new PostPatch().title("Lost?")));
+
+    // Validation errors name their place, so that a form can show each next to its field.
+    Problem invalid = problem(422, () -> posts.revisePost(id, current, new PostPatch().title("")));
+    expect(invalid.getErrors().get(0).getPointer(), "#/title");
+    expect(invalid.getErrors().get(0).getDetail(), "Length must be between 1 and 200.");
+
+    // Remove the post.
+    expect(posts.removePostWithHttpInfo(id, current).getStatusCode(), 204);
+    problem(404, () -> posts.readPost(id, null));
+  }
+}

@@ -1,0 +1,133 @@
+// A post from creation to deletion, in Go, with the client that openapi-generator makes.
+// openapi/README.md says how to run it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand"
+	"net/http"
+	"os"
+	"reflect"
+	"time"
+
+	"pressroom.example/client/pressroom"
+)
+
+func main() {
+	url := "http://127.0.0.1:8000"
+	if len(os.Args) > 1 {
+		url = os.Args[1]
+	}
+	random := rand.New(rand.NewSource(time.Now().UnixNano()))
+	username, password := fmt.Sprintf("ada-%08x", random.Uint32()), "correct horse battery staple"
+	configuration := pressroom.NewConfiguration()
+	configuration.Servers = pressroom.ServerConfigurations{{URL: url}}
+	client := pressroom.NewAPIClient(configuration)
+	anyone := context.Background()
+
+	// Register.
+	registration := pressroom.NewUserCreate(username, password)
+	user, _, err := client.UsersAPI.RegisterUser(anyone).UserCreate(*registration).Execute()
+	succeed(err)
+	expect(user.PostsUrl, "/posts?author="+username)
+
+	// Sign in with HTTP Basic once; later requests send the token.
+	basic := context.WithValue(anyone, pressroom.ContextBasicAuth, pressroom.BasicAuth{UserName: username, Password: password})
+	signedIn, _, err := client.TokensAPI.CreateToken(basic).TokenCreate(*pressroom.NewTokenCreate()).Execute()
+	succeed(err)
+	expect(signedIn.ExpiresAt.After(signedIn.CreatedAt), true)
+	expect(signedIn.LastUsedAt.Get() == nil, true)
+	ada := context.WithValue(anyone, pressroom.ContextAccessToken, signedIn.Token)
+
+	// Publish. With an idempotency key, a request can be repeated until there is a response: it creates one post.
+	note := pressroom.NewPostCreate("Note A", "It *weaves* patterns.")
+	note.SetPublishedAt(time.Date(1843, 9, 1, 0, 0, 0, 0, time.UTC))
+	key := fmt.Sprint(random.Uint64())
+	first, _, err := client.PostsAPI.PublishPost(ada).PostCreate(*note).IdempotencyKey(key).Execute()
+	succeed(err)
+	again, _, err := client.PostsAPI.PublishPost(ada).PostCreate(*note).IdempotencyKey(key).Execute()
+	succeed(err)
+	expect(again, first)
+	expect(first.PublishedAt.Get().Equal(*note.PublishedAt.Get()), true)
+	second := pressroom.NewPostCreate("Note G", "Bernoulli.")
+	second.SetTags([]string{"engines", "numbers"})
+	tagged, _, err := client.PostsAPI.PublishPost(ada).PostCreate(*second).Execute()
+	succeed(err)
+	expect(tagged.Tags, []string{"engines", "numbers"})
+
+	// List page by page, newest first.
+	titles := []string{}
+	request := client.PostsAPI.ListPosts(ada).Author(username).Limit(1)
+	for {
+		page, _, err := request.Execute()
+		succeed(err)
+		for _, post := range page.Items {
+			titles = append(titles, post.Title)
+		}
+		cursor := page.NextCursor.Get()
+		if cursor == nil {
+			break
+		}
+		request = request.Cursor(*cursor)
+	}
+	expect(titles, []string{"Note G", "Note A"})
+
+	// Read with the header fields: the ETag identifies the version to revise.
+	read, response, err := client.PostsAPI.ReadPost(ada, first.Id).Execute()
+	succeed(err)
+	expect(read, first)
+	old := response.Header.Get("ETag")
+	changes := pressroom.NewPostPatch()
+	changes.SetTitle("Note A, revised")
+	revised, response, err := client.PostsAPI.RevisePost(ada, first.Id).IfMatch(old).PostPatch(*changes).Execute()
+	succeed(err)
+	expect(revised.Title, "Note A, revised")
+	expect(revised.Body, note.Body)
+	current := response.Header.Get("ETag")
+
+	// No update is lost: a change of an old version is rejected.
+	changes.SetTitle("Lost?")
+	_, response, err = client.PostsAPI.RevisePost(ada, first.Id).IfMatch(old).PostPatch(*changes).Execute()
+	problem(err, response, 412)
+
+	// Validation errors name their place, so that a form can show each next to its field.
+	changes.SetTitle("")
+	_, response, err = client.PostsAPI.RevisePost(ada, first.Id).IfMatch(current).PostPatch(*changes).Execute()
+	invalid := problem(err, response, 422)
+	expect(invalid.Errors[0].GetPointer(), "#/title")
+	expect(invalid.Errors[0].Detail, "Length must be between 1 and 200.")
+
+	// Remove the post.
+	response, err = client.PostsAPI.RemovePost(ada, first.Id).IfMatch(current).Execute()
+	succeed(err)
+	expect(response.StatusCode, 204)
+	_, response, err = client.PostsAPI.ReadPost(ada, first.Id).Execute()
+	problem(err, response, 404)
+}
+
+func succeed(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func expect(actual, expected any) {
+	if !reflect.DeepEqual(actual, expected) {
+		panic(fmt.Sprintf("expected %#v, got %#v", expected, actual))
+	}
+}
+
+// problem returns the problem details of an error response.
+func problem(err error, response *http.Response, status int) pressroom.Problem {
+	var rejected *pressroom.GenericOpenAPIError
+	if !errors.As(err, &rejected) {
+		panic(fmt.Sprintf("expected an error response, got %v", err))
+	}
+	details, isProblem := rejected.Model().(pressroom.Problem)
+	expect(isProblem, true)
+	expect(response.StatusCode, status)
+	expect(int(details.Status), status)
+	return details
+}

@@ -1,0 +1,117 @@
+<?php
+/**
+ * A post from creation to deletion, in PHP, with the client that openapi-generator makes.
+ * openapi/README.md says how to run it.
+ */
+
+declare(strict_types=1);
+
+use GuzzleHttp\Client;
+use Pressroom\Api\PostsApi;
+use Pressroom\Api\TokensApi;
+use Pressroom\Api\UsersApi;
+use Pressroom\ApiException;
+use Pressroom\Configuration;
+use Pressroom\Model\PostCreate;
+use Pressroom\Model\PostPatch;
+use Pressroom\Model\Problem;
+use Pressroom\Model\UserCreate;
+
+require 'GuzzleHttp/autoload.php'; // Debian's php-guzzlehttp-guzzle
+spl_autoload_register(function (string $class): void {
+    $file = __DIR__ . '/pressroom/lib/' . str_replace(['Pressroom\\', '\\'], ['', '/'], $class) . '.php';
+    if (str_starts_with($class, 'Pressroom\\') && is_file($file)) {
+        require $file;
+    }
+});
+set_error_handler(function (int $level, string $message, string $file, int $line): never {
+    throw new ErrorException($message, 0, $level, $file, $line);
+}, E_ALL & ~E_DEPRECATED);
+
+function expect(mixed $actual, mixed $expected): void
+{
+    if ($actual != $expected) {
+        throw new Exception('Expected ' . var_export($expected, true) . ', got ' . var_export($actual, true));
+    }
+}
+
+/** Return the problem details of the error response to a request. */
+function problem(callable $request, int $status): Problem
+{
+    try {
+        $request();
+    } catch (ApiException $error) {
+        $problem = $error->getResponseObject();
+        expect($error->getCode(), $status);
+        expect($problem->getStatus(), $status);
+        return $problem;
+    }
+    throw new Exception("Expected $status");
+}
+
+$configuration = (new Configuration())->setHost($argv[1] ?? 'http://127.0.0.1:8000');
+$username = 'ada-' . bin2hex(random_bytes(4));
+$password = 'correct horse battery staple';
+
+// Register.
+$user = (new UsersApi(new Client(), $configuration))->registerUser(
+    new UserCreate(['username' => $username, 'password' => $password])
+);
+expect($user->getPostsUrl(), "/posts?author=$username");
+
+// Sign in with HTTP Basic once; later requests send the token.
+$configuration->setUsername($username)->setPassword($password);
+$signedIn = (new TokensApi(new Client(), $configuration))->createToken();
+expect($signedIn->getExpiresAt() > $signedIn->getCreatedAt(), true);
+expect($signedIn->getLastUsedAt(), null);
+$configuration->setAccessToken($signedIn->getToken());
+$posts = new PostsApi(new Client(), $configuration);
+
+// Publish. With an idempotency key, a request can be repeated until there is a response: it creates one post.
+$note = new PostCreate([
+    'title' => 'Note A',
+    'body' => 'It *weaves* patterns.',
+    'published_at' => new DateTime('1843-09-01T00:00:00Z'),
+]);
+$key = bin2hex(random_bytes(16));
+$first = $posts->publishPost($note, $key);
+expect($posts->publishPost($note, $key), $first);
+expect($first->getPublishedAt(), $note->getPublishedAt());
+$tagged = new PostCreate(['title' => 'Note G', 'body' => 'Bernoulli.', 'tags' => ['engines', 'numbers']]);
+expect($posts->publishPost($tagged)->getTags(), ['engines', 'numbers']);
+
+// List page by page, newest first.
+$titles = [];
+$cursor = null;
+do {
+    $page = $posts->listPosts(limit: 1, cursor: $cursor, author: $username);
+    foreach ($page->getItems() as $post) {
+        $titles[] = $post->getTitle();
+    }
+    $cursor = $page->getNextCursor();
+} while ($cursor !== null);
+expect($titles, ['Note G', 'Note A']);
+
+// Read with the header fields: the ETag identifies the version to revise.
+[$read, , $headers] = $posts->readPostWithHttpInfo($first->getId());
+expect($read, $first);
+$old = $headers['ETag'][0];
+$changes = new PostPatch(['title' => 'Note A, revised']);
+[$revised, , $headers] = $posts->revisePostWithHttpInfo($first->getId(), $old, $changes);
+expect($revised->getTitle(), 'Note A, revised');
+expect($revised->getBody(), $note->getBody());
+$current = $headers['ETag'][0];
+
+// No update is lost: a change of an old version is rejected.
+problem(fn() => $posts->revisePost($first->getId(), $old, $changes->setTitle('Lost?')), 412);
+
+// Validation errors name their place, so that a form can show each next to its field. This client rejects a title that
+// is too short by itself.
+$invalid = problem(fn() => $posts->revisePost($first->getId(), $current, ['title' => '']), 422);
+expect($invalid->getErrors()[0]->getPointer(), '#/title');
+expect($invalid->getErrors()[0]->getDetail(), 'Length must be between 1 and 200.');
+
+// Remove the post.
+[, $status] = $posts->removePostWithHttpInfo($first->getId(), $current);
+expect($status, 204);
+problem(fn() => $posts->readPost($first->getId()), 404);

@@ -1,0 +1,98 @@
+# A post from creation to deletion, in Ruby, with the client that openapi-generator makes.
+# openapi/README.md says how to run it.
+
+require 'securerandom'
+require 'uri'
+
+$LOAD_PATH.unshift File.join(__dir__, 'pressroom/lib')
+require 'pressroom'
+
+# The classes of a client of the server, which authenticates as these options say.
+def connect(url, **options)
+  configuration = Pressroom::Configuration.new do |each|
+    each.scheme = url.scheme
+    each.host = "#{url.host}:#{url.port}"
+    each.base_path = url.path
+    each.server_index = nil
+    options.each { |name, value| each.send("#{name}=", value) }
+  end
+  Pressroom::ApiClient.new(configuration)
+end
+
+def expect(actual, expected)
+  raise "Expected #{expected.inspect}, got #{actual.inspect}" unless actual == expected
+end
+
+# Return the problem details of the error response to a request.
+def problem(status)
+  yield
+rescue Pressroom::ApiError => error
+  problem = Pressroom::Problem.build_from_hash(JSON.parse(error.response_body, symbolize_names: true))
+  expect([error.code, problem.status], [status, status])
+  problem
+else
+  raise "Expected #{status}"
+end
+
+url = URI(ARGV[0] || 'http://127.0.0.1:8000')
+username = "ada-#{SecureRandom.hex(4)}"
+password = 'correct horse battery staple'
+
+# Register.
+registration = Pressroom::UserCreate.new(username: username, password: password)
+user = Pressroom::UsersApi.new(connect(url)).register_user(registration)
+expect user.posts_url, "/posts?author=#{username}"
+
+# Sign in with HTTP Basic once; later requests send the token.
+basic = connect(url, username: username, password: password)
+signed_in = Pressroom::TokensApi.new(basic).create_token
+expect signed_in.expires_at > signed_in.created_at, true
+expect signed_in.last_used_at, nil
+posts = Pressroom::PostsApi.new(connect(url, access_token: signed_in.token))
+
+# Publish. With an idempotency key, a request can be repeated until there is a response: it creates one post.
+# As text: the client sends a Time as `to_s` writes it, which is not RFC 3339.
+published_at = Time.utc(1843, 9, 1)
+note = Pressroom::PostCreate.new(title: 'Note A', body: 'It *weaves* patterns.', published_at: published_at.iso8601)
+once = { idempotency_key: SecureRandom.uuid }
+first = posts.publish_post(note, once)
+expect posts.publish_post(note, once), first
+expect first.published_at, published_at
+tagged = Pressroom::PostCreate.new(title: 'Note G', body: 'Bernoulli.', tags: %w[engines numbers])
+expect posts.publish_post(tagged).tags, %w[engines numbers]
+
+# List page by page, newest first.
+titles = []
+query = { author: username, limit: 1 }
+loop do
+  page = posts.list_posts(query)
+  titles += page.items.map(&:title)
+  break if page.next_cursor.nil?
+
+  query[:cursor] = page.next_cursor
+end
+expect titles, ['Note G', 'Note A']
+
+# Read with the header fields: the ETag identifies the version to revise.
+read, _, headers = posts.read_post_with_http_info(first.id)
+expect read, first
+old = headers['ETag']
+changes = Pressroom::PostPatch.new(title: 'Note A, revised')
+revised, _, headers = posts.revise_post_with_http_info(first.id, old, changes)
+expect revised.title, 'Note A, revised'
+expect revised.body, note.body
+current = headers['ETag']
+
+# No update is lost: a change of an old version is rejected.
+problem(412) { posts.revise_post(first.id, old, Pressroom::PostPatch.new(title: 'Lost?')) }
+
+# Validation errors name their place, so that a form can show each next to its field. This client rejects a title that
+# is too short by itself.
+invalid = problem(422) { posts.revise_post(first.id, current, { title: '' }) }
+expect invalid.errors.first.pointer, '#/title'
+expect invalid.errors.first.detail, 'Length must be between 1 and 200.'
+
+# Remove the post.
+_, status, = posts.remove_post_with_http_info(first.id, current)
+expect status, 204
+problem(404) { posts.read_post(first.id) }
