@@ -9,7 +9,8 @@ from marshmallow import ValidationError, fields, validate
 from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
 from api.schemas.compiled import FromRow
-from api.schemas.fields import DateTime, DateTimeInput, Id, OneOf, RelativeURL, StrictInteger, Text
+from api.schemas.datetimes import DateTime, DateTimeInput
+from api.schemas.fields import Id, OneOf, RelativeURL, StrictInteger, Text
 from api.schemas.pages import PageQuery, page_of
 from api.schemas.users import Author, CreatedAt, UpdatedAt, Username
 

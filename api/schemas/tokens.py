@@ -7,7 +7,8 @@ from marshmallow import ValidationError, validates_schema
 
 from api import constraints
 from api.schemas.base import StrictSchema
-from api.schemas.fields import DateTime, Id, RelativeURL, Text
+from api.schemas.datetimes import DateTime
+from api.schemas.fields import Id, RelativeURL, Text
 from api.schemas.pages import page_of
 from api.schemas.users import CreatedAt, Password, Username
 

@@ -4,7 +4,8 @@ from functools import partial
 
 from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
-from api.schemas.fields import DateTime, RelativeURL, Text
+from api.schemas.datetimes import DateTime
+from api.schemas.fields import RelativeURL, Text
 from api.schemas.pages import page_of
 
 Username = partial(
