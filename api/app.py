@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeout
             expose_headers=[
                 "Accept",
                 "Accept-Encoding",
+                "Accept-Patch",
                 "ETag",
                 "Link",
                 "Location",

@@ -132,9 +132,11 @@ class Application(Flask):
         return super().wsgi_app(environ, start)
 
     def make_default_options_response(self) -> Response:
-        """Return the response to OPTIONS, which has no content and so no type."""
+        """Return the response to OPTIONS, which has no content and so no type; `Accept-Patch` is that of RFC 5789."""
         response = super().make_default_options_response()
         del response.headers["Content-Type"]
+        if "PATCH" in response.allow:
+            response.headers["Accept-Patch"] = "application/json"
         return response
 
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:

@@ -61,9 +61,9 @@ def _read_json(request: Request) -> Any:
     if not raw and not request.mimetype:
         return {}
     if request.content_type != "application/json" and not _is_json(request):
-        abort(415, headers=_ACCEPTED)
+        abort(415, headers=_accepted(request))
     if request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in {"", "identity"}:
-        abort(415, "Send the body without a Content-Encoding.", headers=_ACCEPTED)
+        abort(415, "Send the body without a Content-Encoding.", headers=_accepted(request))
     # Generated clients send the type even if they omit an optional body.
     if not raw:
         return {}
@@ -71,6 +71,11 @@ def _read_json(request: Request) -> Any:
         return loads(raw)
     except InvalidJSON as error:
         abort(400, f"The body is not valid JSON: {error}.")
+
+
+def _accepted(request: Request) -> Mapping[str, str]:
+    # RFC 5789, section 2.2.
+    return {**_ACCEPTED, "Accept-Patch": "application/json"} if request.method == "PATCH" else _ACCEPTED
 
 
 def _is_json(request: Request) -> bool:

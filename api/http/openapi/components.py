@@ -53,6 +53,12 @@ HEADERS: dict[str, JSONObject] = {
         "schema": {"type": "string", "const": "identity"},
         "example": "identity",
     },
+    "AcceptPatch": {
+        "description": "The media types that `PATCH` accepts (RFC 5789).",
+        "required": True,
+        "schema": {"type": "string", "const": "application/json"},
+        "example": "application/json",
+    },
     "RateLimit": {
         "description": "For each limit that applies: remaining requests (r) and seconds until its window ends (t).",
         "schema": {"type": "string", "maxLength": 256, "pattern": _list_of('"[a-z-]+";r=[0-9]+;t=[0-9]+')},
@@ -86,6 +92,8 @@ RESPONSE_HEADERS = {
     503: {"Retry-After": "RetryAfter"},
 }
 """Of the responses that operations share, by status."""
+UNSUPPORTED_PATCH = "UnsupportedPatch"
+"""The response with 415 to PATCH, which has another header field (RFC 5789, section 2.2)."""
 SCHEMAS: dict[str, JSONObject] = {
     "Document": {
         "type": "object",

@@ -8,7 +8,14 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from api.http import problems
-from api.http.openapi.components import HEADERS, PARAMETERS, RATE_LIMIT_HEADERS, RESPONSE_HEADERS, SCHEMAS
+from api.http.openapi.components import (
+    HEADERS,
+    PARAMETERS,
+    RATE_LIMIT_HEADERS,
+    RESPONSE_HEADERS,
+    SCHEMAS,
+    UNSUPPORTED_PATCH,
+)
 from api.http.openapi.links import add_links
 from api.http.openapi.operations import OperationsPlugin
 from api.http.openapi.schemas import OPENAPI_VERSION, SchemaPlugin
@@ -96,6 +103,9 @@ class Api(flask_smorest.Api):
                 response["content"] = {problems.MEDIA_TYPE: {"schema": Problem, "example": _example(code, status)}}
                 response["headers"].update(RATE_LIMIT_HEADERS)
             components.response(status.component, response, lazy=True)
+            if code == 415:
+                patch_headers = {**response["headers"], "Accept-Patch": "AcceptPatch"}
+                components.response(UNSUPPORTED_PATCH, {**response, "headers": patch_headers}, lazy=True)
 
     def _register_etag_headers(self) -> None:
         """Register the parameters that operations share."""

@@ -8,7 +8,7 @@ import flask_smorest
 from apispec import BasePlugin
 
 from api.http.declaration import Operation
-from api.http.openapi.components import RATE_LIMIT_HEADERS
+from api.http.openapi.components import RATE_LIMIT_HEADERS, UNSUPPORTED_PATCH
 from api.http.openapi.schemas import path_parameter
 from api.http.statuses import STATUSES
 from api.json import JSONObject
@@ -120,13 +120,13 @@ class OperationsPlugin(BasePlugin):
             if operation_id in self._ids or not all(map(operation.get, ("operationId", "summary", "description"))):
                 raise TypeError(f"{method.upper()} {path} needs a unique operationId, a summary and a description.")
             self._ids.add(operation_id)
-            self._add_responses(str(path), operation)
+            self._add_responses(str(path), method, operation)
             ordered = {key: operation[key] for key in _KEY_ORDER if key in operation}
             operation.clear()
             operation.update(ordered)
 
     @staticmethod
-    def _add_responses(path: str, operation: JSONObject) -> None:
+    def _add_responses(path: str, method: str, operation: JSONObject) -> None:
         responses = operation["responses"]
         statuses = {400, 422, 500}
         if operation["security"]:
@@ -137,7 +137,10 @@ class OperationsPlugin(BasePlugin):
             statuses |= {413, 415}
         for status in statuses:
             responses.setdefault(status, "")
+        components = {code: status.component for code, status in STATUSES.items()}
+        if method == "patch":
+            components[415] = UNSUPPORTED_PATCH
         for status in sorted(responses):
             # flask-smorest names shared responses by Python's list of statuses, which changes with its version.
             response = responses.pop(status)
-            responses[status] = STATUSES[status].component if isinstance(response, str) else response
+            responses[status] = components[status] if isinstance(response, str) else response
