@@ -29,6 +29,8 @@ PROBLEM_CODE_MAX_LENGTH = 64
 
 PAGE_SIZE_DEFAULT = 20
 PAGE_SIZE_MAX = 100
+PAGE_MAX_BYTES = 2 * 1024 * 1024
+"""Bytes of a page of a list, which ends early; a post in JSON takes up to 1.5 MiB, if every character is escaped."""
 CURSOR_PATTERN = r"([0-7][0-9a-f]{15}){2}"
 CURSOR_LENGTH = 32
 

@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,11 @@ def test_a_request_executes_few_statements(
     app.database.close()  # so that the request opens a new connection, which is traced
     request()
     assert executed == commands
+
+
+@pytest.mark.parametrize("path", ["/posts/7", "/posts?expand=body", "/posts?limit=30", "/users", "/about"])
+def test_head_costs_no_more_than_get_and_has_the_same_header_fields(app: Application, path: str) -> None:
+    get, head = (partial(app.test_client().open, path, method=method) for method in ("GET", "HEAD"))
+    assert count_instructions(app, head) <= count_instructions(app, get) * 1.01
+    names = ("ETag", "Content-Length", "Content-Type", "Cache-Control", "Link")
+    assert [head().headers.get(name) for name in names] == [get().headers.get(name) for name in names]

@@ -57,6 +57,7 @@ class ServiceDetails(NamedTuple):
     body: int
     tags: int
     page: int
+    page_bytes: int
     request_body: int
     token_days: int
 
@@ -90,6 +91,7 @@ class AboutPage(Resource):
             body=constraints.BODY_MAX_LENGTH,
             tags=constraints.TAGS_MAX_ITEMS,
             page=constraints.PAGE_SIZE_MAX,
+            page_bytes=constraints.PAGE_MAX_BYTES,
             request_body=constraints.REQUEST_BODY_MAX_BYTES,
             token_days=request.app.settings.token_days,
         )

@@ -27,7 +27,11 @@ class PageQuery(StrictSchema):
         1,
         constraints.PAGE_SIZE_MAX,
         load_default=constraints.PAGE_SIZE_DEFAULT,
-        metadata={"description": "Maximum number of items.", "examples": [constraints.PAGE_SIZE_DEFAULT]},
+        metadata={
+            "description": f"Maximum number of items. A page of large items has fewer, so that it takes at most "
+            f"{constraints.PAGE_MAX_BYTES:,} bytes: follow `next_cursor`, whatever their number.",
+            "examples": [constraints.PAGE_SIZE_DEFAULT],
+        },
     )
     cursor = Cursor(
         metadata={

@@ -38,6 +38,7 @@ class Limits(StrictSchema):
     body = _limit("Characters of the body of a post.", constraints.BODY_MAX_LENGTH)
     tags = _limit("Tags of a post.", constraints.TAGS_MAX_ITEMS)
     page = _limit("Items of a page.", constraints.PAGE_SIZE_MAX)
+    page_bytes = _limit("Bytes of a page, which has fewer items if they are large.", constraints.PAGE_MAX_BYTES)
     request_body = _limit("Bytes of a request body.", constraints.REQUEST_BODY_MAX_BYTES)
     token_days = _limit("Days until a token expires.", 30)
 

@@ -1,17 +1,25 @@
-"""Keyset pagination: the last page costs what the first one does."""
+"""Keyset pagination: the last page costs what the first one does, and a page of large rows is short."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import accumulate, chain, islice, takewhile, tee
+from operator import attrgetter
 from typing import Generic, NamedTuple, Protocol, cast
 
 import sqlalchemy as sa
 
 from api import constraints
+from api.json import dumps
 from api.store.columns import END_OF_TIME, START_OF_TIME
 from api.store.engine.connections import Connection, Query, Row, Select
 
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_MICROSECONDS = (END_OF_TIME - START_OF_TIME) // _MICROSECOND
+_NAMES_BYTES = 512
+"""More than the names and URLs take in the JSON of a row."""
+_SMALL_PAGE_CHARACTERS = (constraints.PAGE_MAX_BYTES - (constraints.PAGE_SIZE_MAX + 1) * 4096) // 6
+"""Characters of a large column that fit into any page: `\\u0001` takes 6 bytes, the rest of a row under 4096."""
 
 
 class _Identified(Protocol):
@@ -26,21 +34,46 @@ class Page(NamedTuple, Generic[Row]):
 
 
 class NewestFirst(Generic[Row]):
-    """Keyset pagination by (timestamp, id), descending."""
+    """Keyset pagination by (timestamp, id), descending.
+
+    With `large`, the column that makes rows large, a page has at most `PAGE_MAX_BYTES`, and is not read any further.
+    """
 
     def __init__(
-        self, row_type: type[Row], statement: Select, timestamp: sa.Column[datetime], id_: sa.Column[int]
+        self,
+        row_type: type[Row],
+        statement: Select,
+        timestamp: sa.Column[datetime],
+        id_: sa.Column[int],
+        *,
+        large: sa.Column[str] | None = None,
     ) -> None:
         self._timestamp = timestamp.key
+        self._until_full: Callable[[Iterator[Row]], tuple[list[Row], int]] | None
         position = sa.tuple_(
             sa.bindparam("page_timestamp", type_=timestamp.type), sa.bindparam("page_id", type_=id_.type)
         )
+        newest_first = timestamp.desc(), id_.desc()
+        page = (
+            statement.where(sa.tuple_(timestamp, id_) < position)
+            .order_by(*newest_first)
+            .limit(sa.bindparam("page_limit"))
+        )
+        if large is None:
+            self._query, self._until_full = Query(row_type, page), None
+            return
+        # PostgreSQL sends all rows at once, so it ends the page itself. JSON is longer than the text, so two more rows
+        # than fit into that many bytes are enough.
+        preceding = sa.func.sum(sa.func.octet_length(large)).over(order_by=newest_first, rows=(None, -2))
+        rows = page.add_columns(preceding.label("preceding_bytes")).subquery()
         self._query = Query(
             row_type,
-            statement.where(sa.tuple_(timestamp, id_) < position)
-            .order_by(timestamp.desc(), id_.desc())
-            .limit(sa.bindparam("page_limit")),
+            page,
+            postgresql=sa.select(*(rows.c[name] for name in statement.selected_columns.keys()))  # noqa: SIM118 (not a dictionary)
+            .where(sa.func.coalesce(rows.c.preceding_bytes, 0) < constraints.PAGE_MAX_BYTES)
+            .order_by(rows.c[timestamp.key].desc(), rows.c.id.desc()),
         )
+        self._until_full = partial(_until_full, attrgetter(large.key))
 
     def page(
         self, db: Connection, *, limit: int, cursor: str | None, until: datetime = END_OF_TIME, **parameters: object
@@ -48,12 +81,35 @@ class NewestFirst(Generic[Row]):
         """Return at most `limit` rows after `cursor`, or from the start if None; no row is later than `until`."""
         start = until, constraints.ID_MAX + 1
         timestamp, id_ = min(start, _decode_cursor(cursor)) if cursor else start
-        rows = db.all(self._query, page_timestamp=timestamp, page_id=id_, page_limit=limit + 1, **parameters)
+        parameters.update(page_timestamp=timestamp, page_id=id_, page_limit=limit + 1)
+        if self._until_full:
+            rows, fitting = db.read(self._until_full, self._query, **parameters)
+            limit = min(limit, fitting)
+        else:
+            rows = db.all(self._query, **parameters)
         if len(rows) <= limit:
             return Page(rows, None)
         last = rows[limit - 1]
         timestamp, id_ = getattr(last, self._timestamp), cast("_Identified", last).id
         return Page(rows[:limit], _encode_cursor(timestamp or END_OF_TIME, id_))
+
+
+def _until_full(large: Callable[[Row], str], rows: Iterator[Row]) -> tuple[list[Row], int]:
+    """Return rows, and how many of them fit into `PAGE_MAX_BYTES`, at least one; if not all, there is one more."""
+    counted, rows = tee(rows)
+    characters = accumulate(map(len, map(large, counted)))
+    small = len([*takewhile(_SMALL_PAGE_CHARACTERS.__ge__, characters)])
+    read = [*islice(rows, small + 1)]
+    if len(read) == small:
+        return read, small
+    # They may be larger, so they are measured. Usually it does not come to that.
+    size, measured = 0, list[Row]()
+    for row in chain(read, rows):
+        measured.append(row)
+        size += len(dumps([*row])) + _NAMES_BYTES
+        if size > constraints.PAGE_MAX_BYTES and len(measured) > 1:
+            return measured, len(measured) - 1
+    return measured, len(measured)
 
 
 def _encode_cursor(timestamp: datetime, id_: int) -> str:

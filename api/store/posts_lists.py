@@ -38,9 +38,10 @@ def _list(row_type: type[Row], statement: Select, *, by_author: bool, by_tag: bo
         statement = statement.where(posts.c.author_id == author_id)
     if by_tag:
         statement = statement.join(post_tags).where(post_tags.c.tag == sa.bindparam("tag"))
+    large = posts.c.body if row_type is Post else None
     if by_tag and not by_author:
-        return NewestFirst(row_type, statement, post_tags.c.published_at, post_tags.c.post_id)
-    return NewestFirst(row_type, statement, posts.c.published_at, posts.c.id)
+        return NewestFirst(row_type, statement, post_tags.c.published_at, post_tags.c.post_id, large=large)
+    return NewestFirst(row_type, statement, posts.c.published_at, posts.c.id, large=large)
 
 
 def _lists(row_type: type[Row], statement: Select) -> dict[tuple[bool, bool], NewestFirst[Row]]:

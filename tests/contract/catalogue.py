@@ -128,7 +128,12 @@ CATALOGUE = [
         absent_ids={"post_id": 9},
         bodies={"publishPost": POST, "revisePost": {"title": "new"}},
         failures={("publishPost", 409): {"headers": {"Idempotency-Key": "k"}}},
-        queries=("/posts?expand=body", "/posts?tag=engines", "/posts?author=ada&tag=engines"),
+        queries=tuple(
+            f"/posts?{query}{expand}"
+            for query in ("", "tag=engines", "author=ada", "author=ada&tag=engines")
+            for expand in ("", "&expand=body" if query else "expand=body")
+            if query or expand
+        ),
         permissions=[
             Permission("publishPost", 401, 201, 201, 201),
             Permission("revisePost", 401, 403, 200, 200),

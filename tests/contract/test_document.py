@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from api import constraints
 from api.http.application import Application
 from api.http.openapi.operations import OperationsPlugin
 from tests.support.clients import Client
@@ -224,3 +225,33 @@ def test_no_optional_parameter_has_an_example_that_changes_what_a_read_returns(d
         for parameter in (resolve(document, each) for each in operation.get("parameters", [])):
             if parameter["name"] in {"If-None-Match", "Idempotency-Key", "cursor"}:
                 assert not {"example", "examples"} & (parameter.keys() | parameter["schema"].keys()), place
+
+
+LARGE = {"body"}
+"""Properties of items whose size the store bounds on a page."""
+
+
+def max_bytes(schema: Any, document: Any) -> int:
+    """Return how many bytes of JSON a value of the schema can take, without its large properties."""
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        return max(max_bytes(each, document) for each in schema["anyOf"])
+    if "properties" in schema:
+        kept = schema["properties"].items()
+        return sum(len(name) + 4 + max_bytes(each, document) for name, each in kept if name not in LARGE)
+    if "items" in schema:
+        return int(schema["maxItems"]) * (max_bytes(schema["items"], document) + 1) + 2
+    if "const" in schema or "enum" in schema:
+        return max(len(json.dumps(value)) for value in schema.get("enum", [schema.get("const")]))
+    if "string" not in schema["type"]:
+        return 20
+    # A URL is ASCII, other characters may become `\\u0001`; a datetime, which has no length, takes less than 40 bytes.
+    return int(schema.get("maxLength", 40)) * (1 if schema.get("format") == "uri-reference" else 6) + 2
+
+
+def test_a_page_of_the_largest_items_is_bounded(document: Any) -> None:
+    schemas_by_name = document["components"]["schemas"].items()
+    sizes = {name: max_bytes(each, document) for name, each in schemas_by_name if name.endswith("Page")}
+    assert sizes
+    assert max(sizes.values()) <= constraints.PAGE_MAX_BYTES

@@ -220,3 +220,31 @@ def test_the_link_to_the_next_page_has_all_parameters(ada: Client, anyone: Clien
         found += [post["title"] for post in response.json["items"]]
         path = response.headers.get("Link", "").partition(">")[0].removeprefix("<")
     assert found == ["2", "1", "0"]
+
+
+LARGEST_BODIES = ["\x01" * constraints.BODY_MAX_LENGTH, "\N{SCROLL}" * constraints.BODY_MAX_LENGTH, '"\n' * 131_072]
+
+
+@pytest.mark.parametrize("query", ["", "&author=ada", "&tag=x", "&author=ada&tag=x"])
+def test_pages_of_large_posts_are_short_and_lead_to_the_next(ada: Client, anyone: Client, query: str) -> None:
+    for body in LARGEST_BODIES * 2:
+        assert ada.post("/posts", {**POST, "title": "\x01" * 200, "body": body, "tags": ["x"]}).status_code == 201
+    path: str | None = f"/posts?limit=100&expand=body{query}"
+    found: list[int] = []
+    while path:
+        page, head = anyone.get(path), anyone.send("HEAD", path)
+        assert page.json
+        assert page.json["items"]
+        assert len(page.data) <= constraints.PAGE_MAX_BYTES
+        names = ("ETag", "Content-Length", "Link")
+        assert [head.headers.get(name) for name in names] == [page.headers.get(name) for name in names]
+        found += (post["id"] for post in page.json["items"])
+        link = page.headers.get("Link")
+        assert (page.json["next_cursor"] is None) == (link is None)
+        path = link.partition(">")[0][1:] if link else None
+    assert found == [6, 5, 4, 3, 2, 1]
+
+
+def test_the_largest_post_in_json_fits_into_a_page(ada: Client) -> None:
+    created = ada.post("/posts", {"title": "\x01" * 200, "body": LARGEST_BODIES[0], "tags": ["x" * 49]})
+    assert 1.5 * 2**20 < len(created.data) < constraints.PAGE_MAX_BYTES

@@ -4,7 +4,7 @@ Run through SQLAlchemy's own connection, reading a post takes four times as long
 cache and wraps each result.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import sqlalchemy as sa
@@ -17,21 +17,30 @@ Names: TypeAlias = dict[str, object]
 DriverConnection: TypeAlias = Any
 """`sqlite3.Connection` or `psycopg.Connection`, which have no type in common."""
 Row = TypeVar("Row", bound=tuple[Any, ...])
+Result = TypeVar("Result")
 
 
 class Query(Generic[Row]):
-    """A statement that returns rows, and the NamedTuple of such a row.
+    """A statement that returns rows, and the NamedTuple of such a row; optionally with another one for PostgreSQL.
 
     `TypeError` if the fields of the NamedTuple are not the columns of the statement.
     """
 
-    def __init__(self, row_type: type[Row], statement: Statement) -> None:
-        columns = tuple(str(name) for name in statement.exported_columns.keys())  # noqa: SIM118 (not a dictionary)
+    def __init__(self, row_type: type[Row], statement: Statement, *, postgresql: Statement | None = None) -> None:
         fields = getattr(row_type, "_fields", ())
-        if columns != fields:
-            raise TypeError(f"{row_type.__qualname__} has the fields {fields}, its statement the columns {columns}.")
+        for each in (statement, postgresql):
+            columns = fields if each is None else tuple(map(str, each.exported_columns.keys()))
+            if columns != fields:
+                raise TypeError(
+                    f"{row_type.__qualname__} has the fields {fields}, its statement the columns {columns}."
+                )
         self.row_type = row_type
-        self.statement = statement
+        self._statement = statement
+        self._postgresql = postgresql
+
+    def statement(self, *, is_sqlite: bool) -> Statement:
+        """Return the statement for SQLite or PostgreSQL."""
+        return self._statement if is_sqlite or self._postgresql is None else self._postgresql
 
 
 AnyQuery: TypeAlias = Query[Any]
@@ -52,6 +61,7 @@ class StatementCache:
     """
 
     def __init__(self, dialect: sa.Dialect) -> None:
+        self.is_sqlite = dialect.name == "sqlite"
         self._dialect = dialect
         self._compiled: dict[tuple[object, tuple[str, ...]], CompiledStatement] = {}
 
@@ -63,7 +73,9 @@ class StatementCache:
         return compiled
 
     def _compile(self, query: AnyQuery | Statement, names: list[str]) -> CompiledStatement:
-        row_type, statement = (query.row_type, query.statement) if isinstance(query, Query) else (None, query)
+        row_type, statement = (
+            (query.row_type, query.statement(is_sqlite=self.is_sqlite)) if isinstance(query, Query) else (None, query)
+        )
         # An INSERT or UPDATE without values sets the columns named by the parameters.
         column_keys = names if isinstance(statement, sa.UpdateBase) else None
         compiled = statement.compile(dialect=self._dialect, column_keys=column_keys)
@@ -115,6 +127,16 @@ class Connection:
         """Return all rows."""
         compiled = self._statements.get(query, parameters)
         return [*map(compiled.read, self._driver.execute(compiled.text, compiled.bind(parameters)).fetchall())]
+
+    def read(self, consume: Callable[[Iterator[Row]], Result], query: Query[Row], **parameters: object) -> Result:
+        """Return what `consume` makes of the rows. SQLite reads only those that it takes."""
+        compiled = self._statements.get(query, parameters)
+        cursor = self._driver.execute(compiled.text, compiled.bind(parameters))
+        try:
+            # psycopg has read all of them, and iterates slowly.
+            return consume(map(compiled.read, cursor if self._statements.is_sqlite else cursor.fetchall()))
+        finally:
+            cursor.close()  # ends SQLite's read transaction
 
     def one_or_none(self, query: Query[Row], **parameters: object) -> Row | None:
         """Return the row of a query that has at most one."""

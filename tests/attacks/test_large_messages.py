@@ -1,0 +1,184 @@
+"""Lists of the largest posts, and bodies of the largest size, requested by many clients at once."""
+
+import http.client
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from api import constraints
+from api.settings import Settings
+from api.store import posts, users
+from api.store.engine.database import Database
+from tests.attacks.site import ATTACKER, OtherClient, Site, count_statuses, rows
+from tests.support.http import UnixConnection
+from tests.support.nginx import SHIPPED_CONFIGURATION, needs_nginx, nginx_and_gunicorn
+from tests.support.servers import Server, worker_pids
+
+pytestmark = [pytest.mark.heavy, needs_nginx]
+
+CLIENTS, SECONDS = 24, 10
+POSTS = 100
+WORKER_MAX_MB = 400
+[(_MAX_SIZE,)] = [re.findall(r" max_size=(\d+)m ", (SHIPPED_CONFIGURATION / "pressroom.conf").read_text())]
+CACHE_MAX_MB = int(_MAX_SIZE)
+CACHE_SLACK_MB = 64
+"""What responses that are being received may take beyond `max_size`."""
+numbers = count()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The site with as many of the largest posts as a page has items."""
+    with nginx_and_gunicorn(tmp_path_factory.mktemp("large"), WEB_CONCURRENCY="2") as (nginx, server):
+        site = Site(nginx, server)
+        database = Database(Settings(database_url=server.database_url))
+        body = "\N{SCROLL}" * constraints.BODY_MAX_LENGTH
+        with database.write() as db:
+            ada = users.get(db, "ada")
+        for number in range(POSTS):
+            with database.write() as db:
+                published_at = datetime(2026, 1, 1, 0, 0, number % 60, number, tzinfo=UTC)
+                posts.publish(db, author_id=ada.id, title=str(number), body=body, tags=["x"], published_at=published_at)
+        database.close()
+        yield site
+
+
+class Observer:
+    """Measures every tenth of a second how the site does: `/health/live`, the workers' memory, and nginx's cache."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.live_seconds: list[float] = []
+        self.worker_mb = self.cache_mb = 0.0
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=each) for each in (self._check_liveness, self._measure)]
+
+    def _check_liveness(self) -> None:
+        while not self._stopped.wait(0.1):
+            start = time.monotonic()
+            # After a timeout, the time until it counts.
+            with suppress(OSError), closing(UnixConnection(self.site.nginx.backend, timeout=60)) as connection:
+                connection.request("GET", "/health/live")
+                connection.getresponse().read()
+            self.live_seconds.append(time.monotonic() - start)
+
+    def _measure(self) -> None:
+        while not self._stopped.wait(0.1):
+            self.worker_mb = max([self.worker_mb, *peak_memory_mb(self.site.server)])
+            self.cache_mb = max(self.cache_mb, size_mb(self.site.nginx.cache))
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def peak_memory_mb(server: Server) -> list[float]:
+    """Return the largest resident size that each worker has had."""
+    peaks = []
+    for pid in worker_pids(server):
+        with suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text()
+            peaks += [int(kilobytes) / 1024 for kilobytes in re.findall(r"VmHWM:\s+(\d+) kB", status)]
+    return peaks
+
+
+def size_mb(directory: Path) -> float:
+    """Return the size of the files in a directory, some of which may disappear."""
+    size = 0
+    for path in directory.rglob("*"):
+        with suppress(OSError):
+            size += path.stat().st_size
+    return size / 2**20
+
+
+def percentile(values: list[float], percent: int) -> float:
+    return sorted(values)[min(len(values) * percent // 100, len(values) - 1)]
+
+
+def attack(site: Site, name: str, send: Callable[[http.client.HTTPSConnection], int]) -> None:
+    """Let clients repeat `send`, which returns the status; print a row and assert that others are served."""
+    statuses: list[int] = []
+    end = time.monotonic() + SECONDS
+
+    def repeat() -> None:
+        while time.monotonic() < end:
+            try:
+                with closing(site.nginx.connect(source=ATTACKER, timeout=60)) as connection:
+                    while time.monotonic() < end:
+                        statuses.append(send(connection))
+            except (OSError, http.client.HTTPException):
+                statuses.append(0)
+
+    requests_before = len(site.application_requests())
+    other_client, observer = OtherClient(site), Observer(site)
+    attackers = [threading.Thread(target=repeat) for _ in range(CLIENTS)]
+    other_client.start()
+    observer.start()
+    for thread in attackers:
+        thread.start()
+    for thread in attackers:
+        thread.join()
+    other_client.stop()
+    observer.stop()
+    half, most = percentile(other_client.seconds, 50), percentile(other_client.seconds, 99)
+    live = max(observer.live_seconds)
+    result = (
+        f"{count_statuses(statuses)}; others p50 {half:.2f} s, p99 {most:.2f} s; live {live:.2f} s; "
+        f"worker {observer.worker_mb:.0f} MB; cache {observer.cache_mb:.0f} MB"
+    )
+    rows.append((name, len(statuses), site.requests_from_attacker(requests_before), str(other_client), result))
+    assert other_client.failures == []
+    assert most <= 1
+    assert live <= 1
+    assert observer.worker_mb <= WORKER_MAX_MB
+    assert observer.cache_mb <= CACHE_MAX_MB + CACHE_SLACK_MB
+
+
+def list_path(number: int) -> str:
+    """Return one of the URLs of the list of all posts, each with another key in the cache."""
+    spellings = (
+        f"/posts?&limit={constraints.PAGE_SIZE_MAX}&expand=body&cursor=7{number:031x}",
+        f"/posts?expand=body&limit={constraints.PAGE_SIZE_MAX}&cursor=7{number:031x}",
+        f"/posts?cursor=7{number:031x}&expand=body&limit={constraints.PAGE_SIZE_MAX}&author=ada",
+        f"/posts?tag=x&cursor=7{number:031x}&limit={constraints.PAGE_SIZE_MAX}&expand=body",
+    )
+    return spellings[number % len(spellings)]
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_lists_of_the_largest_posts_do_not_keep_others_from_being_served(site: Site, method: str) -> None:
+    def send(connection: http.client.HTTPSConnection) -> int:
+        connection.request(method, list_path(next(numbers)))
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+    attack(site, f"{method} of lists of the largest posts", send)
+
+
+def test_bodies_with_many_invalid_items_do_not_keep_others_from_being_served(site: Site) -> None:
+    start, end = '{"title": "t", "body": "b", "tags": [', "1]}"
+    body = start + "1," * ((constraints.REQUEST_BODY_MAX_BYTES - len(start) - len(end)) // 2) + end
+    assert len(json.loads(body)["tags"]) > 2_000_000
+    fields = {"Content-Type": "application/json", **site.signed_in}
+
+    def send(connection: http.client.HTTPSConnection) -> int:
+        connection.request("POST", "/posts", body.encode(), fields)
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+    attack(site, "bodies with many invalid items", send)
