@@ -91,8 +91,12 @@ def post_fork(_server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Create the marker by which `pressroom deploy roll` finds workers that have loaded the application."""
+    """Create the marker by which `pressroom deploy roll` finds workers that have loaded the application.
+
+    The other one tells later workers that the server has started, and so has created the database.
+    """
     _worker_file("ready", worker.pid).touch()
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "served").touch()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

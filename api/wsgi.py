@@ -1,5 +1,8 @@
 """gunicorn's entry point."""
 
+import os
+from pathlib import Path
+
 from flask import Response
 from gunicorn.errors import AppImportError
 from gunicorn.http.errors import NoMoreData, ParseException
@@ -14,12 +17,13 @@ from api.store.errors import Unavailable
 def application() -> Application:
     """Create the application, migrate an SQLite database, and open the access log.
 
-    `AppImportError`, with which gunicorn exits with a one-line message instead of a traceback.
+    `AppImportError`, with which gunicorn exits with a one-line message instead of a traceback. A worker that replaces
+    another creates no database: if the old one is gone, its clients get 503.
     """
     try:
         app = create_app()
         register_parse_errors(app)
-        app.database.migrate_if_embedded()
+        _migrate(app)
         if app.access_log:
             app.access_log.open()
     except InvalidSetting as error:
@@ -27,6 +31,18 @@ def application() -> Application:
     except Unavailable as error:
         raise AppImportError(error.message_for_operators) from error
     return app
+
+
+def _migrate(app: Application) -> None:
+    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    is_replacement = bool(directory and Path(directory, "served").exists())
+    try:
+        app.database.migrate_if_embedded(create=not is_replacement)
+    except Unavailable as error:
+        if not is_replacement:
+            raise
+        # If its first worker does not start, gunicorn exits; then clients would get no response at all.
+        app.logger.error("%s", error.message_for_operators)  # noqa: TRY400 (it needs no traceback)
 
 
 def register_parse_errors(app: Application) -> None:

@@ -1,6 +1,7 @@
 """`pressroom backup` and `pressroom restore`."""
 
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -85,7 +86,7 @@ def test_a_missing_database_is_neither_saved_nor_created(
 ) -> None:
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///none.sqlite")
     result = pressroom("backup", "saved.sqlite")
-    assert result.stderr == "Error: saved.sqlite: SQLite cannot use none.sqlite: unable to open database file.\n"
+    assert re.match("Error: saved.sqlite: The database .*/none.sqlite does not exist. Put it back, or", result.stderr)
     assert not Path("none.sqlite").exists()
     assert not Path("saved.sqlite").exists()
 
@@ -161,8 +162,8 @@ def test_backup_and_restore_do_not_wait_forever_for_a_writer(
         end.start()
         result = pressroom(*command)
         end.cancel()
-    message = "Error: saved.sqlite: Another process has been writing for 0.2 seconds. Try again.\n"
-    assert (result.exit_code, result.stderr) == (1, message)
+    assert result.exit_code == 1
+    assert re.match("Error: saved.sqlite: Another process has (been writing for 0.2 seconds|.* locked)", result.stderr)
     assert usernames(saved) == ["ada"]
     assert usernames() == ["ada", "bob"]
 
@@ -171,6 +172,43 @@ def test_a_copy_of_the_database_file_can_be_restored(pressroom: Callable[..., Re
     shutil.copy(DATABASE, "copied.sqlite")
     pressroom("users", "create", "bob", "--password", PASSWORD)
     assert pressroom("restore", "copied.sqlite", "--yes").exit_code == 0
+    assert usernames() == ["ada"]
+
+
+@pytest.mark.parametrize(
+    "name", ["a%41b", "a b", "a?mode=ro", "a#b", "a;b", "a'b\"c", "ä漢", "%", "a\\b", "&=+", "\udcff"]
+)
+def test_paths_may_contain_any_character(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    # A URL of a file has no options, and settings are UTF-8; directories and backups may have any name.
+    database = "pressroom.sqlite" if {"?", "\udcff"} & {*name} else name
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", f"sqlite:///{database}")
+
+    def run(*arguments: str) -> None:
+        result = CliRunner().invoke(cli, arguments)
+        assert result.exit_code == 0, result.output
+
+    run("users", "create", "ada", "--password", PASSWORD)
+    run("backup", f"{name}.saved")
+    run("users", "create", "bob", "--password", PASSWORD)
+    run("restore", f"{name}.saved", "--yes")
+    assert usernames(Path(database)) == ["ada"]
+    Path(database).unlink()
+    run("restore", f"{name}.saved", "--yes")
+    assert usernames(Path(database)) == ["ada"]
+    assert {path.name for path in Path().iterdir()} == {database, f"{name}.saved"}
+
+
+@pytest.mark.parametrize("page_size", [512, 1024, 8192, 65536])
+def test_a_backup_with_another_page_size_can_be_restored(
+    pressroom: Callable[..., Result], saved: Path, page_size: int
+) -> None:
+    alter(saved, f"PRAGMA page_size={page_size}", "VACUUM")
+    with closing(sqlite3.connect(DATABASE)) as server:
+        assert server.execute("SELECT count(*) FROM users").fetchone() == (2,)
+        assert pressroom("restore", "saved.sqlite", "--yes").exit_code == 0
+        assert server.execute("SELECT count(*) FROM users").fetchone() == (1,)
     assert usernames() == ["ada"]
 
 

@@ -10,7 +10,8 @@ from flask.cli import with_appcontext
 from api.atomic import atomic_write
 from api.http.application import current_application
 from api.store.engine import backup as engine
-from api.store.engine.database import Database
+from api.store.engine.sqlite_file import SQLiteFile
+from api.store.engine.timeouts import Timeouts
 
 
 @click.command()
@@ -22,13 +23,13 @@ def backup(file: str) -> None:
     The server may be running. FILE is replaced once the copy has been verified. It contains everything: keep it as
     secret as the database.
     """
-    database = _sqlite_database()
+    database, timeouts = _sqlite_file()
     with _one_line_errors(file):
-        if Path(file).exists() and Path(file).samefile(engine.file(database)):
-            raise click.UsageError(f"{file} is the database itself. Choose another file.")
+        if Path(file).exists() and database.path.exists() and Path(file).samefile(database.path):
+            raise click.UsageError(f"{click.format_filename(file)} is the database itself. Choose another file.")
         with atomic_write(file) as temporary:
-            engine.save(database, temporary)
-    click.echo(f"Backup written to {file} and verified.")
+            engine.save(database, temporary, timeouts)
+    click.echo(f"Backup written to {click.format_filename(file)} and verified.")
 
 
 @click.command()
@@ -44,14 +45,16 @@ def restore(file: str) -> None:
     since the backup is lost.
     """
     with _one_line_errors(file):
-        engine.restore(_sqlite_database(), Path(file))
-    click.echo(f"Database restored from {file}.")
+        database, timeouts = _sqlite_file()
+        engine.restore(database, Path(file), timeouts)
+    click.echo(f"Database restored from {click.format_filename(file)}.")
 
 
-def _sqlite_database() -> Database:
-    if not current_application().database.is_sqlite:
+def _sqlite_file() -> tuple[SQLiteFile, Timeouts]:
+    database = current_application().database
+    if database.file is None:
         raise click.UsageError("This command is for SQLite only. For PostgreSQL, use pg_dump and pg_restore.")
-    return current_application().database
+    return database.file, database.timeouts
 
 
 @contextmanager
@@ -59,6 +62,6 @@ def _one_line_errors(file: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise click.ClickException(f"{file}: {error.strerror or error}.") from error
+        raise click.ClickException(f"{click.format_filename(file)}: {error.strerror or error}.") from error
     except engine.InvalidBackup as error:
-        raise click.ClickException(f"{file}: {error}") from error
+        raise click.ClickException(f"{click.format_filename(file)}: {error}") from error

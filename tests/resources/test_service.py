@@ -2,7 +2,6 @@
 
 import re
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
@@ -58,7 +57,8 @@ def test_an_older_schema_is_not_ready(anyone: Client, app: Application) -> None:
 
 
 def test_the_path_of_a_missing_database_is_not_in_the_response(anyone: Client, app: Application) -> None:
-    Path(str(app.database.engine.url.database)).unlink()
+    assert app.database.file
+    app.database.file.path.unlink()
     assert_problem(
         anyone.get("/health/ready"), 503, detail="The database does not exist. Run `pressroom db upgrade` to create it."
     )

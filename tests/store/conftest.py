@@ -35,6 +35,7 @@ def database(database_settings: Settings) -> Iterator[Database]:
 def unmigrated(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings for a database without tables, on SQLite and on PostgreSQL (with the time zone of Tokyo)."""
     if request.param == "sqlite":
+        (tmp_path / "new.sqlite").touch()
         return Settings(database_url=f"sqlite:///{tmp_path / 'new.sqlite'}")
     server, name = request.getfixturevalue("postgresql"), f"unmigrated_{next(numbers)}"
     server.psql(f"CREATE DATABASE {name}")

@@ -125,8 +125,7 @@ def test_sqlite_files_can_be_created_concurrently(tmp_path: Path) -> None:
     def connect(path: Path) -> None:
         database = Database(Settings(database_url=f"sqlite:///{path}"))
         start.wait()
-        with database.read():
-            pass
+        database.migrate_if_embedded()
         database.close()
 
     with ThreadPoolExecutor(8) as threads:
@@ -218,7 +217,7 @@ def test_files_that_are_not_sqlite_databases_are_unavailable(tmp_path: Path) -> 
     ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5_000)]
 )
 def test_sqlite_connections_are_durable_and_strict(tmp_path: Path, pragma: str, value: Any) -> None:
-    database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'pressroom.sqlite'}"))
+    database = Database(Settings(database_url=f"sqlite:///{tmp_path / 'pressroom.sqlite'}")).migrate_if_embedded()
     with database.engine.connect() as db:
         assert db.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
     database.close()

@@ -198,7 +198,8 @@ def sqlite(settings: Settings) -> Iterator[Database]:
 
 
 def path(database: Database) -> Path:
-    return Path(str(database.engine.url.database))
+    assert database.file
+    return database.file.path
 
 
 @pytest.mark.parametrize(

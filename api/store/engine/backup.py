@@ -1,5 +1,6 @@
 """Backup and restore of an SQLite database while it is in use."""
 
+import os
 import sqlite3
 import tempfile
 import time
@@ -7,48 +8,63 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from api.atomic import sync
 from api.settings import Settings
-from api.store.engine import sqlite
 from api.store.engine.database import Database
+from api.store.engine.engines import SQLITE_PREFIX
 from api.store.engine.migrate import HEAD
+from api.store.engine.sqlite_file import SQLiteFile
 from api.store.engine.timeouts import Timeouts
+from api.store.errors import Unavailable
 
 
 class InvalidBackup(ValueError):
     """A backup that cannot be taken or is not valid; the message says why."""
 
 
-def file(database: Database) -> Path:
-    """Return the path of an SQLite database."""
-    return Path(str(database.engine.url.database))
-
-
-def save(database: Database, path: Path) -> None:
+def save(file: SQLiteFile, path: Path, timeouts: Timeouts) -> None:
     """Copy a snapshot of the committed data to `path` and verify the copy. Readers and writers are not blocked."""
-    timeouts = database.timeouts
-    with _open(file(database), "rw", timeouts) as source, _open(path, "rwc", timeouts) as copy:
+    with _open_database(file) as source, _open(path, "rwc", timeouts) as copy:
         _copy(source, copy, timeouts)
         # Leave one file: a write-ahead log beside it might be forgotten.
         copy.execute("PRAGMA journal_mode=DELETE")
         _verify(copy)
 
 
-def restore(database: Database, path: Path) -> None:
+def restore(file: SQLiteFile, path: Path, timeouts: Timeouts) -> None:
     """Replace the database's content by the backup at `path` in one transaction, migrated if it is older.
 
     Raises `InvalidBackup`, and changes nothing, if the backup is damaged or from a newer version.
     """
-    timeouts = database.timeouts
-    with tempfile.TemporaryDirectory(dir=file(database).absolute().parent) as directory:
+    with tempfile.TemporaryDirectory(dir=file.path.parent) as directory:
         verified = Path(directory, "verified.sqlite")
         with _open(verified, "rwc", timeouts) as copy, _open(path, "ro", timeouts) as saved:
             _copy(saved, copy, timeouts)
             _verify(copy)
-        migrated = Database(Settings(database_url=f"sqlite:///{verified}"), timeouts=timeouts).migrate_if_embedded()
-        migrated.close()
-        sqlite.touch(file(database))
-        with _open(verified, "rw", timeouts) as copy, _open(file(database), "rw", timeouts) as target:
-            _copy(copy, target, timeouts)
+        migrated = Database(Settings(database_url=f"{SQLITE_PREFIX}{verified}"), timeouts=timeouts)
+        migrated.migrate_if_embedded().close()
+        if file.path.exists():
+            # A server that has the database open sees another transaction.
+            with _open_database(file) as target, _open(verified, "rw", timeouts) as copy:
+                _adopt_page_size(copy, target)
+                _copy(copy, target, timeouts)
+        else:
+            verified.chmod(0o600)
+            sync(verified)
+            file.set_log_aside()
+            os.link(verified, file.path)
+            sync(file.path.parent)
+
+
+@contextmanager
+def _open_database(file: SQLiteFile) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(file.connect()) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise InvalidBackup(f"SQLite cannot use {file.path.name}: {error}.") from error
+    except Unavailable as error:
+        raise InvalidBackup(error.message_for_operators) from error
 
 
 @contextmanager
@@ -71,6 +87,14 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, timeouts: Time
             raise InvalidBackup(f"Another process has been writing for {timeouts.lock_seconds} seconds. Try again.")
 
     source.backup(target, progress=give_up)
+
+
+def _adopt_page_size(copy: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Give `copy` the page size of `target`, which cannot change while it has a write-ahead log."""
+    [page_size] = target.execute("PRAGMA page_size").fetchone()
+    copy.execute("PRAGMA journal_mode=DELETE")
+    copy.execute(f"PRAGMA page_size={page_size}")
+    copy.execute("VACUUM")
 
 
 def _verify(copy: sqlite3.Connection) -> None:

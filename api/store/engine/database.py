@@ -7,7 +7,6 @@ factory (both in `connections`) are our own: a query costs 49 µs with them, and
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -44,13 +43,13 @@ class Database:
 
     def __init__(self, settings: Settings, *, timeouts: Timeouts = Timeouts(), connections: int | None = None) -> None:
         self.timeouts = timeouts
-        self.engine = engines.create(settings, timeouts)
-        self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self._file = Path(str(self.engine.url.database)).absolute()
+        self.engine, self.file = engines.create(settings, timeouts)
+        self.is_sqlite = self.file is not None
         self._statements = StatementCache(self.engine.dialect)
         # With three or more threads, one is reserved for requests that need no database.
-        self._pool = Pool(self.engine, connections or max(min(2, settings.threads), settings.threads - 1), timeouts)
-        self._driver_errors = DriverErrors(self.engine)
+        size = connections or max(min(2, settings.threads), settings.threads - 1)
+        self._pool = Pool(self.engine, size, timeouts, self.file)
+        self._driver_errors = DriverErrors(self.engine, *([self.file.diagnose] if self.file else []))
         # In SQLite a DEFERRED transaction fails at its first write if another one has committed since its first read.
         self._begin_write = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         self._begin_snapshot = "BEGIN DEFERRED" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ"
@@ -59,13 +58,15 @@ class Database:
         # SQLite wakes waiting writers in no particular order; a queue within the process doubles their throughput.
         self._write_slots = threading.Lock() if self.is_sqlite else threading.BoundedSemaphore(settings.threads)
 
-    def migrate_if_embedded(self) -> "Database":
+    def migrate_if_embedded(self, *, create: bool = True) -> "Database":
         """Create or migrate an SQLite database, and return self. Operators migrate PostgreSQL themselves.
 
-        Raises `Unavailable` if the file cannot be created.
+        Raises `Unavailable` if the file is missing and cannot or must not be created, or if it cannot be written.
         """
-        if self.is_sqlite:
-            sqlite.touch(self._file)
+        if self.file:
+            if create:
+                self.file.create()
+            self.file.require_writable()
             if (self.revision() or "") < HEAD:
                 self.upgrade()
         return self
@@ -75,11 +76,9 @@ class Database:
 
         Raises `Unavailable` otherwise.
         """
-        if self.is_sqlite and not self._file.exists():
-            cause = FileNotFoundError(f"PRESSROOM_DATABASE_URL: {self._file}")
-            raise DatabaseNeedsRepair(
-                "The database does not exist. Run `pressroom db upgrade` to create it."
-            ) from cause
+        if self.file and not self.file.path.exists():
+            message = "The database does not exist. Run `pressroom db upgrade` to create it."
+            raise DatabaseNeedsRepair(message, reason=f"{message} (PRESSROOM_DATABASE_URL: {self.file.path})")
         if (self.revision() or "") < HEAD:
             raise DatabaseNeedsRepair("The database schema is out of date. Run `pressroom db upgrade`.")
         return self
@@ -87,6 +86,8 @@ class Database:
     def close(self) -> None:
         """Close the idle connections."""
         self._pool.close()
+        if self.file:
+            self.file.close()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -126,6 +127,8 @@ class Database:
                 try:
                     yield connection
                     connection.commit()
+                    if self.file:
+                        self.file.require_current(connection._driver)  # noqa: SLF001 (of this package)
                 except BaseException:
                     connection.rollback()
                     raise
@@ -149,7 +152,9 @@ class Database:
             return row.version_num if row else None
 
     def upgrade(self) -> None:
-        """Migrate the schema to this version. Safe to run from many processes at once."""
+        """Create or migrate the tables for this version. Safe to run from many processes at once."""
+        if self.file:
+            self.file.create()
         # On SQLite the driver is in autocommit mode, so the transaction is begun explicitly below.
         engine = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="READ COMMITTED")
         with self._write_slots, self._driver_errors.translating(), engine.begin() as connection:

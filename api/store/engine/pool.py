@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from api import metrics
 from api.store.engine.breaker import CircuitBreaker
+from api.store.engine.sqlite_file import SQLiteFile
 from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
 
@@ -22,8 +23,9 @@ class Pool:
     Last in, first out: SQLite caches pages per connection and drops them when another connection writes.
     """
 
-    def __init__(self, engine: sa.Engine, size: int, timeouts: Timeouts) -> None:
+    def __init__(self, engine: sa.Engine, size: int, timeouts: Timeouts, file: SQLiteFile | None) -> None:
         self._engine = engine
+        self._file = file
         self._size = size
         self._timeouts = timeouts
         self._breaker = CircuitBreaker(timeouts)
@@ -47,11 +49,15 @@ class Pool:
         except Empty:
             raise Unavailable("All database connections are in use. Try again later.") from None
         try:
-            with suppress(IndexError):
+            try:
                 driver = self._idle.pop()
-                if self._is_usable(driver):
-                    return driver
-                self.discard(driver)
+            except IndexError:
+                return self._connect()
+            if self._is_usable(driver):
+                return driver
+            self.discard(driver)
+            if self._file:
+                self.close()  # the others have the same files open, which may have been replaced
             return self._connect()
         except BaseException:
             self.release(None)
@@ -91,12 +97,13 @@ class Pool:
         return connection.dbapi_connection
 
     def _is_usable(self, driver: Any) -> bool:
-        """Whether the connection is outside a transaction and PostgreSQL has not closed it.
+        """Whether the connection is outside a transaction, and its server or file is still there.
 
-        An idle connection becomes readable when the server closes it; a query would cost a round trip per request.
+        SQLite's files may have been replaced. An idle connection becomes readable when PostgreSQL closes it; a
+        query would cost a round trip per request.
         """
-        if self._engine.dialect.name == "sqlite":
-            return not driver.in_transaction
+        if self._file:
+            return not driver.in_transaction and self._file.is_current(driver)
         if driver.closed or driver.pgconn.transaction_status:
             return False
         readable = poll()

@@ -1,8 +1,8 @@
 """What a server that starts will find."""
 
-from api.store.engine import backup, sqlite
 from api.store.engine.database import Database
 from api.store.engine.migrate import HEAD
+from api.store.errors import Unavailable
 
 
 def describe(database: Database) -> str:
@@ -10,12 +10,13 @@ def describe(database: Database) -> str:
 
     Raises `Unavailable` if a server could not use it.
     """
-    if not database.is_sqlite:
+    file = database.file
+    if file is None:
         database.require_current_schema()
         return "is up to date"
-    file = backup.file(database).absolute()
-    sqlite.check_writable(file)
-    if not file.exists():
-        return f"will be created at {file}"
+    if reason := file.diagnose(may_be_missing=True):
+        raise Unavailable(reason)
+    if not file.path.exists():
+        return f"will be created at {file.path}"
     is_old = (database.revision() or "") < HEAD
-    return f"{file} will be migrated when the server starts" if is_old else "is up to date"
+    return f"{file.path} will be migrated when the server starts" if is_old else "is up to date"
