@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from marshmallow import ValidationError
 
 from api import constraints
-from api.json import InvalidJSON, JSONObject, dumps, loads
+from api.json import InvalidJSON, JSONObject, TooManyValues, dumps, loads
 from api.schemas.base import StrictSchema
 from api.schemas.compiled import RowType
 from api.schemas.posts import PostImport
@@ -140,6 +140,8 @@ def _parse(number: int, line: bytes) -> Line:
         value = loads(line.rstrip(b"\r\n"))
     except InvalidJSON as error:
         return Line(number, len(line), error=f"Invalid JSON: {error}.")
+    except TooManyValues:
+        return Line(number, len(line), error="Too many values.")
     name = next(iter(value), None) if isinstance(value, dict) and len(value) == 1 else None
     if name not in KINDS:
         return Line(number, len(line), error=f"Expected {_EXPECTED}.")

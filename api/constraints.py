@@ -37,6 +37,9 @@ CURSOR_LENGTH = 32
 REQUEST_BODY_MAX_BYTES = 4 * 1024 * 1024
 """Bytes. The longest post takes 3 MiB when every character is sent as an escaped surrogate pair."""
 
+ERRORS_MAX_ITEMS = 100
+"""Errors in a response. Validation stops there, because a body can have a million."""
+
 PATH_SEGMENT_MAX_LENGTH = 200
 PATH_SEGMENT_PATTERN = rf"(?!\.\.?$)[^/\x00-\x1f\x7f-\x9f]{{1,{PATH_SEGMENT_MAX_LENGTH}}}"
 """Text in a `<string:…>` of a route: no `/`, no control characters, no dot segment (RFC 3986, section 3.3)."""

@@ -41,6 +41,8 @@ def check(operation: Operation, handler: Callable[..., object]) -> None:
         raise TypeError(f"{operation.operation_id}: signing in needs an authentication scheme and a body.")
     if operation.idempotent and (operation.auth is None or operation.anonymous):
         raise TypeError(f"{operation.operation_id}: an idempotency key needs an authenticated user.")
+    if operation.body and operation.body.Meta.allow_null == operation.body_required:
+        raise TypeError(f"{operation.operation_id}: a body allows null if and only if it is optional.")
     if isinstance(operation.returns, StrictSchema):
         row_types = [*_row_types(get_type_hints(handler).get("return"))]
         if not row_types:

@@ -144,7 +144,7 @@ def _view(operation: Operation, handler: Handler) -> Handler:
         if query:
             inputs.append(parse_query(request, query))
         if body:
-            inputs.append(parse_body(request, body))
+            inputs.append(parse_body(request, body, is_required=operation.body_required))
         if request.query_string and not query:
             reject_query(request)
         if sign_in:

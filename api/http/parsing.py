@@ -10,8 +10,8 @@ from marshmallow import Schema, ValidationError
 
 from api import constraints
 from api.http.application import Request
-from api.http.problems import abort
-from api.json import InvalidJSON, loads
+from api.http.problems import HTTPProblem, abort
+from api.json import InvalidJSON, TooManyValues, loads
 
 Values: TypeAlias = Mapping[str, Any]
 """Validated input."""
@@ -19,12 +19,24 @@ Values: TypeAlias = Mapping[str, Any]
 _ACCEPTED = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
-def parse_body(request: Request, schema: Schema) -> Values:
-    """Return the validated body; 400, 413, 415 or 422 for an invalid one."""
+def parse_body(request: Request, schema: Schema, *, is_required: bool) -> Values:
+    """Return the validated body; 400, 413, 415 or 422 for an invalid one. An optional one may be null."""
+    raw = _read_body(request)
     try:
-        return schema.load(_read_json(request))  # type: ignore[no-any-return] # an object, not many
+        return _load(raw, schema, is_required=is_required)
+    except InvalidJSON as error:
+        problem = HTTPProblem(400, f"The body is not valid JSON: {error}.")
+    except TooManyValues:
+        problem = HTTPProblem(422, messages={"json": {"_schema": ["Too many values."]}})
     except ValidationError as error:
-        _reject(json=error.messages)
+        problem = HTTPProblem(422, messages={"json": error.messages})
+        error.__traceback__ = None  # its frames refer to it: the parsed body would stay until a garbage collection
+    raise problem  # outside the handlers, because the frames of the errors refer to the parsed body
+
+
+def _load(raw: bytes, schema: Schema, *, is_required: bool) -> Values:
+    value = loads(raw) if raw else {}
+    return schema.load({} if value is None and not is_required else value)  # type: ignore[no-any-return] # not many
 
 
 def parse_query(request: Request, schema: Schema) -> Values:
@@ -49,8 +61,8 @@ def split_query(query_string: bytes) -> list[tuple[str, str]]:
     return parse_qsl(query_string.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
 
 
-def _read_json(request: Request) -> Any:
-    """Return the parsed body, or an empty object if there is none."""
+def _read_body(request: Request) -> bytes:
+    """Return the body, which is JSON by its media type, or nothing."""
     raw = request.get_data()
     # Werkzeug rejects a Content-Length that is too large, but truncates a chunked body.
     if len(raw) > constraints.REQUEST_BODY_MAX_BYTES:
@@ -59,18 +71,13 @@ def _read_json(request: Request) -> Any:
     if len(raw) < (request.content_length or 0):
         abort(400, "The body ends before its Content-Length.")
     if not raw and not request.mimetype:
-        return {}
+        return b""
     if request.content_type != "application/json" and not _is_json(request):
         abort(415, headers=_accepted(request))
     if request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in {"", "identity"}:
         abort(415, "Send the body without a Content-Encoding.", headers=_accepted(request))
-    # Generated clients send the type even if they omit an optional body.
-    if not raw:
-        return {}
-    try:
-        return loads(raw)
-    except InvalidJSON as error:
-        abort(400, f"The body is not valid JSON: {error}.")
+    # It may be empty: generated clients send the type even if they omit an optional body.
+    return raw
 
 
 def _accepted(request: Request) -> Mapping[str, str]:

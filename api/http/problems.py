@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, has_request_context, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from api import metrics
+from api import constraints, metrics
 from api.http.responses import READ_METHODS, json_response
 from api.http.statuses import PROBLEM_TYPES, STATUSES, Status
 from api.schemas.problems import flatten_messages
@@ -31,7 +31,6 @@ from api.store.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
-MAX_ERRORS = 100
 RETRY_AFTER = 1
 """Seconds after which a request that met a temporary error may be repeated."""
 RETRY_AFTER_REPAIR = 60
@@ -112,7 +111,7 @@ def from_http_exception(error: HTTPException) -> Response:
     headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
     if not isinstance(error, HTTPProblem):
         return problem_response(error.code or 500, headers=headers)
-    errors = list(islice(_errors(error.messages), MAX_ERRORS))
+    errors = list(islice(_errors(error.messages), constraints.ERRORS_MAX_ITEMS))
     return problem_response(
         error.code, error.detail, code=error.problem_code, headers=[*headers, *error.headers.items()], errors=errors
     )

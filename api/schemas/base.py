@@ -1,10 +1,12 @@
 """Schemas that accept exactly what their JSON Schema says."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, validates_schema
 
+from api import constraints
 from api.schemas.compiled import DumpRow, RowType, compile_dump, compile_load
 
 
@@ -25,7 +27,15 @@ class StrictSchema(Schema):
                 return self._load(data)
             except ValidationError:
                 pass
-        return super().load(data, **options)
+        return super().load(self._without_most_unknown(data), **options)
+
+    def _without_most_unknown(self, data: Any) -> Any:
+        """Leave as many unknown properties as there are errors in a response: marshmallow would report all."""
+        known = {field.data_key or name for name, field in self.load_fields.items()}
+        if type(data) is not dict or len(data) <= len(known) + constraints.ERRORS_MAX_ITEMS:
+            return data
+        unknown = islice((name for name in data if name not in known), constraints.ERRORS_MAX_ITEMS)
+        return {name: data[name] for name in (*known, *unknown) if name in data}
 
     def compile_for(self, row_type: RowType) -> None:
         """Compile the dump of such rows; `TypeError` if they lack a field."""
@@ -36,9 +46,10 @@ class StrictSchema(Schema):
         return self._dump[type(row)](row, root)
 
     class Meta:
-        """Unknown properties are errors."""
+        """Unknown properties are errors. `allow_null` is for optional bodies."""
 
         unknown = RAISE
+        allow_null = False
 
 
 class PatchSchema(StrictSchema):

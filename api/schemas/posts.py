@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError
 
 from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
 from api.schemas.compiled import FromRow
 from api.schemas.datetimes import DateTime, DateTimeInput
-from api.schemas.fields import Id, OneOf, RelativeURL, StrictInteger, Text
+from api.schemas.fields import Id, List, OneOf, RelativeURL, StrictInteger, Text
 from api.schemas.pages import PageQuery, page_of
 from api.schemas.users import Author, CreatedAt, UpdatedAt, Username
 
@@ -40,12 +40,15 @@ Tag = partial(
     error=f"Use 1 to {constraints.TAG_MAX_LENGTH} of a-z, 0-9 and -, and begin with a letter or digit.",
     metadata={"description": "One word.", "examples": ["engines"]},
 )
-_TAGS_LENGTH = validate.Length(max=constraints.TAGS_MAX_ITEMS)
 _TAGS_METADATA = {"description": "In the order in which they were sent.", "examples": [["engines"]]}
-Tags = partial(fields.List, Tag(), validate=_TAGS_LENGTH, metadata=_TAGS_METADATA)
+Tags = partial(List, Tag(), constraints.TAGS_MAX_ITEMS, metadata=_TAGS_METADATA)
 # In requests only: clients would read it as a set, without order.
 TagsInput = partial(
-    fields.List, Tag(), validate=[_TAGS_LENGTH, _unique], metadata={**_TAGS_METADATA, "uniqueItems": True}
+    List,
+    Tag(),
+    constraints.TAGS_MAX_ITEMS,
+    validators=[_unique],
+    metadata={**_TAGS_METADATA, "uniqueItems": True},
 )
 PublishedAt = partial(
     DateTime,

@@ -94,7 +94,7 @@ class Problem(StrictSchema):
     code = Code(required=True)
     errors = fields.List(
         fields.Nested(ProblemError),
-        metadata={"description": "The errors in the input.", "maxItems": 100},
+        metadata={"description": "The errors in the input.", "maxItems": constraints.ERRORS_MAX_ITEMS},
     )
 
 
@@ -103,7 +103,7 @@ def flatten_messages(messages: object, path: tuple[str, ...] = ()) -> Iterator[t
     if isinstance(messages, Mapping):
         for name, nested in messages.items():
             # Names may be chosen by the client: they are truncated and made printable.
-            here = () if name == "_schema" else (_UNPRINTABLE.sub("\ufffd", str(name))[:100],)
+            here = () if name == "_schema" else (_UNPRINTABLE.sub("\ufffd", str(name)[:100]),)
             yield from flatten_messages(nested, path + here)
     elif isinstance(messages, Iterable):
         for text in messages:

@@ -26,6 +26,7 @@ class TokenCreate(StrictSchema):
     class Meta(StrictSchema.Meta):
         """`json_schema` is added to the JSON Schema."""
 
+        allow_null = True
         json_schema = {"dependentRequired": {"username": ["password"], "password": ["username"]}}
 
     name = TokenName(load_default="")

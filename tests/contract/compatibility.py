@@ -177,8 +177,8 @@ def incompatibilities(where: str, old: Any, new: Any, *, in_request: bool) -> It
 def fits(keyword: str, sent: Any, accepted: Any) -> bool:
     """Return whether all that the sender's schema allows satisfies a keyword of the receiver's schema."""
     sender, receiver = sent.get(keyword), accepted.get(keyword)
-    if keyword == "type":
-        return types(sender) <= types(receiver)
+    if keyword == "type" or (keyword == "not" and excludes_only_types(sent) and excludes_only_types(accepted)):
+        return types(sent) <= types(accepted)
     if (values := enumerated(sent)) is not None and keyword not in {"$ref", "format"}:
         return keyword not in accepted or all(
             Draft202012Validator({keyword: receiver}).is_valid(value) for value in values
@@ -211,7 +211,15 @@ def enumerated(schema: Any) -> Any:
     return [schema["const"]] if "const" in schema else schema.get("enum")
 
 
-def types(declared: Any) -> set[str]:
-    """Return the types that a `type` keyword allows."""
-    names = {declared} if isinstance(declared, str) else set(declared or TYPES)
-    return names | {"integer"} if "number" in names else names
+def types(schema: Any) -> set[str]:
+    """Return the types that `type` allows and `not` does not exclude."""
+    declared = schema.get("type", TYPES)
+    names = {declared} if isinstance(declared, str) else set(declared)
+    if "number" in names:
+        names.add("integer")
+    excluded = schema.get("not", {}).get("type", ()) if excludes_only_types(schema) else ()
+    return names - set(excluded) - ({"integer"} if "number" in excluded else set())
+
+
+def excludes_only_types(schema: Any) -> bool:
+    return set(schema.get("not", ())) <= {"type"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.json import InvalidJSON, dumps, loads
+from api.json import MAX_STRINGS, InvalidJSON, TooManyValues, dumps, loads
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -64,6 +64,46 @@ def test_duplicate_names_are_rejected(pairs: list[tuple[str, Any]], space: str, 
             loads(raw)
     else:
         assert loads(raw) == [dict(pairs)]
+
+
+@pytest.mark.parametrize("length", [0, 1, 65_520, 65_536, 131_072])
+@pytest.mark.parametrize("text", ['":', '\\":', "\\\\", "[{", "x:"])
+def test_names_are_found_behind_a_text_of_any_length(text: str, length: int) -> None:
+    content = {"a": text * length + text, "b": [{"c:": '"'}, {"c": 0}], "d": text}
+    raw = json.dumps(content).encode()
+    assert loads(raw) == content
+    with pytest.raises(InvalidJSON, match="has a duplicate name"):
+        loads(raw.replace(b'"d"', b'"a"'))
+
+
+MAX_ARRAYS = MAX_STRINGS // 5
+TOO_MANY = {
+    "arrays": b"[" + b"[]," * MAX_ARRAYS + b"0]",
+    "objects": b"[" + b"{}," * MAX_ARRAYS + b"0]",
+    "nested arrays": b"[" + (b"[" * 400 + b"]" * 400 + b",") * (MAX_ARRAYS // 400) + b"0]",
+    "strings": b"[" + b'"",' * (MAX_STRINGS + 1_000) + b"0]",
+    "names": b"{" + b'"":"",' * (MAX_STRINGS // 2 + 1_000) + b'"a":0}',
+}
+
+
+@pytest.mark.parametrize("raw", TOO_MANY.values(), ids=TOO_MANY)
+def test_too_many_values_are_rejected_without_building_them(raw: bytes) -> None:
+    with pytest.raises(TooManyValues):
+        loads(raw)
+    with pytest.raises(InvalidJSON, match="its syntax is invalid"):
+        loads(raw[:-1])
+    with pytest.raises(InvalidJSON, match="its syntax is invalid"):
+        loads(raw.replace(b"0", b'"\xff"'))
+
+
+def test_almost_too_many_values_are_parsed() -> None:
+    raw = b"[" + b"[]," * (MAX_ARRAYS - 2) + b"0]"
+    assert len(loads(raw)) == MAX_ARRAYS - 1
+
+
+@pytest.mark.parametrize("text", ["[", "{", '"', '\\"', "[{:,"])
+def test_characters_of_texts_do_not_count_as_values(text: str) -> None:
+    assert loads(json.dumps([text * 900_000]).encode()) == [text * 900_000]
 
 
 @given(value=VALUES)

@@ -10,6 +10,8 @@ from api.http.authentication import bearer
 from api.http.operation import Blueprint, Resource
 from api.schemas.base import StrictSchema
 from api.schemas.fields import RelativeURL, Text
+from api.schemas.posts import PostCreate
+from api.schemas.tokens import TokenCreate
 from tests.support.problems import assert_problem
 
 
@@ -60,6 +62,13 @@ def test_a_handler_without_a_return_type_is_a_type_error() -> None:
 def test_a_created_resource_without_a_url_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="x: what is created needs a `url`"):
         blueprint.operation("x", auth=bearer, returns=Named())(post)
+
+
+@pytest.mark.parametrize("is_required", [True, False])
+def test_a_body_that_is_optional_without_allowing_null_or_the_reverse_is_a_type_error(is_required: bool) -> None:
+    body = TokenCreate() if is_required else PostCreate()
+    with pytest.raises(TypeError, match="x: a body allows null if and only if it is optional"):
+        blueprint.operation("x", auth=bearer, body=body, body_required=is_required, returns=Linked())(post)
 
 
 def test_authentication_fails_closed_whatever_its_error_handler_does(app: Application) -> None:

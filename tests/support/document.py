@@ -24,7 +24,8 @@ def schemas(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         if "type" in node and "/example" not in path and not path.startswith("/components/securitySchemes"):
             yield path, node
         for name, value in node.items():
-            yield from schemas(value, f"{path}/{name}")
+            if name != "not":  # what is excluded needs no bounds
+                yield from schemas(value, f"{path}/{name}")
 
 
 def resolve(document: Any, node: Any) -> Any:

@@ -28,6 +28,10 @@ class Converter(OpenAPIConverter):
         described.pop("additionalProperties", None)
         described["description"] = inspect.getdoc(type(schema))
         described["additionalProperties"] = False
+        if getattr(schema.Meta, "allow_null", False):
+            # `type: [object, null]` would be a union in generated clients, which Python's cannot leave out.
+            del described["type"]
+            described["not"] = {"type": ["array", "boolean", "number", "string"]}
         described.update(getattr(schema.Meta, "json_schema", {}))
         described["examples"] = [_example(schema)]
         return described
