@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from api.store.errors import Unavailable
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server, worker_pids
 from tests.support.sockets import free_port
+from tests.support.users import unprivileged
 
 LONG = "x" * SOCKET_PATH_MAX_BYTES
 WITHOUT_GEVENT = "import sys; sys.modules['gevent'] = None"
@@ -187,19 +188,6 @@ def test_check_reports_a_database_that_cannot_be_used(tmp_path: Path, check: Cal
     checked = check(**environment)
     assert (checked.exit_code, checked.stdout) == (1, "")
     assert checked.stderr == f"Error: {message.replace('{}', str(tmp_path))}\n"
-
-
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """Let root lose its permissions for a while."""
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        if is_root:
-            os.seteuid(0)
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """The files of an SQLite database are removed or replaced while it is in use; tests/faults does it to a server."""
 
 import os
+import resource
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,19 @@ def test_connections_do_not_open_a_log_that_another_process_has_lost(
         assert "-wal or -shm was removed while the database was in use" in error.value.reason
         assert not sibling(path, "-wal").exists()
     assert usernames(database) == ["ada", "bob"]
+
+
+@pytest.mark.parametrize("files", range(12))
+def test_a_process_with_too_many_open_files_is_a_temporary_failure(database: Database, files: int) -> None:
+    database.close()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + files, before[1]))
+    try:
+        with suppress(Unavailable), database.read():
+            return
+        with pytest.raises(Unavailable, match="Try again"), database.read():
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert usernames(database) == ["ada"]

@@ -100,9 +100,11 @@ class DriverErrors:
 
     def translate(self, error: Exception) -> None:
         """Raise `Unavailable` if the database failed; return if the statement did."""
-        failure = self._find(getattr(error, "orig", error))
-        if failure:
+        cause = getattr(error, "orig", error)
+        if failure := self._find(cause):
             reason = "" if failure is TEMPORARY else self._diagnose()
+            if not reason and getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN:
+                failure = TEMPORARY  # the process has too many files open
             raise failure.error(failure.message, reason=reason) from error
 
     @contextmanager

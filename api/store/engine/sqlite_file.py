@@ -102,8 +102,7 @@ class SQLiteFile:
                     raise Unavailable(_BEING_REPLACED, reason=self._explain_lock()) from error
             else:
                 expected = before if has_log else Files(before.main, *connection.files[1:])
-                if None not in connection.files and expected == connection.files:
-                    self._remember(connection)
+                if None not in connection.files and expected == connection.files and self._remember(connection):
                     return connection
                 connection.close()
                 if is_late:
@@ -184,9 +183,8 @@ class SQLiteFile:
     def close(self) -> None:
         """Close what is not a connection. SQLite's locks on the database end: close the connections before."""
         with self._lock:
-            for descriptor in (self._main, self._log):
-                if descriptor is not None:
-                    os.close(descriptor)
+            self._close(self._main)
+            self._close(self._log)
             self._files = self._main = self._log = self._header = self._checked = None
 
     def _sibling(self, suffix: str) -> Path:
@@ -257,23 +255,31 @@ class SQLiteFile:
             uri=True,
         )
 
-    def _remember(self, connection: Connection) -> None:
-        """Make the connection's files those that others are compared with."""
+    def _remember(self, connection: Connection) -> bool:
+        """Make the connection's files those that others are compared with; return whether they can be opened."""
         with self._lock:
             connection.version = self._version
             if self._files == connection.files:
-                return
-            if self._files is None or self._files.main != connection.files.main:
-                # Closing a file ends all locks of the process on it (POSIX), so the database stays open until it has
-                # been replaced.
-                if self._main is not None:
-                    os.close(self._main)
-                self._main = os.open(self.path, os.O_RDONLY)
-                self._header = self._checked = None
-            if self._log is not None:
-                os.close(self._log)
-            self._log = os.open(connection.paths[1], os.O_RDONLY)
-            self._files = connection.files
+                return True
+            is_same = self._files is not None and self._files.main == connection.files.main
+            try:
+                if not is_same:
+                    # Closing a file ends all locks of the process on it (POSIX), so the database stays open until it
+                    # has been replaced.
+                    self._close(self._main)
+                    self._main = self._header = self._checked = None
+                    self._main = os.open(self.path, os.O_RDONLY)
+                log = os.open(connection.paths[1], os.O_RDONLY)
+            except OSError:
+                return False
+            self._close(self._log)
+            self._log, self._files = log, connection.files
+            return True
+
+    @staticmethod
+    def _close(descriptor: int | None) -> None:
+        if descriptor is not None:
+            os.close(descriptor)
 
     def _check(self, connection: Connection, main: os.stat_result) -> bool:
         """Whether the header shows that SQLite has changed the file, and not a copy that was written over it."""

@@ -1,0 +1,108 @@
+"""SQLite databases that the user of the server cannot write."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from api.app import create_app
+from api.http.application import Application
+from api.settings import Settings
+from api.store import users
+from api.store.engine.database import Database
+from api.store.errors import DatabaseNeedsRepair
+from tests.support.clients import Client, signed_in_user
+from tests.support.problems import assert_problem
+from tests.support.users import unprivileged
+
+BODY = {"title": "t", "body": "b"}
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A directory that every user can write."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+
+
+@pytest.fixture
+def path(directory: Path, migrated: Path) -> Path:
+    path = Path(shutil.copy(migrated, directory / "pressroom.sqlite"))
+    path.chmod(0o666)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("", 0o755), ("pressroom.sqlite", 0o444), ("pressroom.sqlite-wal", 0o444), ("pressroom.sqlite-shm", 0o444)],
+)
+def test_a_server_does_not_start_with_a_database_that_it_cannot_write(path: Path, name: str, mode: int) -> None:
+    settings = Settings(database_url=f"sqlite:///{path}")
+    with closing(Database(settings)) as other, other.read():
+        (path.parent / name).chmod(mode)
+        with unprivileged(), pytest.raises(DatabaseNeedsRepair) as error:
+            Database(settings).migrate_if_embedded()
+    sentence = rf"{path.parent / name} is not writable by [a-z]+\. Change its owner or its mode\."
+    assert re.fullmatch(sentence, error.value.message_for_operators)
+
+
+@pytest.fixture
+def app(path: Path) -> Iterator[Application]:
+    app = create_app(Settings(database_url=f"sqlite:///{path}", access_log=""))
+    yield app
+    app.database.close()
+
+
+@pytest.fixture
+def ada(app: Application) -> Client:
+    return signed_in_user(app, "ada")
+
+
+@pytest.mark.parametrize("name", ["pressroom.sqlite", ""])
+def test_a_database_that_becomes_read_only_is_reported_in_the_log(
+    app: Application, ada: Client, path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    app.database.close()
+    (path.parent / name).chmod(0o555)
+    with unprivileged():
+        response = ada.post("/posts", BODY)
+        app.database.close()
+    problem = assert_problem(response, 503)
+    assert "Try again" not in problem["detail"]
+    assert response.headers["Retry-After"] == "60"
+    assert str(path) not in response.text
+    assert f"{path.parent / name} is not writable by " in caplog.text
+    (path.parent / name).chmod(0o777)
+    with unprivileged():
+        assert ada.post("/posts", BODY).status_code == 201
+        app.database.close()
+
+
+@pytest.fixture
+def volume(directory: Path) -> Iterator[Path]:
+    """A file system that can be mounted read-only."""
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory], check=False).returncode:
+        pytest.skip("only root can mount a volume")
+    yield directory
+    subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+def test_a_volume_that_becomes_read_only_is_reported(volume: Path, migrated: Path) -> None:
+    path = Path(shutil.copy(migrated, volume / "pressroom.sqlite"))
+    with closing(Database(Settings(database_url=f"sqlite:///{path}"))) as database:
+        with database.write() as db:
+            users.register(db, username="ada")
+        database.close()
+        subprocess.run(["mount", "-o", "remount,ro", volume], check=True)
+        with pytest.raises(DatabaseNeedsRepair) as error, database.write() as db:
+            users.register(db, username="bob")
+        assert f"{volume} is not writable: it is on a read-only file system" in error.value.reason
+        subprocess.run(["mount", "-o", "remount,rw", volume], check=True)
+        with database.write() as db:
+            users.register(db, username="bob")
