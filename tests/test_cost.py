@@ -48,7 +48,7 @@ def authorization(app: Application) -> dict[str, str]:
             password_hash=ada.password_hash,
             name="",
             sha256=hash_token(token),
-            expires_at=now() + timedelta(days=1),
+            lifetime=timedelta(days=1),
         )
         tokens.touch(db, row.id)
     return {"Authorization": f"Bearer {token}"}

@@ -25,7 +25,6 @@ from api.schemas.fields import Id
 from api.schemas.pages import PageQuery
 from api.schemas.tokens import IssuedToken, Token, TokenCreate, TokenPage
 from api.store import tokens
-from api.store.columns import now
 from api.store.credentials import Credentials
 from api.store.errors import Unauthenticated, WrongPassword
 from api.store.pages import Page
@@ -106,7 +105,7 @@ class Tokens(Resource):
                 user_id=credentials.id,
                 password_hash=credentials.password_hash,
                 sha256=hash_token(secret),
-                expires_at=now() + timedelta(days=request.app.settings.token_days),
+                lifetime=timedelta(days=request.app.settings.token_days),
                 name=content["name"],
             )
         except Unauthenticated:

@@ -1,7 +1,6 @@
 """Posts."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 
 from marshmallow import ValidationError
@@ -77,7 +76,7 @@ class PostCreate(StrictSchema):
     title = Title(required=True)
     body = Body(required=True)
     tags = TagsInput(load_default=[])
-    published_at = PublishedAtInput(load_default=partial(datetime.now, UTC))
+    published_at = PublishedAtInput()
 
 
 class PostImport(PostCreate):

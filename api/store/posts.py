@@ -6,7 +6,7 @@ time. No job publishes anything, because every query compares it with the curren
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -107,7 +107,7 @@ def publish(
     title: str,
     body: str,
     tags: Sequence[str],
-    published_at: datetime | None,
+    published_at: datetime | Literal["now"] | None = "now",
     post_id: int | None = None,
 ) -> Post:
     """Insert a post: public at `published_at`, or a draft if that is None; `Unauthenticated` without the author.
@@ -115,6 +115,7 @@ def publish(
     The id is `post_id` if that is given and free, else the next one. `archive.reserve_ids` must precede a `post_id`.
     """
     timestamp = now()
+    published_at = timestamp if published_at == "now" else published_at
     values = {
         "author_id": author_id,
         "title": title,

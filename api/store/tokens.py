@@ -146,7 +146,7 @@ def get(db: Connection, token_id: int, *, user_id: int) -> Token:
 
 
 def create(
-    db: Connection, *, user_id: int, password_hash: str | None, name: str, sha256: bytes, expires_at: datetime
+    db: Connection, *, user_id: int, password_hash: str | None, name: str, sha256: bytes, lifetime: timedelta
 ) -> Token:
     """Insert a token and delete the user's expired ones.
 
@@ -156,6 +156,7 @@ def create(
     if not db.all(_LOCK_UNCHANGED_USER, user_id=user_id, known_hash=password_hash):
         raise Unauthenticated("The password has been changed or the user removed. Sign in again.")
     db.execute(_DELETE_EXPIRED_OF_USER, user_id=user_id, at=timestamp)
+    expires_at = timestamp + lifetime
     [token] = db.all(_INSERT, user_id=user_id, name=name, sha256=sha256, created_at=timestamp, expires_at=expires_at)
     return token
 

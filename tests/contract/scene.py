@@ -28,7 +28,6 @@ from api.http.authentication import hash_token
 from api.passwords import hash_password
 from api.settings import Settings
 from api.store import credentials, tokens, users
-from api.store.columns import now
 from tests.contract.catalogue import arrange
 from tests.support.clients import Client
 
@@ -63,7 +62,7 @@ def make_seed() -> None:
                 password_hash=credentials.get(db, name).password_hash,
                 name="",
                 sha256=hash_token(token),
-                expires_at=now() + timedelta(days=1),
+                lifetime=timedelta(days=1),
             )
         users.set_role(db, "root", "admin")
     arrange(Client(app, "ada", TOKENS["ada"]))

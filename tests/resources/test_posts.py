@@ -26,6 +26,13 @@ def titles(client: Client, path: str) -> list[str]:
     return [post["title"] for post in page["items"]]
 
 
+@pytest.mark.parametrize("content", [POST, {**POST, "tags": []}])
+def test_a_post_published_now_has_one_timestamp(ada: Client, content: dict[str, object]) -> None:
+    for headers in ({}, {"Idempotency-Key": "k"}):
+        post = ada.post("/posts", content, headers=headers).json or {}
+        assert post["published_at"] == post["created_at"] == post["updated_at"]
+
+
 def test_a_published_post_is_public_at_once(ada: Client, anyone: Client) -> None:
     created = ada.post("/posts", {**POST, "tags": ["engines"]})
     assert (created.status_code, created.headers["Location"]) == (201, "/posts/1")

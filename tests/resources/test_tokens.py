@@ -16,6 +16,13 @@ def sign_in(client: Client, content: object = None) -> TestResponse:
     return client.post("/tokens", content, headers=basic_auth("ada"))
 
 
+def test_a_token_expires_exactly_the_configured_days_after_its_creation(build: Callable[..., Application]) -> None:
+    app = build(token_days=3)
+    token = signed_in_user(app, "ada").post("/tokens", headers=basic_auth("ada")).json or {}
+    created, expires = (datetime.fromisoformat(token[name]) for name in ("created_at", "expires_at"))
+    assert expires - created == timedelta(days=3)
+
+
 def test_the_secret_of_a_token_is_shown_once(ada: Client, anyone: Client) -> None:
     created = sign_in(anyone, {"name": "laptop"})
     assert (created.status_code, created.headers["Location"]) == (201, "/tokens/2")

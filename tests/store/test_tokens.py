@@ -25,7 +25,7 @@ def create_token(db: Connection, user: User, sha256: bytes = HASH, days: int = 1
         password_hash=credentials.get(db, user.username).password_hash,
         name="laptop",
         sha256=sha256,
-        expires_at=now() + timedelta(days=days),
+        lifetime=timedelta(days=days),
     )
 
 
@@ -86,7 +86,7 @@ def test_no_token_is_created_if_the_password_changed_or_the_user_was_removed(db:
             password_hash=verified.password_hash,
             name="",
             sha256=HASH,
-            expires_at=now() + timedelta(days=1),
+            lifetime=timedelta(days=1),
         )
     changed = credentials.get(db, "ada")
     users.remove(db, ada)
@@ -97,7 +97,7 @@ def test_no_token_is_created_if_the_password_changed_or_the_user_was_removed(db:
             password_hash=changed.password_hash,
             name="",
             sha256=HASH,
-            expires_at=now() + timedelta(days=1),
+            lifetime=timedelta(days=1),
         )
 
 

@@ -12,7 +12,6 @@ from api.http.application import Application
 from api.http.authentication import hash_token, new_token
 from api.passwords import hash_password
 from api.store import credentials, tokens, users
-from api.store.columns import now
 
 PASSWORD = "correct horse battery staple"
 ANY_VERSION = {"headers": {"If-Match": "*"}}
@@ -78,6 +77,6 @@ def signed_in_user(app: Application, username: str, *, role: str = "member") -> 
             password_hash=stored.password_hash,
             name="",
             sha256=hash_token(token),
-            expires_at=now() + timedelta(days=1),
+            lifetime=timedelta(days=1),
         )
     return Client(app, username, token)
