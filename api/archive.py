@@ -1,19 +1,17 @@
-"""A site as NDJSON: a line `{"user": {…}}` for each user, then a line `{"post": {…}}` for each post, oldest first."""
+"""A site as NDJSON: a line `{"user": {…}}` for each user, then a line `{"post": {…}}` for each post, oldest first.
 
-from collections.abc import Callable, Iterable, Iterator
+An archive of accounts also has password hashes and roles, and a line `{"token": {…}}` for each token.
+"""
+
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from marshmallow import ValidationError
 
 from api import constraints
 from api.json import InvalidJSON, JSONObject, TooManyValues, dumps, loads
-from api.schemas.base import StrictSchema
-from api.schemas.compiled import RowType
-from api.schemas.posts import PostImport
+from api.records import KINDS, find_errors
 from api.schemas.problems import flatten_messages
-from api.schemas.users import UserImport
-from api.store import archive as stored
-from api.store import posts, users
 from api.store.archive import Import
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -23,40 +21,6 @@ BATCH_MAX_LINES, BATCH_MAX_BYTES = 2_000, 4 * 1024 * 1024
 """Limits of one transaction: it takes a third of a second, in which no other client can write to SQLite."""
 
 
-class RecordKind(NamedTuple):
-    """A kind of record: its JSON, and the functions that export, identify and create records."""
-
-    schema: StrictSchema
-    row_type: RowType
-    rows: Callable[[Connection], Iterable[object]]
-    is_stored: Callable[[Import, JSONObject], bool] | None
-    """None if a unique constraint identifies the records: `create` then raises `Conflict`."""
-    create: Callable[[Import, JSONObject], object]
-    reserve_ids: Callable[[Connection, int], None] | None = None
-    """On PostgreSQL, lets a transaction use the ids up to this one; None for records without ids."""
-
-
-def _create_user(run: Import, user: JSONObject) -> None:
-    users.register(run.db, **user)
-
-
-def _is_post_stored(run: Import, post: JSONObject) -> bool:
-    author = run.lock_user(post["author"])
-    return run.match(stored.count_posts, author.id, (post["published_at"], post["title"]))
-
-
-def _create_post(run: Import, post: JSONObject) -> None:
-    content = {name: value for name, value in post.items() if name not in {"author", "id"}}
-    posts.publish(run.db, author_id=run.lock_user(post["author"]).id, post_id=post.get("id"), **content)
-
-
-# In the order of export: a record follows those that it refers to.
-KINDS = {
-    "user": RecordKind(UserImport(), stored.ArchivedUser, stored.all_users, None, _create_user),
-    "post": RecordKind(
-        PostImport(), stored.ArchivedPost, stored.all_posts, _is_post_stored, _create_post, stored.reserve_ids
-    ),
-}
 _EXPECTED = " or ".join(f'{{"{name}": {{…}}}}' for name in KINDS)
 
 
@@ -79,11 +43,12 @@ class Outcome(NamedTuple):
     error: str = ""
 
 
-def export(db: Connection) -> Iterator[bytes]:
-    """Yield a line for each record, drafts included."""
+def export(db: Connection, *, accounts: bool = False) -> Iterator[bytes]:
+    """Yield a line for each record, drafts included; with `accounts`, also what permits to sign in."""
     for name, kind in KINDS.items():
-        kind.schema.compile_for(kind.row_type)
-        for row in kind.rows(db):
+        kind.schema.compile_for((accounts and kind.account_type) or kind.row_type)
+        rows = (accounts and kind.account_rows) or kind.rows
+        for row in rows(db):
             yield dumps({name: kind.schema.dump_row(row, root="")})
 
 
@@ -150,6 +115,8 @@ def _parse(number: int, line: bytes) -> Line:
     except ValidationError as error:
         details = (f"/{'/'.join((name, *path))}: {detail}" for path, detail in flatten_messages(error.messages))
         return Line(number, len(line), error=" ".join(details))
+    if errors := " ".join(f"/{name}/{error}" for error in find_errors(content)):
+        return Line(number, len(line), error=errors)
     if content.get("id", 0) > constraints.IMPORTED_ID_MAX:
         del content["id"]
     return Line(number, len(line), name, content)

@@ -1,12 +1,19 @@
 """Password hashing with argon2id."""
 
+import re
 import secrets
+from base64 import b64decode, b64encode
 
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import VerifyMismatchError
 
 # OWASP's parameters for argon2id: 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_PHC_STRING = re.compile(
+    r"\$argon2id\$v=19\$m=[0-9]{1,6},t=[0-9]{1,2},p=[0-9]{1,2}\$([+/0-9A-Za-z]+)\$([+/0-9A-Za-z]+)"
+)
+HASH_MEMORY_MAX_KIB, HASH_TIME_MAX, HASH_LANES_MAX = 256 * 1024, 16, 16
+"""Parameters up to which a hash of another server is accepted: a sign-in takes so much memory and time."""
 _DUMMY_HASH = _hasher.hash(secrets.token_urlsafe())
 
 
@@ -27,3 +34,26 @@ def verify_password(password_hash: str | None, password: str) -> bool:
 def needs_rehash(password_hash: str) -> bool:
     """Return whether the hash was made with other parameters than today's."""
     return _hasher.check_needs_rehash(password_hash)
+
+
+def is_usable_hash(text: str) -> bool:
+    """Return whether `text` is an argon2id hash (RFC 9106) that `verify_password` can verify at a bounded cost."""
+    encoded = _PHC_STRING.fullmatch(text)
+    if encoded is None or not all(map(_is_base64, encoded.groups())):
+        return False
+    parameters = extract_parameters(text)
+    return (
+        8 * parameters.parallelism <= parameters.memory_cost <= HASH_MEMORY_MAX_KIB
+        and 1 <= parameters.time_cost <= HASH_TIME_MAX
+        and 1 <= parameters.parallelism <= HASH_LANES_MAX
+        and 8 <= parameters.salt_len <= 64
+        and 16 <= parameters.hash_len <= 64
+    )
+
+
+def _is_base64(text: str) -> bool:
+    """Return whether it is the one encoding of some bytes, without padding: argon2 reads no other."""
+    try:
+        return b64encode(b64decode(text + "=" * (-len(text) % 4), validate=True)).rstrip(b"=") == text.encode()
+    except ValueError:
+        return False

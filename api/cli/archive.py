@@ -25,8 +25,8 @@ def import_(files: tuple[str, ...]) -> None:
     The lines are those that `export` writes; `-` is standard input.
 
     Records that are already present are skipped, so a file can be imported again. Users are identified by username,
-    posts by author, title and published_at. A post keeps its id if that is free. Lines with errors are reported by
-    number; all others are imported.
+    posts by author, title and published_at. A post keeps its id if that is free. Tokens are imported only with their
+    user. Lines with errors are reported by number; all others are imported.
     """
     database, counts, errors = current_application().database.migrate_if_embedded(), Counter[str](), list[str]()
     try:
@@ -51,21 +51,25 @@ def import_(files: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, allow_dash=True), default="-")
+@click.option(
+    "--accounts", is_flag=True, help="Add password hashes, roles and tokens. Keep the file as secret as the database."
+)
 @with_appcontext
-def export(file: str) -> None:
+def export(file: str, *, accounts: bool) -> None:
     """Export all users and posts to FILE or standard output.
 
-    Each is a line of JSON, without passwords. FILE is replaced once everything has been written.
+    Each is a line of JSON, without passwords. FILE is replaced once everything has been written, and only its owner can
+    read it.
     """
     with current_application().database.require_current_schema().snapshot() as db:
         # A device or pipe is written to instead of being replaced.
         if file == "-" or (Path(file).exists() and not Path(file).is_file()):
             with click.open_file(file, "wb") as stream:
-                _write(stream, db)
+                _write(stream, db, accounts=accounts)
             return
         with atomic_write(file) as temporary, temporary.open("wb") as stream:
-            _write(stream, db)
+            _write(stream, db, accounts=accounts)
 
 
-def _write(stream: IO[bytes], db: Connection) -> None:
-    stream.writelines(archive.export(db))
+def _write(stream: IO[bytes], db: Connection, *, accounts: bool) -> None:
+    stream.writelines(archive.export(db, accounts=accounts))

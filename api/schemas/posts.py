@@ -9,7 +9,7 @@ from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
 from api.schemas.compiled import FromRow
 from api.schemas.datetimes import DateTime, DateTimeInput
-from api.schemas.fields import Id, List, OneOf, RelativeURL, StrictInteger, Text
+from api.schemas.fields import Id, List, OneOf, RelativeURL, Text
 from api.schemas.pages import PageQuery, page_of
 from api.schemas.users import Author, CreatedAt, UpdatedAt, Username
 
@@ -77,14 +77,6 @@ class PostCreate(StrictSchema):
     body = Body(required=True)
     tags = TagsInput(load_default=[])
     published_at = PublishedAtInput()
-
-
-class PostImport(PostCreate):
-    """A post in an archive: with its author and time of publication, and optionally its id."""
-
-    id = StrictInteger(1, constraints.ID_MAX)
-    author = Username(required=True)
-    published_at = PublishedAtInput(required=True)
 
 
 class PostPatch(PatchSchema):

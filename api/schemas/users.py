@@ -49,23 +49,18 @@ UpdatedAt = partial(
 )
 
 
-class UserImport(StrictSchema):
-    """A user in an archive: without a password."""
-
-    username = Username(required=True)
-    display_name = DisplayName()
-    bio = Bio()
-
-
 class NewPassword(StrictSchema):
     """A new password."""
 
     password = Password(minimum=constraints.PASSWORD_MIN_LENGTH)
 
 
-class UserCreate(UserImport):
+class UserCreate(StrictSchema):
     """A user to register. `display_name` defaults to the username."""
 
+    username = Username(required=True)
+    display_name = DisplayName()
+    bio = Bio()
     password = Password(minimum=constraints.PASSWORD_MIN_LENGTH)
 
 

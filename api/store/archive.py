@@ -21,6 +21,8 @@ class ArchivedUser(NamedTuple):
     username: str
     display_name: str
     bio: str
+    created_at: datetime
+    updated_at: datetime
 
 
 class ArchivedPost(NamedTuple):
@@ -32,6 +34,8 @@ class ArchivedPost(NamedTuple):
     body: str
     tags: list[str]
     published_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
 
 
 class _Identity(NamedTuple):
@@ -43,11 +47,13 @@ class _Sequence(NamedTuple):
     last_value: int
 
 
-_ALL_USERS = Query(ArchivedUser, sa.select(users.c.username, users.c.display_name, users.c.bio).order_by(users.c.id))
+_ALL_USERS = Query(ArchivedUser, sa.select(*(users.c[name] for name in ArchivedUser._fields)).order_by(users.c.id))
 _NEXT_POSTS = Query(
     ArchivedPost,
     sa.select(
-        posts.c.id, users.c.username.label("author"), posts.c.title, posts.c.body, posts.c.tags, posts.c.published_at
+        posts.c.id,
+        users.c.username.label("author"),
+        *(posts.c[name] for name in ArchivedPost._fields[2:]),
     )
     .join_from(posts, users)
     .where(posts.c.id > sa.bindparam("last_id"))
@@ -101,6 +107,8 @@ class Import:
     lock_user: Callable[[str], User]
 
     def __init__(self) -> None:
+        self.created_users: set[str] = set()
+        """Usernames: only these get tokens, because an existing user may have revoked theirs."""
         self._unmatched: dict[object, Counter[Any]] = {}
 
     def begin(self, db: Connection) -> None:

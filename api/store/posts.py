@@ -109,13 +109,16 @@ def publish(
     tags: Sequence[str],
     published_at: datetime | Literal["now"] | None = "now",
     post_id: int | None = None,
+    created_at: datetime | None = None,
+    updated_at: datetime | None = None,
 ) -> Post:
     """Insert a post: public at `published_at`, or a draft if that is None; `Unauthenticated` without the author.
 
     The id is `post_id` if that is given and free, else the next one. `archive.reserve_ids` must precede a `post_id`.
+    `created_at` and `updated_at` are those of an imported post.
     """
-    timestamp = now()
-    published_at = timestamp if published_at == "now" else published_at
+    created_at = created_at or now()
+    published_at = created_at if published_at == "now" else published_at
     values = {
         "author_id": author_id,
         "title": title,
@@ -123,8 +126,8 @@ def publish(
         "tags": tags,
         "published_at": published_at,
         "version": 1,
-        "created_at": timestamp,
-        "updated_at": timestamp,
+        "created_at": created_at,
+        "updated_at": updated_at or created_at,
     }
     with translating(FOREIGN_KEY_VIOLATION, Unauthenticated("The author has been removed. Register again.")):
         inserted = None if post_id is None else db.one_or_none(_INSERT_WITH_ID, id=post_id, **values)

@@ -27,7 +27,7 @@ users = sa.Table(
     sa.Column("username", sa.String(constraints.USERNAME_MAX_LENGTH), nullable=False, unique=True),
     sa.Column("display_name", sa.String(constraints.DISPLAY_NAME_MAX_LENGTH), nullable=False),
     sa.Column("bio", sa.Text, nullable=False),
-    sa.Column("password_hash", sa.String(200)),
+    sa.Column("password_hash", sa.String(constraints.PASSWORD_HASH_MAX_LENGTH)),
     sa.Column("role", sa.String(6), nullable=False, server_default="member"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False),
@@ -114,18 +114,25 @@ def register(
     display_name: str | None = None,
     bio: str = "",
     password_hash: str | None = None,
+    role: str = "member",
+    created_at: datetime | None = None,
+    updated_at: datetime | None = None,
 ) -> User:
-    """Insert a user, who can sign in if `password_hash` is given; `UsernameTaken` if the username exists."""
-    timestamp = now()
+    """Insert a user, who can sign in if `password_hash` is given; `UsernameTaken` if the username exists.
+
+    `created_at` and `updated_at` are those of an imported user.
+    """
+    created_at = created_at or now()
     registered = db.one_or_none(
         _INSERT,
         username=username,
         display_name=display_name or username,
         bio=bio,
         password_hash=password_hash,
+        role=role,
         version=1,
-        created_at=timestamp,
-        updated_at=timestamp,
+        created_at=created_at,
+        updated_at=updated_at or created_at,
     )
     if registered is None:
         raise UsernameTaken(f"The username {username!r} is taken. Choose another one.")

@@ -1,0 +1,103 @@
+"""The kinds of records in an archive."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from api.json import JSONObject
+from api.passwords import is_usable_hash
+from api.schemas.archive import PostRecord, TokenRecord, UserRecord
+from api.schemas.base import StrictSchema
+from api.schemas.compiled import RowType
+from api.store import archive as stored
+from api.store import archive_accounts as accounts
+from api.store import posts, users
+from api.store.archive import Import
+from api.store.engine.connections import Connection
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far the clock of the server that wrote an archive may be ahead."""
+
+
+class RecordKind(NamedTuple):
+    """A kind of record: its JSON, and the functions that export, identify and create records."""
+
+    schema: StrictSchema
+    row_type: RowType
+    rows: Callable[[Connection], Iterable[object]]
+    is_stored: Callable[[Import, JSONObject], bool] | None
+    """None if a unique constraint identifies the records: `create` then raises `Conflict`."""
+    create: Callable[[Import, JSONObject], object]
+    reserve_ids: Callable[[Connection, int], None] | None = None
+    """On PostgreSQL, lets a transaction use the ids up to this one; None for records without ids."""
+    account_type: RowType | None = None
+    account_rows: Callable[[Connection], Iterable[object]] | None = None
+    """The rows, and their type, in an archive of accounts, if it has others."""
+
+
+def _create_user(run: Import, user: JSONObject) -> None:
+    run.created_users.add(users.register(run.db, **user).username)
+
+
+def _no_rows(_: Connection) -> Iterable[object]:
+    return ()
+
+
+def _is_token_stored(run: Import, token: JSONObject) -> bool:
+    return run.lock_user(token["user"]).username not in run.created_users
+
+
+def _create_token(run: Import, token: JSONObject) -> None:
+    accounts.create_token(run.db, user_id=run.lock_user(token.pop("user")).id, **token)
+
+
+def _is_post_stored(run: Import, post: JSONObject) -> bool:
+    author = run.lock_user(post["author"])
+    return run.match(stored.count_posts, author.id, (post["published_at"], post["title"]))
+
+
+def _create_post(run: Import, post: JSONObject) -> None:
+    content = {name: value for name, value in post.items() if name not in {"author", "id"}}
+    posts.publish(run.db, author_id=run.lock_user(post["author"]).id, post_id=post.get("id"), **content)
+
+
+# In the order of export: a record follows those that it refers to.
+KINDS = {
+    "user": RecordKind(
+        UserRecord(),
+        stored.ArchivedUser,
+        stored.all_users,
+        None,
+        _create_user,
+        account_type=accounts.ArchivedAccount,
+        account_rows=accounts.all_accounts,
+    ),
+    "token": RecordKind(
+        TokenRecord(),
+        accounts.ArchivedToken,
+        _no_rows,
+        _is_token_stored,
+        _create_token,
+        account_rows=accounts.all_tokens,
+    ),
+    "post": RecordKind(
+        PostRecord(), stored.ArchivedPost, stored.all_posts, _is_post_stored, _create_post, stored.reserve_ids
+    ),
+}
+
+
+def find_errors(content: JSONObject) -> Iterator[str]:
+    """Yield what is wrong with a record that its schema accepts, each with the property."""
+    created_at, latest = content.get("created_at"), datetime.now(UTC) + CLOCK_TOLERANCE
+    for name in ("created_at", "updated_at", "last_used_at"):
+        if (time := content.get(name)) is None:
+            continue
+        if time > latest:
+            yield f"{name}: It is in the future. Check the clock of this machine and of the one that wrote the archive."
+        elif created_at is None:
+            yield f"{name}: It requires created_at."
+        elif time < created_at:
+            yield f"{name}: It is before created_at."
+    password_hash = content.get("password_hash")
+    if password_hash is not None and not is_usable_hash(password_hash):
+        yield "password_hash: Use an argon2id hash such as Pressroom writes, or null."

@@ -1,0 +1,46 @@
+"""Records of an archive: older archives have no times, and only an archive of accounts has hashes and tokens."""
+
+from functools import partial
+
+from api import constraints
+from api.schemas.base import StrictSchema
+from api.schemas.datetimes import DateTimeInput
+from api.schemas.fields import OneOf, StrictInteger, Text
+from api.schemas.posts import PostCreate, PublishedAtInput
+from api.schemas.tokens import TokenName
+from api.schemas.users import Bio, DisplayName, Username
+
+Time = partial(DateTimeInput, metadata={})
+
+
+class UserRecord(StrictSchema):
+    """A user."""
+
+    username = Username(required=True)
+    display_name = DisplayName()
+    bio = Bio()
+    created_at = Time()
+    updated_at = Time()
+    role = OneOf(["member", "admin"])
+    password_hash = Text(constraints.PASSWORD_HASH_MAX_LENGTH, allow_none=True)
+
+
+class TokenRecord(StrictSchema):
+    """A token, whose secret has this hash."""
+
+    user = Username(required=True)
+    name = TokenName(required=True)
+    sha256 = Text(64, minimum=64, required=True, pattern="[0-9a-f]{64}", error="Use 64 lower-case hexadecimal digits.")
+    created_at = Time(required=True)
+    expires_at = Time(required=True)
+    last_used_at = Time(required=True, allow_none=True)
+
+
+class PostRecord(PostCreate):
+    """A post: with its author and time of publication, and optionally its id."""
+
+    id = StrictInteger(1, constraints.ID_MAX)
+    author = Username(required=True)
+    published_at = PublishedAtInput(required=True)
+    created_at = Time()
+    updated_at = Time()

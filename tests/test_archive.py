@@ -1,0 +1,291 @@
+"""Archives: `pressroom export` and `pressroom import` move a site without losing anything."""
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from click.testing import CliRunner, Result
+
+from api import constraints
+from api.app import create_app
+from api.cli.main import cli
+from api.passwords import hash_password, is_usable_hash, verify_password
+from api.settings import Settings
+from tests.support.clients import PASSWORD, Client, sign_in
+
+Run = Callable[..., Result]
+HASH = "$argon2id$v=19$m=19456,t=2,p=1$5sv4rYp0VNnHq7xXHwjpsw$RCyVyQO2U+sTVU3hZZvJrVTHfYxRnTMd3wsz0iqvAOU"
+TIMES = {"created_at": "2025-01-31T12:00:00.000001Z", "updated_at": "2025-02-01T00:00:00.123456Z"}
+USER = {"user": {"username": "ada", "display_name": "Ada", "bio": "", **TIMES}}
+ACCOUNT = {"user": {**USER["user"], "role": "admin", "password_hash": HASH}}
+TOKEN = {
+    "token": {
+        "user": "ada",
+        "name": "laptop",
+        "sha256": "0f" * 32,
+        "created_at": "2025-02-01T00:00:00Z",
+        "expires_at": "2031-01-01T00:00:00Z",
+        "last_used_at": None,
+    }
+}
+POST = {
+    "post": {
+        "title": "t",
+        "body": "b",
+        "tags": ["x"],
+        "published_at": "2026-01-31T12:00:00Z",
+        "id": 7,
+        "author": "ada",
+        **TIMES,
+    }
+}
+LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+
+
+@pytest.fixture
+def pressroom(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command on the test's own database, or on another one."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, database_url: str = settings.database_url) -> Result:
+        monkeypatch.setenv("PRESSROOM_DATABASE_URL", database_url)
+        return CliRunner().invoke(cli, arguments)
+
+    return run
+
+
+def write(*records: object) -> str:
+    Path("in.ndjson").write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    return "in.ndjson"
+
+
+def records(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def changed(record: dict[str, dict[str, Any]], **changes: object) -> dict[str, dict[str, object]]:
+    [(kind, fields)] = record.items()
+    return {kind: {**fields, **changes}}
+
+
+@pytest.fixture
+def site(settings: Settings) -> Client:
+    """A site with an admin, a member without a token, posts in every state, and changes made later than creations."""
+    app = create_app(settings)
+    ada, bob = Client(app, "ada"), Client(app, "bob")
+    for client in (ada, bob):
+        client.post("/users", {"username": client.username, "password": PASSWORD, "display_name": "Zoë"})
+    with app.database.write() as db:
+        db.execute_sql("UPDATE users SET role = 'admin' WHERE username = 'bob'")
+    client = ada.with_token(sign_in(ada))
+    for published_at in ("2026-01-31T12:00:00.5Z", None, "2031-01-01T00:00:00Z"):
+        client.post("/posts", {"title": "é", "body": "b", "tags": ["x", "a"], "published_at": published_at})
+    client.patch("/posts/1", {"title": "changed"})
+    client.patch("/users/ada", {"bio": "Writes."})
+    client.delete("/posts/2")
+    client.post("/posts", {"title": "last", "body": "b"})
+    return client
+
+
+def test_a_move_to_postgresql_and_back_changes_no_byte(
+    pressroom: Run, site: Client, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = ("/users", "/users/ada", "/posts?expand=body", "/posts/1", "/posts/4", "/posts?author=ada")
+    before = {url: (site.get(url).data, site.get(url).headers["ETag"]) for url in urls}
+    assert pressroom("export", "--accounts", "a.ndjson").exit_code == 0
+    moves = [("a.ndjson", postgresql_url, "b.ndjson"), ("b.ndjson", "sqlite:///other.sqlite", "c.ndjson")]
+    for source, database_url, target in moves:
+        assert pressroom("db", "upgrade", database_url=database_url).exit_code == 0
+        imported = pressroom("import", source, database_url=database_url)
+        assert imported.stdout == "Imported 6, skipped 0 already present, 0 errors.\n"
+        assert pressroom("export", "--accounts", target, database_url=database_url).exit_code == 0
+        assert Path(target).read_bytes() == Path("a.ndjson").read_bytes()
+        moved = create_app(Settings(database_url=database_url))
+        client = Client(moved, "ada").with_token(site.token)
+        assert client.get("/me").status_code == 200
+        assert {url: (client.get(url).data, client.get(url).headers["ETag"]) for url in urls} == before
+        assert sign_in(Client(moved, "bob"))
+        moved.database.close()
+    site.app.database.close()
+
+
+def test_an_export_without_accounts_has_no_secret(pressroom: Run, site: Client) -> None:
+    lines = records(pressroom("export").stdout)
+    assert [list(line) for line in lines] == [["user"], ["user"], ["post"], ["post"], ["post"]]
+    assert set(lines[0]["user"]) == {"username", "display_name", "bio", "created_at", "updated_at"}
+    site.app.database.close()
+
+
+def test_an_export_of_accounts_has_hashes_roles_and_tokens(pressroom: Run, site: Client) -> None:
+    ada, bob, token, *_ = records(pressroom("export", "--accounts").stdout)
+    assert [user["user"]["role"] for user in (ada, bob)] == ["member", "admin"]
+    assert verify_password(ada["user"]["password_hash"], PASSWORD)
+    assert set(token["token"]) == set(TOKEN["token"])
+    site.app.database.close()
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_only_the_owner_can_read_an_export_from_its_creation(
+    pressroom: Run, monkeypatch: pytest.MonkeyPatch, existing: bool
+) -> None:
+    pressroom("import", write(ACCOUNT))
+    if existing:
+        Path("out.ndjson").touch(mode=0o644)
+    modes: list[int] = []
+    sync = os.fsync
+
+    def record_modes(descriptor: int) -> None:
+        modes.extend(stat.S_IMODE(path.stat().st_mode) for path in Path().glob("out.ndjson.*"))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record_modes)
+    mask = os.umask(0)
+    try:
+        assert pressroom("export", "--accounts", "out.ndjson").exit_code == 0
+    finally:
+        os.umask(mask)
+    assert set(modes) == {0o600}
+    assert stat.S_IMODE(Path("out.ndjson").stat().st_mode) == 0o600
+
+
+def test_an_imported_archive_is_exported_unchanged(pressroom: Run) -> None:
+    lines = [ACCOUNT, TOKEN, POST]
+    assert pressroom("import", write(*lines)).exit_code == 0
+    assert records(pressroom("export", "--accounts").stdout) == lines
+    assert records(pressroom("export").stdout) == [USER, POST]
+
+
+def test_older_archives_have_no_times_and_get_those_of_the_import(pressroom: Run) -> None:
+    user = {"username": "ada", "display_name": "Ada", "bio": ""}
+    post = {"author": "ada", "title": "t", "body": "b", "published_at": None}
+    before = datetime.now(UTC)
+    assert pressroom("import", write({"user": user}, {"post": post})).exit_code == 0
+    for line in records(pressroom("export").stdout):
+        [fields] = line.values()
+        assert before <= datetime.fromisoformat(fields["created_at"]) <= datetime.now(UTC)
+        assert fields["updated_at"] == fields["created_at"]
+
+
+def test_updated_at_defaults_to_created_at(pressroom: Run) -> None:
+    user = {"username": "ada", "created_at": TIMES["created_at"]}
+    assert pressroom("import", write({"user": user})).exit_code == 0
+    assert records(pressroom("export").stdout)[0]["user"]["updated_at"] == TIMES["created_at"]
+
+
+def test_times_with_an_offset_are_exported_in_utc(pressroom: Run) -> None:
+    pressroom("import", write(changed(USER, created_at="2025-01-31T13:00:00+02:00")))
+    assert records(pressroom("export").stdout)[0]["user"]["created_at"] == "2025-01-31T11:00:00Z"
+
+
+def test_existing_accounts_keep_their_password_role_and_tokens(pressroom: Run) -> None:
+    existing = changed(ACCOUNT, role="member", password_hash=hash_password(PASSWORD))
+    pressroom("import", write(existing))
+    before = pressroom("export", "--accounts").stdout
+    imported = pressroom("import", write(ACCOUNT, TOKEN))
+    assert imported.stdout == "Imported 0, skipped 2 already present, 0 errors.\n"
+    assert pressroom("export", "--accounts").stdout == before
+
+
+def test_a_revoked_token_is_not_restored_by_a_second_import(pressroom: Run) -> None:
+    file = write(ACCOUNT, TOKEN, TOKEN)
+    assert pressroom("import", file).stdout == "Imported 2, skipped 1 already present, 0 errors.\n"
+    pressroom("users", "set-password", "ada", "--password", PASSWORD)
+    assert pressroom("import", file).stdout == "Imported 0, skipped 3 already present, 0 errors.\n"
+    assert [line for line in records(pressroom("export", "--accounts").stdout) if "token" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("record", "error"),
+    [
+        *(
+            error
+            for record in (USER, POST)
+            for kind in record
+            for error in (
+                (changed(record, updated_at="2025-01-31T11:59:59Z"), f"/{kind}/updated_at: It is before created_at."),
+                (changed(record, created_at=LATER, updated_at=LATER), f"/{kind}/created_at: It is in the future."),
+                (changed(record, updated_at=LATER), f"/{kind}/updated_at: It is in the future."),
+                (changed(record, created_at="yesterday"), f"/{kind}/created_at: Not a valid RFC 3339 datetime"),
+                (changed(record, created_at=1_700_000_000), f"/{kind}/created_at: Not a valid RFC 3339 datetime"),
+                (changed(record, created_at=None), f"/{kind}/created_at: Field may not be null."),
+                (changed(record, updated_at="0001-01-01T00:00:00Z"), f"/{kind}/updated_at: Not a valid RFC 3339"),
+                (
+                    {kind: {name: value for name, value in record[kind].items() if name != "created_at"}},
+                    f"/{kind}/updated_at: It requires created_at.",
+                ),
+            )
+        ),
+        (changed(ACCOUNT, role="owner"), "/user/role: Must be one of: member, admin."),
+        (changed(ACCOUNT, password_hash="secret"), "/user/password_hash: Use an argon2id hash"),
+        (changed(ACCOUNT, password_hash="x" * 201), "/user/password_hash: Length must be between 1 and 200."),
+        (changed(TOKEN, sha256="0F" * 32), "/token/sha256: Use 64 lower-case hexadecimal digits."),
+        (changed(TOKEN, sha256="0f" * 31), "/token/sha256: Use 64 lower-case hexadecimal digits."),
+        (changed(TOKEN, created_at=LATER), "/token/created_at: It is in the future."),
+        (changed(TOKEN, last_used_at="2024-01-01T00:00:00Z"), "/token/last_used_at: It is before created_at."),
+        (changed(TOKEN, expires_at=None), "/token/expires_at: Field may not be null."),
+        (changed(TOKEN, name="n" * (constraints.TOKEN_NAME_MAX_LENGTH + 1)), "/token/name: Length must be between"),
+        (changed(TOKEN, user="eve"), "/token: There is no user 'eve'. Put the record that it refers to before it."),
+    ],
+)
+def test_invalid_records_are_reported_by_number(pressroom: Run, record: dict[str, Any], error: str) -> None:
+    result = pressroom("import", write(changed(USER, username="zoe"), record))
+    assert (result.exit_code, result.stdout) == (1, "Imported 1, skipped 0 already present, 1 errors.\n")
+    assert [line for line in result.stderr.splitlines() if line.startswith("in.ndjson:")] == [
+        line for line in result.stderr.splitlines() if line.startswith(f"in.ndjson:2: {error}")
+    ]
+
+
+@pytest.mark.parametrize(
+    "hasher",
+    [
+        PasswordHasher(),
+        PasswordHasher(time_cost=1, memory_cost=8, parallelism=1),
+        PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4),
+        PasswordHasher(time_cost=1, memory_cost=128, parallelism=16, hash_len=16, salt_len=8),
+    ],
+)
+def test_hashes_with_other_parameters_are_usable(hasher: PasswordHasher) -> None:
+    password_hash = hasher.hash(PASSWORD)
+    assert is_usable_hash(password_hash)
+    assert verify_password(password_hash, PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "$2b$12$KIXQ4S1ZC1cZ5o0n3z8GQe0jZ8x7vYQeQe8s1mYwq3zv0o3Wm3m1a",
+        "pbkdf2:sha256:600000$salt$hash",
+        "{SSHA}x",
+        HASH.replace("argon2id", "argon2i"),
+        HASH.replace("v=19", "v=16"),
+        HASH.replace("m=19456", "m=4194304"),
+        HASH.replace("m=19456", "m=7"),
+        HASH.replace("t=2", "t=0"),
+        HASH.replace("t=2", "t=99"),
+        HASH.replace("p=1", "p=0"),
+        HASH.replace("p=1", "p=99"),
+        HASH[:-1],
+        HASH[:-20],
+        HASH[:-1] + "V",
+        HASH + "=",
+        HASH + "\n",
+        HASH.replace("5sv4rYp0VNnHq7xXHwjpsw", "5sv4rYp0VNnHq7xXHwjps"),
+        HASH.replace("5sv4rYp0VNnHq7xXHwjpsw", "AAAA"),
+        HASH + "$" + HASH,
+        HASH.replace("$RC", "$\u00e9C"),
+    ],
+)
+def test_hashes_that_cannot_be_verified_are_not_usable(text: str) -> None:
+    assert not is_usable_hash(text)
+
+
+def test_the_hashes_made_here_are_usable() -> None:
+    assert is_usable_hash(HASH)
+    assert is_usable_hash(hash_password(PASSWORD))
