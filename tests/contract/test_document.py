@@ -3,8 +3,10 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
@@ -66,13 +68,72 @@ def test_operation_ids_are_unique(document: Any) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_every_201_response_links_to_operations_on_the_new_resource(document: Any) -> None:
-    ids = {operation["operationId"] for _, _, operation in operations(document)}
-    created = [operation["responses"]["201"] for _, method, operation in operations(document) if method == "post"]
-    assert created
-    for response in created:
-        assert response["links"].keys() <= ids
-        assert "Location" in response["headers"]
+def evaluate(expression: str, body: Any) -> object:
+    """Evaluate a runtime expression (OpenAPI, section 4.8.20.3) for the body and the ETag of a response."""
+    if expression == "$response.header.ETag":
+        return '"etag"'
+    value = body
+    for token in expression.removeprefix("$response.body#/").split("/"):
+        value = value[int(token) if isinstance(value, list) else token]
+    return value
+
+
+def urls_in(body: Any) -> Iterator[str]:
+    """Yield every URL of this API in a JSON value; of a list, those of its first item."""
+    if isinstance(body, list):
+        yield from urls_in(body[0])
+    elif isinstance(body, dict):
+        for name, value in body.items():
+            if isinstance(value, dict | list):
+                yield from urls_in(value)
+            elif name == "url" or name.endswith("_url"):
+                yield value
+
+
+def linked_urls(document: Any, response: Any, body: Any) -> set[tuple[str, str]]:
+    """Return the methods and URLs of the requests to which a response with such a body links."""
+    found = {each["operationId"]: (path, method, each) for path, method, each in operations(document)}
+    requests = set()
+    for name, link in response.get("links", {}).items():
+        path, method, operation = found[link["operationId"]]
+        values = {key.removeprefix("header."): evaluate(each, body) for key, each in link["parameters"].items()}
+        declared = {
+            each["name"]: each for each in (resolve(document, each) for each in operation.get("parameters", []))
+        }
+        for key, value in values.items():
+            assert is_valid(document, declared[key]["schema"], value), (name, key, value)
+        missing = {key for key, each in declared.items() if each.get("required")} - values.keys()
+        assert missing == set(), (name, missing)
+        query = urlencode({key: value for key, value in values.items() if declared[key]["in"] == "query"})
+        requests.add((method, path.format(**values) + f"?{query}" * bool(query)))
+    return requests
+
+
+def test_every_response_links_to_what_it_names(document: Any) -> None:
+    """Each URL in a body to what reads it, the URL of the body itself to all of its operations, a page to the next."""
+    count = 0
+    for path, method, operation in operations(document):
+        for status, response in operation["responses"].items():
+            content = response.get("content", {}).get("application/json") if status < "3" else None
+            if content is None or path == "/openapi.json":
+                continue
+            [body] = resolve(document, content["schema"])["examples"]
+            requests = linked_urls(document, response, body)
+            assert {("get", url) for url in urls_in(body)} <= requests, (method, path, requests)
+            if url := body.get("url"):
+                own = {each for each, _, _ in own_operations(document, url)}
+                assert {(each, url) for each in own} <= requests, (method, path, requests)
+            if cursor := body.get("next_cursor"):
+                assert ("get", f"{path}?cursor={cursor}") in requests, path
+            count += len(requests)
+    assert count
+
+
+def own_operations(document: Any, url: str) -> list[tuple[str, str, Any]]:
+    """Return the operations at the URL of a resource."""
+    templates = ((path, re.sub(r"{\w+}", "[^/]+", path)) for path in document["paths"])
+    [path] = [path for path, template in templates if re.fullmatch(template, url) and "{" in path]
+    return [(method, each, operation) for each, method, operation in operations(document) if each == path]
 
 
 def test_every_schema_is_closed_and_bounded(document: Any) -> None:

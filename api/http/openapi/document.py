@@ -22,7 +22,6 @@ from api.http.openapi.schemas import OPENAPI_VERSION, SchemaPlugin
 from api.http.statuses import STATUSES, Status
 from api.json import JSONObject
 from api.schemas.base import StrictSchema
-from api.schemas.compiled import URLTemplate
 from api.schemas.problems import Problem
 
 
@@ -79,8 +78,7 @@ class Api(flask_smorest.Api):
     def document(self) -> str:
         """The JSON text of the document; it is the same for the lifetime of the process."""
         document = self.spec.to_dict()
-        urls = ((type(schema).__name__, schema.fields.get("url")) for schema in self.schemas)
-        add_links(document, {name: url.template for name, url in urls if isinstance(url, URLTemplate)})
+        add_links(document, self.schemas)
         return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
     def handle_http_exception(self, error: HTTPException) -> Response:

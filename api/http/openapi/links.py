@@ -1,36 +1,80 @@
-"""OpenAPI links: from the response that creates a resource to the operations at its URL."""
+"""OpenAPI links: from the responses that have a URL or a cursor to the operations there."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, cast
+
+from marshmallow import fields
 
 from api.json import JSONObject
+from api.schemas.base import StrictSchema
+from api.schemas.compiled import FromRow, URLTemplate
+from api.schemas.pages import PageSchema
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
+_METHODS = ("get", "put", "post", "patch", "delete")
 
 
-def add_links(document: JSONObject, url_templates: Mapping[str, str]) -> None:
-    """Add links to each 201 response whose schema, named in `url_templates`, has the URL of a path."""
-    paths = {_PLACEHOLDER.sub("{}", path): path for path in document["paths"]}
-    for operations in document["paths"].values():
-        if created := operations.get("post", {}).get("responses", {}).get("201"):
-            name = created["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-            template = url_templates[name]
-            path = paths[_PLACEHOLDER.sub("{}", template)]
-            parameters = {
-                parameter: f"$response.body#/{property_}"
-                for parameter, property_ in zip(_PLACEHOLDER.findall(path), _PLACEHOLDER.findall(template), strict=True)
-            }
-            created["links"] = {
-                operation["operationId"]: _link(operation, parameters)
-                for method, operation in document["paths"][path].items()
-                if method != "parameters"
-            }
+class _URL(NamedTuple):
+    """A URL in the body of a response."""
+
+    template: str
+    place: str
+    """A JSON Pointer to the object that has it."""
+    is_own: bool
+    """Whether it is that of the body itself."""
 
 
-def _link(operation: JSONObject, parameters: Mapping[str, str]) -> JSONObject:
-    conditional = {"$ref": "#/components/parameters/IF_MATCH"} in operation.get("parameters", [])
-    return {
-        "operationId": operation["operationId"],
-        "parameters": {**parameters, **({"header.If-Match": "$response.header.ETag"} if conditional else {})},
-        "description": operation["summary"],
+def add_links(document: JSONObject, schemas: Iterable[StrictSchema]) -> None:
+    """Add links to each successful response that has one of `schemas`."""
+    by_name = {type(schema).__name__: schema for schema in schemas}
+    for item in document["paths"].values():
+        for operation in item.values():
+            for status, response in operation["responses"].items():
+                reference = response.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+                schema = by_name.get(reference.rpartition("/")[2])
+                if schema and status < "3" and (links := _links(document, operation, response, schema)):
+                    response["links"] = links
+
+
+def _links(document: JSONObject, operation: JSONObject, response: JSONObject, schema: StrictSchema) -> JSONObject:
+    links: JSONObject = {}
+    if isinstance(schema, PageSchema):
+        cursor = {"cursor": "$response.body#/next_cursor"}
+        links[operation["operationId"]] = _link(operation, cursor, "The next page, unless the cursor is null.")
+    has_etag = "ETag" in response.get("headers", {})
+    for url in _urls(schema):
+        path, parameters = _target(document, url)
+        for method in _METHODS:
+            target = document["paths"][path].get(method)
+            if target and (url.is_own or method == "get"):
+                conditional = {"$ref": "#/components/parameters/IF_MATCH"} in target.get("parameters", [])
+                etag = {"header.If-Match": "$response.header.ETag"} if conditional and has_etag else {}
+                links.setdefault(target["operationId"], _link(target, {**parameters, **etag}, target["summary"]))
+    return links
+
+
+def _urls(schema: StrictSchema, place: str = "", *, nested: bool = False) -> Iterator[_URL]:
+    """Yield the URLs in such a body; those of the first item of a list."""
+    for name, field in schema.fields.items():
+        if isinstance(field, URLTemplate):
+            yield _URL(field.template, place, is_own=name == "url" and not nested)
+        elif isinstance(field, FromRow):
+            yield from _urls(cast("StrictSchema", field.schema), f"{place}/{name}", nested=True)
+        elif isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
+            yield from _urls(cast("StrictSchema", field.inner.schema), f"{place}/{name}/0", nested=True)
+
+
+def _target(document: JSONObject, url: _URL) -> tuple[str, dict[str, str]]:
+    """Return the path of a URL, and the parameters there as runtime expressions."""
+    path, _, query = url.template.partition("?")
+    [target] = [each for each in document["paths"] if _PLACEHOLDER.sub("{}", each) == _PLACEHOLDER.sub("{}", path)]
+    properties = dict(zip(_PLACEHOLDER.findall(target), _PLACEHOLDER.findall(path), strict=True))
+    properties |= {
+        name: value.strip("{}") for name, _, value in (part.partition("=") for part in query.split("&") if part)
     }
+    return target, {name: f"$response.body#{url.place}/{value}" for name, value in properties.items()}
+
+
+def _link(operation: JSONObject, parameters: dict[str, str], description: str) -> JSONObject:
+    return {"operationId": operation["operationId"], "parameters": parameters, "description": description}
