@@ -75,15 +75,7 @@ class ProblemError(StrictSchema):
 class Problem(StrictSchema):
     """Why the request failed (RFC 9457)."""
 
-    type = Text(
-        2048,
-        required=True,
-        metadata={
-            "format": "uri-reference",
-            "description": "The type of problem: the URL of its description.",
-            "examples": ["/problems/unprocessable-content"],
-        },
-    )
+    type = RelativeURL("The type of problem: the URL of its description.", "/problems/{code}")
     title = Title()
     status = Status(required=True)
     detail = Text(

@@ -86,7 +86,7 @@ def urls_in(body: Any) -> Iterator[str]:
         for name, value in body.items():
             if isinstance(value, dict | list):
                 yield from urls_in(value)
-            elif name == "url" or name.endswith("_url"):
+            elif name in {"url", "type"} or name.endswith("_url"):
                 yield value
 
 
@@ -113,19 +113,21 @@ def test_every_response_links_to_what_it_names(document: Any) -> None:
     """Each URL in a body to what reads it, the URL of the body itself to all of its operations, a page to the next."""
     count = 0
     for path, method, operation in operations(document):
-        for status, response in operation["responses"].items():
-            content = response.get("content", {}).get("application/json") if status < "3" else None
-            if content is None or path == "/openapi.json":
-                continue
-            [body] = resolve(document, content["schema"])["examples"]
-            requests = linked_urls(document, response, body)
-            assert {("get", url) for url in urls_in(body)} <= requests, (method, path, requests)
-            if url := body.get("url"):
-                own = {each for each, _, _ in own_operations(document, url)}
-                assert {(each, url) for each in own} <= requests, (method, path, requests)
-            if cursor := body.get("next_cursor"):
-                assert ("get", f"{path}?cursor={cursor}") in requests, path
-            count += len(requests)
+        for response in (resolve(document, each) for each in operation["responses"].values()):
+            for content in response.get("content", {}).values():
+                body = (
+                    content["example"] if "example" in content else resolve(document, content["schema"])["examples"][0]
+                )
+                if isinstance(body, str) or "openapi" in body:
+                    continue
+                requests = linked_urls(document, response, body)
+                assert {("get", url) for url in urls_in(body)} <= requests, (method, path, requests)
+                if url := body.get("url"):
+                    own = {each for each, _, _ in own_operations(document, url)}
+                    assert {(each, url) for each in own} <= requests, (method, path, requests)
+                if cursor := body.get("next_cursor"):
+                    assert ("get", f"{path}?cursor={cursor}") in requests, path
+                count += len(requests)
     assert count
 
 

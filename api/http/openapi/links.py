@@ -26,15 +26,17 @@ class _URL(NamedTuple):
 
 
 def add_links(document: JSONObject, schemas: Iterable[StrictSchema]) -> None:
-    """Add links to each successful response that has one of `schemas`."""
+    """Add links to each response that has one of `schemas`."""
     by_name = {type(schema).__name__: schema for schema in schemas}
-    for item in document["paths"].values():
-        for operation in item.values():
-            for status, response in operation["responses"].items():
-                reference = response.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
-                schema = by_name.get(reference.rpartition("/")[2])
-                if schema and status < "3" and (links := _links(document, operation, response, schema)):
-                    response["links"] = links
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    responses = [(operation, each) for operation in operations for each in operation["responses"].values()]
+    # Only responses to reads are pages, so those that operations share need no operation.
+    responses += [({}, response) for response in document["components"].get("responses", {}).values()]
+    for operation, response in responses:
+        for content in response.get("content", {}).values():
+            schema = by_name.get(content["schema"].get("$ref", "").rpartition("/")[2])
+            if schema and (links := _links(document, operation, response, schema)):
+                response["links"] = links
 
 
 def _links(document: JSONObject, operation: JSONObject, response: JSONObject, schema: StrictSchema) -> JSONObject:
