@@ -53,12 +53,20 @@ class Settings:
         choices=("FULL", "NORMAL"),
     )
     token_days: int = setting(30, "Days until a bearer token expires.", minimum=1, maximum=3650)
+    posts_per_day: int = setting(
+        1_000, "Posts that an account may create per day in UTC; 0 for no limit. Admins have none."
+    )
+    megabytes_per_day: int = setting(
+        100,
+        "MiB that an account may send in bodies of requests per day in UTC; 0 for no limit. Admins have none.",
+    )
+    tokens_per_user: int = setting(1_000, "Unexpired tokens that a user may have; 0 for no limit.")
     registration: str = setting(
         "open", "Who may register users: anyone (`open`), or only admins (`closed`).", choices=("open", "closed")
     )
     rate_limits: str = setting(
         "on",
-        "Whether sign-ins, registrations and writes are rate-limited; `off` is for load tests.",
+        "Whether sign-ins, registrations and writes are rate-limited, and quotas apply; `off` is for load tests.",
         choices=("on", "off"),
     )
     redis_url: str = setting(

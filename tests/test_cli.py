@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,13 +20,14 @@ from api.cli.main import cli
 from api.schemas.base import StrictSchema
 from api.schemas.fields import Text
 from api.settings import Settings
-from api.store import idempotency, posts, tokens, users
+from api.store import idempotency, posts, tokens, usage, users
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.engine.migrate import HEAD
 from api.store.errors import Unavailable
 from tests.support.clients import PASSWORD, Client, sign_in
+from tests.support.rows import select_rows
 
 USER = {"user": {"username": "ada", "display_name": "Ada", "bio": ""}}
 POST = {"post": {"author": "ada", "title": "t", "body": "b", "tags": ["x"], "published_at": "2026-01-31T12:00:00Z"}}
@@ -199,7 +200,13 @@ def test_db_sweep_deletes_expired_tokens_and_idempotency_keys(
             db.execute(tokens.tokens.insert(), **token)
         idempotency.claim(db, user_id=ada.id, key="k", fingerprint=bytes(32))
         db.execute(idempotency.keys.update().values(created_at=old))
+    with database.write() as db:
+        usage.add(db, user_id=1, posts=1, size=1)
+        db.execute(usage.usage.update().values(day=date(2026, 1, 31)))
+        usage.add(db, user_id=2, posts=1, size=1)
     assert pressroom("db", "sweep").stdout == "Deleted 1 expired idempotency keys and 1 expired tokens.\n"
+    with database.read() as db:
+        assert [row.user_id for row in select_rows(db, usage.usage.select())] == [2]
     assert pressroom("db", "sweep").stdout == "Deleted 0 expired idempotency keys and 0 expired tokens.\n"
     database.close()
 
@@ -216,6 +223,12 @@ def test_an_imported_export_is_exported_unchanged(
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///new.sqlite")
     assert pressroom("import", "out.ndjson").exit_code == 0
     assert exported(pressroom) == lines
+
+
+def test_an_import_has_no_quota(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESSROOM_POSTS_PER_DAY", "1")
+    imported = pressroom("import", write("in.ndjson", USER, POST, DRAFT))
+    assert imported.stdout == "Imported 3, skipped 0 already present, 0 errors.\n"
 
 
 def test_imported_posts_keep_their_ids_if_those_are_free(pressroom: Callable[..., Result]) -> None:

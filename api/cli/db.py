@@ -4,7 +4,7 @@ import click
 from flask.cli import AppGroup
 
 from api.http.application import current_application
-from api.store import idempotency, tokens
+from api.store import idempotency, tokens, usage
 from api.store.engine.migrate import HEAD
 
 db = AppGroup("db", help="Manage the database.")
@@ -22,10 +22,11 @@ def upgrade() -> None:
 
 @db.command()
 def sweep() -> None:
-    """Delete expired tokens and idempotency keys.
+    """Delete expired tokens and idempotency keys, and the usage of earlier days.
 
     Keys expire after a day. Safe to run at any time, such as from cron.
     """
     with current_application().database.require_current_schema().write() as connection:
         deleted_keys, deleted_tokens = idempotency.sweep(connection), tokens.sweep(connection)
+        usage.sweep(connection)
     click.echo(f"Deleted {deleted_keys} expired idempotency keys and {deleted_tokens} expired tokens.")

@@ -31,8 +31,14 @@ class Operation(NamedTuple):
     content_type: str | None
     raises: tuple[int, ...]
     idempotent: bool
+    metered: bool
     conditional: bool
     description: str | None
+
+    @property
+    def is_metered(self) -> bool:
+        """Whether it counts toward the daily quotas of the user."""
+        return self.metered and self.body is not None and self.auth is not None and not self.anonymous
 
 
 def check(operation: Operation, handler: Callable[..., object]) -> None:

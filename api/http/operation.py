@@ -8,7 +8,7 @@ from flask import Response
 from flask.views import MethodView
 from flask_httpauth import HTTPAuth
 
-from api.http import idempotency, preconditions, rate_limits
+from api.http import idempotency, preconditions, quotas, rate_limits
 from api.http.application import Request, current_application, current_request
 from api.http.authentication import authenticate_again
 from api.http.declaration import Operation, check
@@ -62,15 +62,16 @@ class Blueprint(DocumentedBlueprint):
         content_type: str | None = None,
         raises: tuple[int, ...] = (),
         idempotent: bool = False,
+        metered: bool = True,
         conditional: bool = False,
         description: str | None = None,
     ) -> Callable[[Handler], Handler]:
         """Serve and document a method of a resource: `handler(self, request, [query,] [body,] **path)`.
 
         In this order: limits before authentication, authentication (optional if `anonymous`), limits after it,
-        `authorize` (without `request.db`), query and body; then, in one transaction, idempotency, the handler, its
-        result as `returns` says (a row, a `Page` or a `Response`), and the ETag if `conditional`. Where credentials may
-        be in the body, `sign_in` (without `request.db`) authenticates after it. Writes authenticate and `authorize`
+        `authorize` (without `request.db`), query and body; then, in one transaction, idempotency, quotas, the handler,
+        its result as `returns` says (a row, a `Page` or a `Response`), and the ETag if `conditional`. Where credentials
+        may be in the body, `sign_in` (without `request.db`) authenticates after it. Writes authenticate and `authorize`
         again in the transaction: pass `request.current_user` to the store only after `request.db`. The handler of a
         read may run twice: on a replica, then on the primary. That of a `conditional` change must call
         `check_if_match`. Its summary and description are the docstring, `description` is that of the successful
@@ -96,6 +97,7 @@ class Blueprint(DocumentedBlueprint):
                 content_type=content_type,
                 raises=raises,
                 idempotent=idempotent,
+                metered=metered,
                 conditional=conditional,
                 description=description,
             )
@@ -109,32 +111,21 @@ class Blueprint(DocumentedBlueprint):
 
 def _view(operation: Operation, handler: Handler) -> Handler:
     """Return the function that serves the operation."""
-    query, body, returns, authorize = operation.query, operation.body, operation.returns, operation.authorize
+    query, body, authorize = operation.query, operation.body, operation.authorize
     auth, sign_in = operation.auth, operation.sign_in
     authenticate = auth.login_required(_authenticated) if auth and not sign_in else None
     limits_before = tuple(limit for limit in operation.limits if not (limit.after_authentication or limit.in_sign_in))
     limits_after = tuple(limit for limit in operation.limits if limit.after_authentication)
-    is_read, creates = operation.method == "get", operation.method == "post"
+    is_read, creates, is_metered = operation.method == "get", operation.method == "post", operation.is_metered
+    anonymous, conditional = operation.anonymous, operation.conditional
 
-    def respond(request: Request, result: object) -> Response:
-        if isinstance(result, Response):
-            return result
-        if not isinstance(returns, StrictSchema):
-            return BufferedResponse(status=operation.status)
-        content = returns.dump_row(result, request.root_path)
-        response = json_response(content, operation.status)
-        if operation.status == 201:
-            response.headers.add("Location", str(content["url"]))
-        elif isinstance(returns, PageSchema) and content["next_cursor"] is not None:
-            response.headers.add("Link", link_to_next(request, str(content["next_cursor"])))
-        return response
+    respond = _responder(operation)
 
     @wraps(handler)
     def view(resource: Resource, request: Request, **path: object) -> Response:
         if limits_before:
             rate_limits.check(request, limits_before)
-        needs_credentials = authenticate and not (operation.anonymous and request.is_anonymous)
-        if authenticate and needs_credentials and authenticate() is not _AUTHENTICATED:
+        if authenticate and not (anonymous and request.is_anonymous) and authenticate() is not _AUTHENTICATED:
             abort(401)
         if limits_after:
             rate_limits.check(request, limits_after)
@@ -151,16 +142,20 @@ def _view(operation: Operation, handler: Handler) -> Handler:
             sign_in(request, inputs[-1])
 
         def perform() -> Response:
-            key = request.environ.get("HTTP_IDEMPOTENCY_KEY") if operation.idempotent else None
-            if key is not None and (replayed := idempotency.replay(request, key)):
-                return replayed
+            key = None
+            if not is_read:
+                key = request.environ.get("HTTP_IDEMPOTENCY_KEY") if operation.idempotent else None
+                if key is not None and (replayed := idempotency.replay(request, key, inputs[-1])):
+                    return replayed
+                if is_metered:
+                    quotas.check(request, creates=creates)
             response = respond(request, handler(resource, request, *inputs, **path))
-            if operation.conditional and not (is_read or creates or request.is_if_match_checked):
+            if conditional and not (is_read or creates or request.is_if_match_checked):
                 raise AssertionError(f"{operation.operation_id} did not check If-Match.")
-            if operation.conditional and operation.status != 204:
+            if conditional and operation.status != 204:
                 preconditions.add_etag(request, response, is_read=is_read)
             if key is not None:
-                idempotency.store(request, key, response)
+                idempotency.store(request, key, response, inputs[-1])
             return response
 
         again = None if is_read or request.viewer is None else partial(_authorize_again, request, authorize)
@@ -170,6 +165,26 @@ def _view(operation: Operation, handler: Handler) -> Handler:
         return response
 
     return view  # type: ignore[return-value] # Resource calls it as it would call the handler
+
+
+def _responder(operation: Operation) -> Callable[[Request, object], Response]:
+    """Return the function that makes the response of what the handler returns."""
+    returns, status = operation.returns, operation.status
+
+    def respond(request: Request, result: object) -> Response:
+        if isinstance(result, Response):
+            return result
+        if not isinstance(returns, StrictSchema):
+            return BufferedResponse(status=status)
+        content = returns.dump_row(result, request.root_path)
+        response = json_response(content, status)
+        if status == 201:
+            response.headers.add("Location", str(content["url"]))
+        elif isinstance(returns, PageSchema) and content["next_cursor"] is not None:
+            response.headers.add("Link", link_to_next(request, str(content["next_cursor"])))
+        return response
+
+    return respond
 
 
 def _authorize_again(request: Request, authorize: Callable[[Request], None] | None, db: Connection) -> None:

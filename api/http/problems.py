@@ -21,6 +21,7 @@ from api.store.errors import (
     IdempotencyKeyReused,
     NotFound,
     PreconditionFailed,
+    QuotaExceeded,
     RequestInProgress,
     StoreError,
     Unauthenticated,
@@ -41,6 +42,7 @@ STATUS_OF: dict[type[StoreError], int] = {
     Forbidden: 403,
     Unauthenticated: 401,
     WrongPassword: 403,
+    QuotaExceeded: 403,
     PreconditionFailed: 412,
     Conflict: 409,
     IdempotencyKeyReused: 422,
@@ -50,6 +52,7 @@ STATUS_OF: dict[type[StoreError], int] = {
 """The status of each error of the store; a subclass without an entry has its base class's."""
 CODE_OF: dict[type[StoreError], str] = {
     WrongPassword: "wrong-credentials",
+    QuotaExceeded: "quota-exceeded",
     UsernameTaken: "username-taken",
     UserHasPosts: "user-has-posts",
     RequestInProgress: "request-in-progress",

@@ -48,7 +48,7 @@ STATUSES = {
     ),
     403: Status(
         "Forbidden",
-        "You are not allowed to do this, or the credentials in the body are wrong; see `code`.",
+        "You are not allowed to do this, the credentials in the body are wrong, or a quota is exceeded; see `code`.",
         "You are not allowed to do this.",
     ),
     404: Status(
@@ -103,7 +103,7 @@ STATUSES = {
     ),
     429: Status(
         "Too Many Requests",
-        "Rate limit exceeded; try again after `Retry-After` seconds.",
+        "Rate limit or daily quota exceeded; try again after `Retry-After` seconds.",
         "Rate limit exceeded. Try again after `Retry-After` seconds.",
     ),
     431: Status(
@@ -140,6 +140,13 @@ STATUSES = {
 
 _SPECIFIC = [
     ProblemType("wrong-credentials", "Wrong Credentials", [403], "The username or the password in the body is wrong."),
+    ProblemType(
+        "quota-exceeded",
+        "Quota Exceeded",
+        [403, 429],
+        "The account has a quota, which is exceeded. 429 for what it may write in a day: try again after `Retry-After` "
+        "seconds. 403 for what it may have at a time: delete some.",
+    ),
     ProblemType("username-taken", "Username Taken", [409], "A user of that name exists. Choose another name."),
     ProblemType("user-has-posts", "User Has Posts", [409], "The user has posts. Delete them first."),
     ProblemType(

@@ -39,6 +39,7 @@ class Password(Resource):
         limits=(PASSWORD_CHANGE, WRITES),
         body=PasswordChange(),
         raises=(403,),
+        metered=False,
         description="The password has been changed.",
     )
     def put(self, request: Request, passwords: Mapping[str, str]) -> None:

@@ -98,15 +98,16 @@ class Tokens(Resource):
         in a page send them in the body. The secret is shown only in this response: store it.
         """
         secret = new_token()
-        credentials = cast("Credentials", request.credentials)
+        credentials, settings = cast("Credentials", request.credentials), request.app.settings
         try:
             token = tokens.create(
                 request.db,
                 user_id=credentials.id,
                 password_hash=credentials.password_hash,
                 sha256=hash_token(secret),
-                lifetime=timedelta(days=request.app.settings.token_days),
+                lifetime=timedelta(days=settings.token_days),
                 name=content["name"],
+                limit=settings.tokens_per_user if settings.rate_limits == "on" else 0,
             )
         except Unauthenticated:
             reject_credentials(request)

@@ -5,6 +5,7 @@ StoreError
 ├── Forbidden             the row belongs to another user
 ├── Unauthenticated       the user or token no longer exists
 ├── WrongPassword         the password does not match
+├── QuotaExceeded         the user has as many rows as are allowed
 ├── PreconditionFailed    the row has been changed or deleted since it was read
 ├── Conflict              the change contradicts stored data
 │   ├── UsernameTaken
@@ -35,6 +36,10 @@ class Unauthenticated(StoreError):
 
 class WrongPassword(StoreError):
     """The password does not match."""
+
+
+class QuotaExceeded(StoreError):
+    """The user has as many rows as are allowed; waiting does not change that."""
 
 
 class PreconditionFailed(StoreError):

@@ -27,6 +27,8 @@ keys = sa.Table(
     sa.Column("status", sa.Integer),
     sa.Column("headers", JSON),
     sa.Column("body", sa.LargeBinary),
+    # The properties of the body that are null because the request has them, too.
+    sa.Column("omitted", JSON),
     sa.Index(None, "user_id", "created_at"),
 )
 
@@ -38,6 +40,7 @@ class StoredResponse(NamedTuple):
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    omitted: list[str] | None
 
 
 class _Key(NamedTuple):
@@ -54,7 +57,10 @@ _CLAIM = Query(
     _Key,
     _INSERT.on_conflict_do_update(
         index_elements=[keys.c.user_id, keys.c.key],
-        set_={name: _INSERT.excluded[name] for name in ("fingerprint", "created_at", "status", "headers", "body")},
+        set_={
+            name: _INSERT.excluded[name]
+            for name in ("fingerprint", "created_at", "status", "headers", "body", "omitted")
+        },
         where=_EXPIRED,
     ).returning(keys.c.key),
 )
@@ -100,10 +106,17 @@ def claim(db: Connection, *, user_id: int, key: str, fingerprint: bytes) -> Stor
 
 
 def store(
-    db: Connection, *, user_id: int, key: str, status: int, headers: Sequence[tuple[str, str]], body: bytes
+    db: Connection,
+    *,
+    user_id: int,
+    key: str,
+    status: int,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    omitted: Sequence[str] = (),
 ) -> None:
     """Store the response to the request that claimed the key."""
-    db.execute(_STORE, of_user=user_id, of_key=key, status=status, headers=headers, body=body)
+    db.execute(_STORE, of_user=user_id, of_key=key, status=status, headers=headers, body=body, omitted=omitted)
 
 
 def sweep(db: Connection) -> int:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from api import constraints
 from api.store.columns import Id, Timestamp, metadata, now
 from api.store.engine.connections import Connection, Query
-from api.store.errors import NotFound, Unauthenticated
+from api.store.errors import NotFound, QuotaExceeded, Unauthenticated
 from api.store.pages import NewestFirst, Page
 from api.store.queries import one
 from api.store.users import USER_COLUMNS, users
@@ -81,10 +81,22 @@ _LOCK_UNCHANGED_USER = Query(
     _Id,
     sa.select(users.c.id)
     .where(users.c.id == sa.bindparam("user_id"), users.c.password_hash == sa.bindparam("known_hash"))
-    .with_for_update(read=True),
+    .with_for_update(key_share=True),
 )
 _LOCK_ALL_OF_USER = Query(
     _Id, sa.select(tokens.c.id).where(tokens.c.user_id == sa.bindparam("user_id")).with_for_update()
+)
+
+
+class _Count(NamedTuple):
+    number: int
+
+
+_COUNT_OF_USER = Query(
+    _Count,
+    sa.select(sa.func.count().label("number"))
+    .select_from(tokens)
+    .where(tokens.c.user_id == sa.bindparam("user_id"), _NOT_EXPIRED),
 )
 _INSERT = Query(Token, sa.insert(tokens).returning(*_TOKEN_COLUMNS))
 _DELETE_EXPIRED = sa.delete(tokens).where(~_NOT_EXPIRED)
@@ -146,16 +158,26 @@ def get(db: Connection, token_id: int, *, user_id: int) -> Token:
 
 
 def create(
-    db: Connection, *, user_id: int, password_hash: str | None, name: str, sha256: bytes, lifetime: timedelta
+    db: Connection,
+    *,
+    user_id: int,
+    password_hash: str | None,
+    name: str,
+    sha256: bytes,
+    lifetime: timedelta,
+    limit: int = 0,
 ) -> Token:
     """Insert a token and delete the user's expired ones.
 
-    `Unauthenticated` if the user no longer exists or `password_hash`, which was verified, is no longer theirs.
+    `Unauthenticated` if the user no longer exists or `password_hash`, which was verified, is no longer theirs;
+    `QuotaExceeded` if the user has `limit` unexpired tokens, unless that is 0.
     """
     timestamp = now()
     if not db.all(_LOCK_UNCHANGED_USER, user_id=user_id, known_hash=password_hash):
         raise Unauthenticated("The password has been changed or the user removed. Sign in again.")
     db.execute(_DELETE_EXPIRED_OF_USER, user_id=user_id, at=timestamp)
+    if limit and db.all(_COUNT_OF_USER, user_id=user_id, at=timestamp)[0].number >= limit:
+        raise QuotaExceeded(f"You have {limit} unexpired tokens, which is the limit. Use one, or delete one.")
     expires_at = timestamp + lifetime
     [token] = db.all(_INSERT, user_id=user_id, name=name, sha256=sha256, created_at=timestamp, expires_at=expires_at)
     return token

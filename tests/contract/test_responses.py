@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from api import constraints
 from api.http.application import Application
 from api.settings import Settings
+from api.store import usage
 from api.store.engine.database import Database
 from api.store.errors import DiskFull, RequestInProgress
 from tests.contract.catalogue import ABSENT_IDS, BODIES, FAILURES, IDS, OPERATIONS, Operation, arrange, path_of
@@ -130,6 +131,36 @@ def test_options_lists_the_methods_and_the_media_type_of_patches(
     expected = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
     assert set(headers["Allow"].split(", ")) == expected
     assert headers.get("Accept-Patch") == ("application/json" if "PATCH" in methods else None)
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "quota", "status"),
+    [
+        ("publishPost", {"posts_per_day": 1}, 429),
+        ("revisePost", {"megabytes_per_day": 1}, 429),
+        ("createToken", {"tokens_per_user": 1}, 403),
+    ],
+)
+def test_an_exceeded_quota_is_sent_as_documented(
+    build: Callable[..., Application], operation_id: str, quota: dict[str, int], status: int
+) -> None:
+    app = build(**quota)
+    ada = signed_in_user(app, "ada")
+    ada.post("/posts", BODIES["publishPost"])
+    if operation_id == "revisePost":
+        with app.database.write() as db:
+            usage.add(db, user_id=1, posts=0, size=2**20)
+
+    response = send(ada, operation_id)
+
+    assert response.status_code == status
+    assert (response.json or {})["code"] == "quota-exceeded"
+    schema.find_operation_by_id(operation_id).Case(path_parameters={**IDS}).validate_response(
+        response, checks=CONFORMANCE
+    )
+    documented = resolved(OPERATIONS[operation_id].description["responses"][str(status)])["headers"].keys()
+    assert set(response.headers.keys()) - COMMON <= documented
+    assert findings(response) == []
 
 
 def raising(error: Exception) -> Callable[..., None]:

@@ -66,6 +66,7 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
             "security": [{scheme: []}, *([{}] if operation.anonymous else [])] if scheme else [],
             "limits": [limit.description for limit in operation.limits],
             "idempotent": operation.idempotent,
+            "metered": operation.is_metered,
             "raises": operation.raises,
             "is_read": operation.method == "get",
         }
@@ -82,7 +83,8 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
         if {"bearer": []} in doc["security"] and {} in doc["security"]:
             doc_info["docstring"]["description"] += "\n\nAuthentication is optional."
         if limits := doc_info["limits"]:
-            doc_info["docstring"]["description"] += f"\n\nLimited to {', '.join(limits)}."
+            quotas = ", and by the daily quotas of the account" if doc_info["metered"] else ""
+            doc_info["docstring"]["description"] += f"\n\nLimited to {', '.join(limits)}{quotas}."
             for status in doc_info["success_status_codes"]:
                 doc["responses"][status].setdefault("headers", {}).update(RATE_LIMIT_HEADERS)
             statuses.add(429)
