@@ -3,15 +3,13 @@
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import IO
 
 import click
 from flask.cli import with_appcontext
 
 from api import archive
-from api.atomic import atomic_write
+from api.cli.output import open_output
 from api.http.application import current_application
-from api.store.engine.connections import Connection
 
 
 @click.command("import")
@@ -61,15 +59,5 @@ def export(file: str, *, accounts: bool) -> None:
     Each is a line of JSON, without passwords. FILE is replaced once everything has been written, and only its owner can
     read it.
     """
-    with current_application().database.require_current_schema().snapshot() as db:
-        # A device or pipe is written to instead of being replaced.
-        if file == "-" or (Path(file).exists() and not Path(file).is_file()):
-            with click.open_file(file, "wb") as stream:
-                _write(stream, db, accounts=accounts)
-            return
-        with atomic_write(file) as temporary, temporary.open("wb") as stream:
-            _write(stream, db, accounts=accounts)
-
-
-def _write(stream: IO[bytes], db: Connection, *, accounts: bool) -> None:
-    stream.writelines(archive.export(db, accounts=accounts))
+    with current_application().database.require_current_schema().snapshot() as db, open_output(file) as stream:
+        stream.writelines(archive.export(db, accounts=accounts))

@@ -1,10 +1,9 @@
 """`pressroom openapi`."""
 
-from typing import IO
-
 import click
 from flask.cli import AppGroup
 
+from api.cli.output import open_output
 from api.http.application import current_application
 
 openapi = AppGroup("openapi", help="The OpenAPI document.")
@@ -17,7 +16,9 @@ def print_() -> None:
 
 
 @openapi.command()
-@click.argument("file", type=click.File("w"))
-def write(file: IO[str]) -> None:
-    """Write the OpenAPI document to FILE."""
-    file.write(current_application().openapi_document())
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+def write(file: str) -> None:
+    """Write the OpenAPI document to FILE, which is replaced once it is complete."""
+    document = current_application().openapi_document()
+    with open_output(file, private=False) as stream:
+        stream.write(document.encode())

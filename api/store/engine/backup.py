@@ -2,13 +2,12 @@
 
 import os
 import sqlite3
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from api.atomic import sync
+from api.atomic import sync, unfinished_directory
 from api.settings import Settings
 from api.store.engine.database import Database
 from api.store.engine.engines import SQLITE_PREFIX
@@ -16,6 +15,8 @@ from api.store.engine.migrate import HEAD
 from api.store.engine.sqlite_file import SQLiteFile
 from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
+
+_PAGES_AT_ONCE = 2_000
 
 
 class InvalidBackup(ValueError):
@@ -36,8 +37,8 @@ def restore(file: SQLiteFile, path: Path, timeouts: Timeouts) -> None:
 
     Raises `InvalidBackup`, and changes nothing, if the backup is damaged or from a newer version.
     """
-    with tempfile.TemporaryDirectory(dir=file.path.parent) as directory:
-        verified = Path(directory, "verified.sqlite")
+    with unfinished_directory(file.path.parent) as directory:
+        verified = directory / "verified.sqlite"
         with _open(verified, "rwc", timeouts) as copy, _open(path, "ro", timeouts) as saved:
             _copy(saved, copy, timeouts)
             _verify(copy)
@@ -60,6 +61,7 @@ def restore(file: SQLiteFile, path: Path, timeouts: Timeouts) -> None:
 def _open_database(file: SQLiteFile) -> Iterator[sqlite3.Connection]:
     try:
         with closing(file.connect()) as connection:
+            _let_signals_interrupt(connection)
             yield connection
     except sqlite3.Error as error:
         raise InvalidBackup(f"SQLite cannot use {file.path.name}: {error}.") from error
@@ -72,9 +74,15 @@ def _open(path: Path, mode: str, timeouts: Timeouts) -> Iterator[sqlite3.Connect
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     try:
         with closing(sqlite3.connect(uri, timeout=timeouts.lock_seconds, uri=True)) as connection:
+            _let_signals_interrupt(connection)
             yield connection
     except sqlite3.Error as error:
         raise InvalidBackup(f"SQLite cannot use {path.name}: {error}.") from error
+
+
+def _let_signals_interrupt(connection: sqlite3.Connection) -> None:
+    """Run Python code during long statements: only then does Python handle signals."""
+    connection.set_progress_handler(lambda: 0, 100_000)
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, timeouts: Timeouts) -> None:
@@ -82,11 +90,15 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, timeouts: Time
     deadline = time.monotonic() + timeouts.lock_seconds
 
     def give_up(status: int, _remaining: int, _total: int) -> None:
-        # `Connection.backup` retries without limit, and does not react to Ctrl+C.
+        # `Connection.backup` retries without limit.
         if status == sqlite3.SQLITE_BUSY and time.monotonic() > deadline:
             raise InvalidBackup(f"Another process has been writing for {timeouts.lock_seconds} seconds. Try again.")
 
-    source.backup(target, progress=give_up)
+    # Copied in parts, so that a signal can end it, and from one snapshot, or each write would start it again.
+    source.execute("BEGIN")
+    source.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+    source.backup(target, pages=_PAGES_AT_ONCE, progress=give_up, sleep=0.05)
+    source.execute("ROLLBACK")
 
 
 def _adopt_page_size(copy: sqlite3.Connection, target: sqlite3.Connection) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from api.atomic import delete_leftovers
 from api.settings import Settings
 from api.store.engine import engines, migrate, sqlite
 from api.store.engine.connections import Connection, Query, StatementCache
@@ -67,6 +68,7 @@ class Database:
             if create:
                 self.file.create()
             self.file.require_writable()
+            delete_leftovers(self.file.path.parent)
             if (self.revision() or "") < HEAD:
                 self.upgrade()
         return self
