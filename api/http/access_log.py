@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from api.http.addresses import parse_address
+from api.http.log_text import decode_field, escape
 from api.settings import InvalidSetting
 
 FLUSH_INTERVAL_SECONDS = 0.1
@@ -90,7 +92,8 @@ class AccessLog:
 def _line(entry: dict[str, Any]) -> bytes:
     # Formatted here, by the background thread, instead of while a client waits.
     ended = datetime.fromtimestamp(entry["time"], UTC)
-    return orjson.dumps(
-        {**entry, "time": ended, "ms": round(entry["ms"], 3)},
-        option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE,
-    )
+    sent = {name: decode_field(entry[name]) for name in ("address", "agent") if entry.get(name)}
+    if address := parse_address(sent.get("address", "")):
+        sent["address"] = str(address)
+    line = orjson.dumps({**entry, **sent, "time": ended, "ms": round(entry["ms"], 3)}, option=orjson.OPT_UTC_Z)
+    return escape(line.decode()).encode() + b"\n"

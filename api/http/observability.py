@@ -8,6 +8,7 @@ from prometheus_client import Histogram
 
 from api import metrics
 from api.http.application import REQUEST_ID, STARTED_AT, Application, Request, current_request
+from api.http.log_text import EscapingFilter
 from api.json import JSONObject
 
 
@@ -16,6 +17,7 @@ def init_app(app: Application) -> None:
 
     Flask calls functions registered by `after_request` in reverse order, so this one must be registered first.
     """
+    app.logger.addFilter(EscapingFilter())
     log = app.access_log
 
     @app.after_request

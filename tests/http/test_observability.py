@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from select import PIPE_BUF
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -75,6 +76,64 @@ def test_the_authenticated_user_is_logged(app_with_log: Application, read_log: R
         (None, 401),
         (None, 401),
     ]
+
+
+NOT_PRINTABLE = [
+    *map(chr, range(1, 32)),
+    *map(chr, range(0x7F, 0xA1)),
+    *"\u200b\u200e\u2028\u2029\u202e\u2066\ufeff\U000e0041",
+]
+
+
+@pytest.mark.parametrize("character", NOT_PRINTABLE, ids=ascii)
+def test_what_is_not_printable_is_escaped_in_the_log(
+    app_with_log: Application, read_log: ReadLog, log_path: Path, character: str
+) -> None:
+    text = f"a{character}b"
+    sent = text.encode().decode("latin-1")
+    fields = {"User-Agent": sent, "X-Request-ID": sent, "Authorization": sent, "Host": "x"}
+    environ = {
+        "REMOTE_ADDR": sent,
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in fields.items()},
+    }
+    Client(app_with_log).send("GET", f"/users/{quote(text)}", environ_overrides=environ)
+    [record] = read_log(1)
+    assert (record["path"], record["agent"], record["address"]) == (f"/users/{text}", text, text)
+    line = log_path.read_text()
+    assert line.endswith("\n")
+    assert line[:-1].isprintable()
+
+
+def test_a_user_agent_is_decoded_from_utf_8(app_with_log: Application, read_log: ReadLog, log_path: Path) -> None:
+    for agent in ("Café 🦊".encode(), b"curl\xff", b"plain"):
+        Client(app_with_log).get("/", environ_overrides={"HTTP_USER_AGENT": agent.decode("latin-1")})
+    assert [record["agent"] for record in read_log(3)] == ["Café 🦊", r"curl\xff", "plain"]
+    assert "Café 🦊" in log_path.read_text()
+
+
+def test_the_logged_address_is_without_port_and_brackets(
+    build: Callable[..., Application], log_path: Path, read_log: ReadLog
+) -> None:
+    client = Client(build(access_log=str(log_path), trusted_proxies=1))
+    for sent in ("10.0.0.7:4433", "[2001:db8::1]:443", "::ffff:10.0.0.7", "unknown"):
+        client.get("/", headers={"X-Forwarded-For": sent})
+    assert [record["address"] for record in read_log(4)] == ["10.0.0.7", "2001:db8::1", "10.0.0.7", "unknown"]
+
+
+def test_clients_cannot_write_lines_into_the_error_log(
+    app: Application, anyone: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_db: object, username: str) -> None:
+        raise ZeroDivisionError(username)
+
+    monkeypatch.setattr("api.store.users.get", fail)
+    with caplog.at_level("ERROR", app.logger.name):
+        assert anyone.get("/users/a%E2%80%A8%E2%80%AE").status_code == 500
+        app.logger.error("%s", "DETAIL: a\nb\x1b[31m\x9b")
+    assert r"Exception on /users/a\u2028\u202e [GET]" in caplog.text
+    assert r"ZeroDivisionError: a\u2028\u202e" in caplog.text
+    assert r"DETAIL: a\u000ab\u001b[31m\u009b" in caplog.text
+    assert all(line.isprintable() for line in caplog.text.split("\n"))
 
 
 def test_secrets_are_not_logged(app_with_log: Application, read_log: ReadLog, log_path: Path) -> None:

@@ -263,6 +263,33 @@ def test_nginx_logs_method_and_path_of_requests_that_it_rejects(nginx: Nginx) ->
     assert [line[name] for name in ("method", "path", "status", "upstream_status")] == ["POST", "/posts", 413, ""]
 
 
+@pytest.mark.parametrize(
+    ("agent", "expected"),
+    [
+        *((text.encode(), text) for text in ("curl/8", 'a "b" \\c', "Café 🦊 €漢", "a" * 3_000)),
+        *(
+            (raw, "(not printable)")
+            for raw in (b"\xff", b"a\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\x7f", b"\xf5\x80\x80\x80")
+        ),
+        *(
+            (text.encode(), "(not printable)")
+            for text in ["\x85", "\x9b", "\u200b", "\u2028", "\u202e", "\u2066", "\ufeff"]
+        ),
+    ],
+)
+def test_nginx_logs_an_agent_that_is_printable(nginx: Nginx, agent: bytes, expected: str) -> None:
+    raw = b"GET /users HTTP/1.1\r\nHost: pressroom.example\r\nConnection: close\r\nUser-Agent: " + agent + b"\r\n\r\n"
+    assert logged(nginx, parse_response(nginx.send_raw(raw)))["agent"] == expected
+
+
+@pytest.mark.parametrize("path", [b"/users/\xff", b"/users/\xc2\x9b31m", b"/users/\x7f", b"/users/\xe2\x80\xae"])
+def test_nginx_logs_no_path_that_is_not_ascii(nginx: Nginx, path: bytes) -> None:
+    raw = b"GET " + path + b" HTTP/1.1\r\nHost: pressroom.example\r\nConnection: close\r\n\r\n"
+    response = parse_response(nginx.send_raw(raw))
+    assert response.status in {400, 421}
+    assert logged(nginx, response)["path"] == ""
+
+
 # ---- Static files, compression, HTTP/2, TLS and reloads
 
 
