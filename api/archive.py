@@ -3,7 +3,8 @@
 An archive of accounts also has password hashes and roles, and a line `{"token": {…}}` for each token.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 from marshmallow import ValidationError
@@ -61,14 +62,18 @@ def import_(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
     """
     run = Import()
     for batch in _batches(lines):
-        with database.write() as db:
-            run.begin(db)
-            for name, kind in KINDS.items():
-                highest_id = max((line.content.get("id", 0) for line in batch if line.kind == name), default=0)
-                if highest_id and kind.reserve_ids and not database.is_sqlite:
-                    kind.reserve_ids(db, highest_id)
-            outcomes = [_import_line(run, line) for line in batch]
+        outcomes = database.transact(partial(_import_batch, run, batch, is_sqlite=database.is_sqlite))
+        run.end()
         yield from outcomes
+
+
+def _import_batch(run: Import, batch: Sequence[Line], db: Connection, *, is_sqlite: bool) -> list[Outcome]:
+    run.begin(db)
+    for name, kind in KINDS.items():
+        highest_id = max((line.content.get("id", 0) for line in batch if line.kind == name), default=0)
+        if highest_id and kind.reserve_ids and not is_sqlite:
+            kind.reserve_ids(db, highest_id)
+    return [_import_line(run, line) for line in batch]
 
 
 def _import_line(run: Import, line: Line) -> Outcome:

@@ -27,6 +27,10 @@ DATABASE_ERRORS = Counter(
     "pressroom_database_errors",
     "Failed database operations: the database was unreachable, busy, full or out of date.",
 )
+TRANSACTION_RETRIES = Counter(
+    "pressroom_transaction_retries",
+    "Repetitions of transactions that PostgreSQL rolled back because of concurrent ones, such as deadlocks.",
+)
 REPLICA_READS = Counter(
     "pressroom_replica_reads",
     "Reads that a replica may serve, by the server that did, with the reason if it was the primary.",

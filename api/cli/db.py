@@ -26,7 +26,7 @@ def sweep() -> None:
 
     Keys expire after a day. Safe to run at any time, such as from cron.
     """
-    with current_application().database.require_current_schema().write() as connection:
-        deleted_keys, deleted_tokens = idempotency.sweep(connection), tokens.sweep(connection)
-        usage.sweep(connection)
+    database = current_application().database.require_current_schema()
+    deleted_keys, deleted_tokens = database.transact(idempotency.sweep), database.transact(tokens.sweep)
+    database.transact(usage.sweep)
     click.echo(f"Deleted {deleted_keys} expired idempotency keys and {deleted_tokens} expired tokens.")

@@ -27,8 +27,8 @@ def create(username: str, display_name: str | None, bio: str, password: str) -> 
     except ValidationError as error:
         raise click.UsageError(_details(error)) from error
     account["password_hash"] = hash_password(account.pop("password"))
-    with current_application().database.migrate_if_embedded().write() as db:
-        click.echo(f"Registered {stored.register(db, **account).username}.")
+    database = current_application().database.migrate_if_embedded()
+    click.echo(f"Registered {database.transact(lambda db: stored.register(db, **account)).username}.")
 
 
 @users.command()
@@ -44,8 +44,8 @@ def set_password(username: str, password: str) -> None:
     except ValidationError as error:
         raise click.UsageError(_details(error)) from error
     password_hash = hash_password(content["password"])
-    with current_application().database.require_current_schema().write() as db:
-        credentials.change(db, credentials.get(db, username), password_hash)
+    database = current_application().database.require_current_schema()
+    database.transact(lambda db: credentials.change(db, credentials.get(db, username), password_hash))
     click.echo(f"Set the password of {username} and revoked all their tokens.")
 
 
@@ -71,10 +71,8 @@ def demote(username: str) -> None:
 
 def _assign_role(username: str, role: str) -> None:
     database = current_application().database.require_current_schema()
-    with database.write() as db:
-        user = stored.set_role(db, username, role)
-    with database.write() as db:
-        tokens.wait_until_unused(db, user_id=user.id)
+    user = database.transact(lambda db: stored.set_role(db, username, role))
+    database.transact(lambda db: tokens.wait_until_unused(db, user_id=user.id))
     click.echo(f"{user.username} is {'an' if role == 'admin' else 'a'} {role}.")
 
 

@@ -48,8 +48,8 @@ def verify_credentials(app: Application, username: str, password: str) -> Creden
         raise WrongPassword("The password is wrong.")
     if needs_rehash(stored.password_hash):
         password_hash = hash_password(password)
-        with suppress(WrongPassword), app.database.write() as db:
-            return credentials.rehash(db, stored, password_hash)
+        with suppress(WrongPassword):
+            return app.database.transact(lambda db: credentials.rehash(db, stored, password_hash))
         return verify_credentials(app, username, password)  # it was changed concurrently
     return stored
 

@@ -110,12 +110,24 @@ class Import:
         self.created_users: set[str] = set()
         """Usernames: only these get tokens, because an existing user may have revoked theirs."""
         self._unmatched: dict[object, Counter[Any]] = {}
+        self._counted: list[object] = []
+        self._matched: list[tuple[Counter[Any], object]] = []
 
     def begin(self, db: Connection) -> None:
-        """Continue in the transaction of `db`."""
+        """Continue in the transaction of `db`: again, unless the last one has ended."""
+        for unmatched, identity in self._matched:
+            unmatched[identity] += 1
+        for owner in self._counted:
+            del self._unmatched[owner]
+        self.end()
         self.db = db
         # The lock lasts until the transaction ends, so each user is looked up once.
         self.lock_user = cache(partial(lock, db))
+
+    def end(self) -> None:
+        """Remember what the transaction has matched, because it is committed."""
+        self._matched.clear()
+        self._counted.clear()
 
     def match(self, count: Callable[[Connection, int], Counter[Key]], owner_id: int, identity: Key) -> bool:
         """Match a line with a stored record, and return False if there is none left.
@@ -125,6 +137,8 @@ class Import:
         unmatched = self._unmatched.get((count, owner_id))
         if unmatched is None:
             unmatched = self._unmatched[count, owner_id] = count(self.db, owner_id)
+            self._counted.append((count, owner_id))
         if is_stored := unmatched[identity] > 0:
             unmatched[identity] -= 1
+            self._matched.append((unmatched, identity))
         return is_stored

