@@ -23,7 +23,7 @@ def application() -> Application:
     try:
         app = create_app()
         register_parse_errors(app)
-        _migrate(app)
+        _open_database(app)
         if app.access_log:
             app.access_log.open()
     except InvalidSetting as error:
@@ -33,11 +33,12 @@ def application() -> Application:
     return app
 
 
-def _migrate(app: Application) -> None:
+def _open_database(app: Application) -> None:
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     is_replacement = bool(directory and Path(directory, "served").exists())
     try:
         app.database.migrate_if_embedded(create=not is_replacement)
+        app.database.require_usable_server()
     except Unavailable as error:
         if not is_replacement:
             raise

