@@ -57,8 +57,7 @@ class Settings:
         1_000, "Posts that an account may create per day in UTC; 0 for no limit. Admins have none."
     )
     megabytes_per_day: int = setting(
-        100,
-        "MiB that an account may send in bodies of requests per day in UTC; 0 for no limit. Admins have none.",
+        200, "MiB of content that an account may write per day in UTC; 0 for no limit. Admins have none."
     )
     tokens_per_user: int = setting(1_000, "Unexpired tokens that a user may have; 0 for no limit.")
     registration: str = setting(

@@ -148,7 +148,7 @@ def _view(operation: Operation, handler: Handler) -> Handler:
                 if key is not None and (replayed := idempotency.replay(request, key, inputs[-1])):
                     return replayed
                 if is_metered:
-                    quotas.check(request, creates=creates)
+                    quotas.check(request, inputs[-1], creates=creates)
             response = respond(request, handler(resource, request, *inputs, **path))
             if conditional and not (is_read or creates or request.is_if_match_checked):
                 raise AssertionError(f"{operation.operation_id} did not check If-Match.")

@@ -2,7 +2,9 @@
 
 from api import metrics
 from api.http.application import Request
+from api.http.parsing import Values
 from api.http.problems import abort
+from api.json import dumps
 from api.store import usage
 from api.store.columns import now
 
@@ -10,10 +12,11 @@ MIB = 1024 * 1024
 _SECONDS_PER_DAY = 86_400
 
 
-def check(request: Request, *, creates: bool) -> None:
+def check(request: Request, content: Values, *, creates: bool) -> None:
     """Count what the request writes; 429 if it exceeds a daily quota. A request that fails is not counted.
 
-    It is part of the request's transaction: concurrent requests cannot both take what is left, and an error undoes it.
+    Bytes are those of the content, however the client encodes it. It is part of the request's transaction: concurrent
+    requests cannot both take what is left, and an error undoes it.
     """
     settings = request.app.settings
     quotas = usage.Usage(settings.posts_per_day, settings.megabytes_per_day * MIB)
@@ -22,7 +25,7 @@ def check(request: Request, *, creates: bool) -> None:
     db, user = request.db, request.current_user
     if user.role == "admin":
         return
-    used = usage.add(db, user_id=user.id, posts=int(creates), size=len(request.get_data()))
+    used = usage.add(db, user_id=user.id, posts=int(creates), size=len(dumps(content)))
     if creates and 0 < quotas.posts < used.posts:
         _reject("posts-per-day", f"{quotas.posts} posts")
     if 0 < quotas.bytes < used.bytes:

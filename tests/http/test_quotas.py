@@ -7,6 +7,7 @@ Retry-After: 30120
  "detail": "Quota exceeded: 1000 posts per account and day in UTC. Try again after `Retry-After` seconds."}
 """
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -59,12 +60,8 @@ def test_posts_per_account_and_day_are_limited(build: Build) -> None:
 def test_bytes_per_account_and_day_are_limited_for_every_method(build: Build) -> None:
     app = build(megabytes_per_day=3)
     ada, bob, large = signed_in_user(app, "ada"), signed_in_user(app, "bob"), large_post(1)
-    body = (" " * MIB + '{"title": "padded"}').encode()
     assert ada.post("/posts", {**large, "body": large["body"][: MIB // 5]}).status_code == 201
-    revised = [
-        ada.send("PATCH", "/posts/1", data=body, content_type="application/json", headers={"If-Match": "*"})
-        for _ in range(3)
-    ]
+    revised = [ada.patch("/posts/1", {"body": large["body"]}) for _ in range(3)]
     assert [response.status_code for response in revised] == [200, 200, 429]
     assert_quota_exceeded(revised[-1], "3 MiB")
     assert_quota_exceeded(ada.post("/posts", large), "3 MiB")
@@ -72,12 +69,21 @@ def test_bytes_per_account_and_day_are_limited_for_every_method(build: Build) ->
     assert bob.post("/posts", large).status_code == 201
 
 
+@pytest.mark.parametrize("ensure_ascii", [True, False])
+def test_content_counts_alike_however_it_is_encoded(app: Application, ada: Client, ensure_ascii: bool) -> None:
+    body = json.dumps({"title": "t", "body": "😀" * 1_000, "tags": ["a"]}, ensure_ascii=ensure_ascii, indent=4_000)
+    assert ada.send("POST", "/posts", data=body.encode(), content_type="application/json").status_code == 201
+    with app.database.read() as db:
+        [row] = select_rows(db, usage.usage.select())
+    assert 4_000 < row.bytes < 4_200
+
+
 def test_a_user_who_has_used_up_the_quotas_can_still_read_delete_and_change_the_password(build: Build) -> None:
     ada = signed_in_user(build(posts_per_day=1), "ada")
     ada.post("/posts", POST)
     with ada.app.database.write() as db:
         usage.add(db, user_id=1, posts=0, size=10**12)
-    assert_quota_exceeded(ada.patch("/posts/1", {"title": "changed"}), "100 MiB")
+    assert_quota_exceeded(ada.patch("/posts/1", {"title": "changed"}), "200 MiB")
     assert ada.get("/posts/1").status_code == 200
     change = {"current_password": PASSWORD, "new_password": PASSWORD[::-1]}
     assert ada.send("PUT", "/me/password", json=change).status_code == 204
@@ -256,6 +262,6 @@ def test_keyed_posts_are_stored_once(build: Build, tmp_path: Path) -> None:
 def test_the_default_quota_stops_an_account_that_fills_the_disk(ada: Client) -> None:
     post = large_post(1)
     with ada.app.database.write() as db:
-        usage.add(db, user_id=1, posts=60, size=98 * MIB)
+        usage.add(db, user_id=1, posts=60, size=198 * MIB)
     statuses = [ada.post("/posts", post, headers={"Idempotency-Key": str(number)}).status_code for number in range(3)]
     assert statuses == [201, 429, 429]
