@@ -38,7 +38,7 @@ RETRY_AFTER = 'headers={"Retry-After": str(_seconds_left(window))}'
 CONTROLS = {
     "another status": Control(
         "http/operation",
-        "response = json_response(content, operation.status)",
+        "response = json_response(content, status)",
         "response = json_response(content, 202)",
         SCHEMATHESIS,
         "Undocumented status code",
