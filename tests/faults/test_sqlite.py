@@ -3,9 +3,12 @@
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +18,12 @@ import pytest
 from api.settings import Settings
 from api.store import archive
 from api.store.engine.database import Database
-from tests.faults.accounting import is_intact, note, under_load
+from tests.faults.accounting import LOAD_SECONDS, is_intact, note, under_load
 from tests.faults.load_generator import SERVER_ENVIRONMENT, Load
 from tests.faults.power_loss import STRACE, power_losses
+from tests.faults.writers import Writers
 from tests.support.paths import PROJECT_ROOT
-from tests.support.servers import Server
+from tests.support.servers import Server, sign_up
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.heavy
@@ -49,6 +53,33 @@ def test_reads_succeed_while_the_disk_is_full(serve: Callable[..., Server], smal
     assert load.failures().keys() == {507}
     assert not load.failures("GET")
     assert is_intact(database)
+
+
+def test_reads_are_served_while_another_process_holds_the_lock(serve: Callable[..., Server], tmp_path: Path) -> None:
+    server = serve()
+    seconds = max(6, 3 * LOAD_SECONDS)  # longer than a writer waits
+    with Writers(server, sign_up(server), writers=24, readers=4) as load:
+        time.sleep(LOAD_SECONDS)
+        with closing(sqlite3.connect(tmp_path / "pressroom.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            locked = time.monotonic()
+            time.sleep(seconds)
+            other.execute("ROLLBACK")
+        unlocked = time.monotonic()
+        time.sleep(LOAD_SECONDS + 1)
+    reads = [read for read in load.reads if locked < read.end and read.start < unlocked]
+    slowest = max(read.end - read.start for read in reads)
+    writes = Counter(write.status for write in load.writes)
+    note(f"lock held for {seconds:.0f} s, on SQLite", writes.total(), writes[503], 0, "—", f"{slowest:.1f} s (reads)")
+    assert {read.status for read in load.reads} == {200}
+    assert slowest <= 1
+    assert len(reads) > 20 * seconds
+    assert writes.keys() == {201, 503}
+    before, after = (
+        {write.status for write in load.writes if begin < write.start and write.end < end}
+        for begin, end in ((0, locked - 0.2), (unlocked + 1, unlocked + 9))
+    )
+    assert before == after == {201}
 
 
 class Recording(NamedTuple):

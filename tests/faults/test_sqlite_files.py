@@ -1,31 +1,27 @@
 """The files of an SQLite database are removed, replaced or moved while clients write."""
 
-import json
 import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from tests.faults.accounting import LOAD_SECONDS, note
+from tests.faults.writers import Writers
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server, sign_up, worker_pids
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.heavy
-
-WRITERS = 4
 
 
 class Site(NamedTuple):
@@ -47,59 +43,6 @@ class Site(NamedTuple):
 
     def file(self, suffix: str) -> Path:
         return self.database.with_name(self.database.name + suffix)
-
-
-class Write(NamedTuple):
-    """A post that a client sent: when, and the status of the response."""
-
-    title: str
-    start: float
-    status: int | str
-
-
-class Writers:
-    """Clients that publish and read until the end of the block."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.writes: list[Write] = []
-        self.reads: list[Write] = []
-        self._stopped = threading.Event()
-        self._threads = [threading.Thread(target=self._write, args=[number]) for number in range(WRITERS)]
-        self._threads.append(threading.Thread(target=self._read))
-
-    def __enter__(self) -> "Writers":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _write(self, writer: int) -> None:
-        headers, number = {**self.site.headers, "Content-Type": "application/json"}, 0
-        while not self._stopped.wait(0.002):
-            title = f"{writer} {number}"
-            start, content = time.monotonic(), json.dumps({"title": title, "body": "b" * 500})
-            self.writes.append(Write(title, start, self._status("POST", content, headers)))
-            number += 1
-
-    def _read(self) -> None:
-        while not self._stopped.wait(0.01):
-            start = time.monotonic()
-            self.reads.append(Write("", start, self._status("GET", None, {})))
-
-    def _status(self, method: str, content: str | None, headers: dict[str, str]) -> int | str:
-        with closing(self.site.server.connect(30)) as connection:
-            try:
-                connection.request(method, "/posts", content, {**headers, "Connection": "close"})
-                response = connection.getresponse()
-                response.read()
-            except (OSError, HTTPException) as error:
-                return type(error).__name__
-            return response.status
 
 
 @pytest.fixture
@@ -235,7 +178,7 @@ SERVED = {
 @pytest.mark.parametrize("fault", [*REFUSED, *SERVED])
 def test_no_write_is_acknowledged_that_is_not_in_the_file_at_its_path(site: Site, fault: str) -> None:
     swap = {**REFUSED, **SERVED}[fault]
-    with Writers(site) as load:
+    with Writers(site.server, site.headers) as load:
         time.sleep(LOAD_SECONDS)
         swap(site)
         swapped = time.monotonic()

@@ -5,7 +5,6 @@ factory (both in `connections`) are our own: a query costs 49 µs with them, and
 """
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -21,7 +20,8 @@ from api.store.engine.migrate import HEAD
 from api.store.engine.pool import Pool
 from api.store.engine.retries import Result
 from api.store.engine.timeouts import Timeouts
-from api.store.errors import DatabaseNeedsRepair, Unavailable
+from api.store.engine.write_queue import WriteQueue
+from api.store.errors import DatabaseNeedsRepair
 
 _logger = logging.getLogger(__name__)
 _FIND_TABLE_SQLITE = "FROM sqlite_schema WHERE name = 'alembic_version'"
@@ -59,8 +59,7 @@ class Database:
         self._begin_snapshot = "BEGIN DEFERRED" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ"
         find_table = _FIND_TABLE_SQLITE if self.is_sqlite else _FIND_TABLE_POSTGRESQL
         self._version_table = Query(_Found, sa.text(f"SELECT 1 AS found {find_table}").columns(found=sa.Integer))
-        # SQLite wakes waiting writers in no particular order; a queue within the process doubles their throughput.
-        self._write_slots = threading.Lock() if self.is_sqlite else threading.BoundedSemaphore(settings.threads)
+        self._write_queue = WriteQueue(settings.threads, timeouts) if self.is_sqlite else None
 
     def migrate_if_embedded(self, *, create: bool = True) -> "Database":
         """Create or migrate an SQLite database, and return self. Operators migrate PostgreSQL themselves.
@@ -135,14 +134,16 @@ class Database:
 
         Raises `Unavailable` if other writers take too long, or immediately if `wait` is false.
         """
-        if not self._write_slots.acquire(timeout=self.timeouts.write_slot_seconds if wait else 0):
-            raise Unavailable("Too many concurrent writes. Try again later.")
+        if self._write_queue:
+            self._write_queue.acquire(wait=wait)
+        has_begun = False
         try:
             with self.read() as connection:
                 if wait or not self.is_sqlite:
                     connection.execute_sql(self._begin_write)
                 else:
                     sqlite.begin_immediate_or_fail(connection, self.timeouts)
+                has_begun = True
                 try:
                     yield connection
                 except BaseException:
@@ -150,7 +151,8 @@ class Database:
                     raise
                 self._commit(connection)
         finally:
-            self._write_slots.release()
+            if self._write_queue:
+                self._write_queue.release(success=has_begun)
 
     def _commit(self, connection: Connection) -> None:
         try:
@@ -196,7 +198,7 @@ class Database:
     def _upgrade(self) -> None:
         # On SQLite the driver is in autocommit mode, so the transaction is begun explicitly below.
         engine = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="READ COMMITTED")
-        with self._write_slots, self._driver_errors.translating(), engine.begin() as connection:
+        with self._driver_errors.translating(), engine.begin() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql(self._begin_write)
             else:

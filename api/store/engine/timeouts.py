@@ -11,6 +11,8 @@ class Timeouts:
     """Longest wait for a new connection to PostgreSQL, whose machine may be gone."""
     write_slot_seconds: float = 5
     """Longest wait for other writers of this process; then the client gets 503."""
+    write_stall_seconds: float = 0.5
+    """The same for writers beyond half of the threads while no write of this process succeeds, on SQLite."""
     lock_seconds: float = 5
     """Longest wait for another transaction's lock: PostgreSQL's `lock_timeout`, SQLite's `busy_timeout`."""
     statement_seconds: float = 10

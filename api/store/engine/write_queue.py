@@ -1,0 +1,53 @@
+"""The queue of SQLite's writers within a process."""
+
+import threading
+import time
+
+from api.store.engine.timeouts import Timeouts
+from api.store.errors import Unavailable
+
+
+class WriteQueue:
+    """Lets one thread write at a time: SQLite wakes waiting writers in no particular order, and twice as slowly.
+
+    A waiting writer occupies a thread. While another process does not let this one write, half of the threads may
+    wait, and the others are left to readers.
+    """
+
+    def __init__(self, threads: int, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._slot = threading.Lock()
+        # The writer that has the slot waits, too, for SQLite's lock.
+        self._long_waits = threading.Semaphore(max(0, threads // 2 - 1))
+        self._progressed_at = time.monotonic()
+        self._has_failed = False
+
+    def acquire(self, *, wait: bool = True) -> None:
+        """Take the slot; raise `Unavailable` if that takes too long, or immediately if `wait` is false."""
+        if self._slot.acquire(blocking=False):
+            if not self._has_failed:
+                self._progressed_at = time.monotonic()  # the queue was empty
+        elif not wait or not self._wait():
+            raise Unavailable("Too many concurrent writes. Try again later.")
+
+    def release(self, *, success: bool) -> None:
+        """Pass the slot on; without `success`, the writer could not begin."""
+        self._has_failed = not success
+        if success:
+            self._progressed_at = time.monotonic()
+        self._slot.release()
+
+    def _wait(self) -> bool:
+        deadline = time.monotonic() + self._timeouts.write_slot_seconds
+        if self._long_waits.acquire(blocking=False):
+            try:
+                return self._slot.acquire(timeout=self._timeouts.write_slot_seconds)
+            finally:
+                self._long_waits.release()
+        while (now := time.monotonic()) < deadline:
+            stalls_at = self._progressed_at + self._timeouts.write_stall_seconds
+            if now > stalls_at:
+                return False
+            if self._slot.acquire(timeout=min(stalls_at, deadline) - now + 0.01):
+                return True
+        return False
