@@ -52,6 +52,7 @@ def test_reads_succeed_while_the_disk_is_full(serve: Callable[..., Server], smal
         filler.unlink()
     assert load.failures().keys() == {507}
     assert not load.failures("GET")
+    assert f"The file system of {database} is full. Make space on it." in server.log.read_text()
     assert is_intact(database)
 
 

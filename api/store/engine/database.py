@@ -21,7 +21,7 @@ from api.store.engine.pool import Pool
 from api.store.engine.retries import Result
 from api.store.engine.timeouts import Timeouts
 from api.store.engine.write_queue import WriteQueue
-from api.store.errors import DatabaseNeedsRepair
+from api.store.errors import DatabaseNeedsRepair, Unavailable
 
 _logger = logging.getLogger(__name__)
 _FIND_TABLE_SQLITE = "FROM sqlite_schema WHERE name = 'alembic_version'"
@@ -53,7 +53,7 @@ class Database:
         # With three or more threads, one is reserved for requests that need no database.
         size = connections or max(min(2, settings.threads), settings.threads - 1)
         self._pool = Pool(self.engine, size, timeouts, self.file)
-        self._driver_errors = DriverErrors(self.engine, *([self.file.diagnose] if self.file else []))
+        self._driver_errors = DriverErrors(self.engine, *([self.file.explain_failure] if self.file else []))
         # In SQLite a DEFERRED transaction fails at its first write if another one has committed since its first read.
         self._begin_write = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         self._begin_snapshot = "BEGIN DEFERRED" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ"

@@ -21,6 +21,7 @@ from api.store.errors import DatabaseNeedsRepair, Unavailable
 
 WAL_FORMAT = b"\2\2"
 """Bytes 18 and 19 of a database with a write-ahead log (https://www.sqlite.org/fileformat.html)."""
+_ALMOST_FULL_BYTES = 2**20
 _BEING_REPLACED = "The files of the database are being replaced. Try again later."
 
 
@@ -179,6 +180,14 @@ class SQLiteFile:
                     return f"{path} is not writable: it is on a read-only file system. Mount it writable."
                 return f"{path} is not writable by {_user_name()}. Change its owner or its mode."
         return ""
+
+    def explain_failure(self) -> str:
+        """Return the same for a statement that failed, which may have needed space."""
+        if reason := self.diagnose():
+            return reason
+        volume = os.statvfs(self.path)
+        is_full = volume.f_bavail * volume.f_frsize < _ALMOST_FULL_BYTES
+        return f"The file system of {self.path} is full. Make space on it." if is_full else ""
 
     def close(self) -> None:
         """Close what is not a connection. SQLite's locks on the database end: close the connections before."""
