@@ -141,7 +141,7 @@ def test_only_the_owner_can_read_an_export_from_its_creation(
     sync = os.fsync
 
     def record_modes(descriptor: int) -> None:
-        modes.extend(stat.S_IMODE(path.stat().st_mode) for path in Path().glob("out.ndjson.*"))
+        modes.extend(stat.S_IMODE(path.stat().st_mode) for path in Path().rglob(".*unfinished*/out.ndjson"))
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", record_modes)

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -9,13 +10,12 @@ from flask.cli import with_appcontext
 
 from api import archive
 from api.cli.output import open_output
+from api.cli.terminal import FilePath, binary_input, escape_controls
 from api.http.application import current_application
 
 
 @click.command("import")
-@click.argument(
-    "files", type=click.Path(exists=True, dir_okay=False, allow_dash=True), nargs=-1, required=True, metavar="FILE…"
-)
+@click.argument("files", type=FilePath(exists=True, allow_dash=True), nargs=-1, required=True, metavar="FILE…")
 @with_appcontext
 def import_(files: tuple[str, ...]) -> None:
     """Import users and posts from NDJSON files.
@@ -31,7 +31,7 @@ def import_(files: tuple[str, ...]) -> None:
         for name in files:
             size = 0 if name == "-" else Path(name).stat().st_size
             with (
-                click.open_file(name, "rb") as file,
+                nullcontext(binary_input()) if name == "-" else Path(name).open("rb") as file,
                 click.progressbar(length=size, label=name, file=sys.stderr) as bar,
             ):
                 for outcome in archive.import_(database, file):
@@ -41,14 +41,14 @@ def import_(files: tuple[str, ...]) -> None:
                         errors.append(f"{name}:{outcome.number}: {outcome.error}")
     finally:
         for error in errors:
-            click.echo(error, err=True)
+            click.echo(escape_controls(error), err=True)
         click.echo(f"Imported {counts['imported']}, skipped {counts['skipped']} already present, {len(errors)} errors.")
     if errors:
         raise SystemExit(1)
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, writable=True, allow_dash=True), default="-")
+@click.argument("file", type=FilePath(allow_dash=True), default="-")
 @click.option(
     "--accounts", is_flag=True, help="Add password hashes, roles and tokens. Keep the file as secret as the database."
 )

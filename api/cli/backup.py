@@ -8,6 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from api.atomic import atomic_write
+from api.cli.terminal import FilePath
 from api.http.application import current_application
 from api.store.engine import backup as engine
 from api.store.engine.sqlite_file import SQLiteFile
@@ -15,7 +16,7 @@ from api.store.engine.timeouts import Timeouts
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False))
+@click.argument("file", type=FilePath())
 @with_appcontext
 def backup(file: str) -> None:
     """Copy the SQLite database to FILE.
@@ -33,7 +34,7 @@ def backup(file: str) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.argument("file", type=FilePath(exists=True))
 @click.confirmation_option(
     prompt="Everything written since the backup will be lost, and tokens revoked since will be valid again. Restore it?"
 )

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
 from api.app import create_app
-from api.cli import archive, backup, check, db, deploy, openapi, users
+from api.cli import archive, backup, check, db, deploy, openapi, terminal, users
 from api.settings import InvalidSetting
 from api.store.errors import StoreError, Unavailable
 
@@ -15,19 +15,29 @@ from api.store.errors import StoreError, Unavailable
 class Group(AppGroup):
     """Commands that run in an application context and report expected errors in one line, without a traceback."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Check the arguments, and parse them."""
+        terminal.check_utf8(args)
+        terminal.escape_what_the_terminal_lacks()
+        return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
             raise  # the reader has gone, as with `| head`: click exits silently
+        except UnicodeError as error:
+            raise click.ClickException("The input is not UTF-8. Write it in UTF-8, and set LC_ALL=C.UTF-8.") from error
         except OSError as error:
             message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
             raise click.ClickException(f"{message}.") from error
         except Unavailable as error:
             raise click.ClickException(error.message_for_operators) from error
         except (InvalidSetting, StoreError) as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(terminal.escape_controls(str(error))) from error
 
 
 def _create_app() -> Flask:

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import click
-
 from api.atomic import atomic_write
+from api.cli.terminal import binary_output
 
 
 @contextmanager
@@ -16,8 +15,12 @@ def open_output(file: str, *, private: bool = True) -> Iterator[IO[bytes]]:
 
     A device or pipe is written to instead of being replaced.
     """
-    if file == "-" or (Path(file).exists() and not Path(file).is_file()):
-        with click.open_file(file, "wb") as stream:
+    if file == "-":
+        yield (output := binary_output())
+        output.flush()  # an error is reported here, and not when Python ends
+        return
+    if Path(file).exists() and not Path(file).is_file():
+        with Path(file).open("wb") as stream:
             yield stream
         return
     with atomic_write(file, private=private) as temporary, temporary.open("wb") as stream:

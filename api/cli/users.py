@@ -4,6 +4,7 @@ import click
 from flask.cli import AppGroup
 from marshmallow import ValidationError
 
+from api.cli.terminal import password_options, read_password
 from api.http.application import current_application
 from api.passwords import hash_password
 from api.schemas.problems import flatten_messages
@@ -18,10 +19,13 @@ users = AppGroup("users", help="Manage accounts.")
 @click.argument("username")
 @click.option("--display-name", help="Name shown to readers; defaults to the username.")
 @click.option("--bio", default="", help="A few words about the user.")
-@click.password_option(help="Password to sign in with; prompted for if omitted.")
-def create(username: str, display_name: str | None, bio: str, password: str) -> None:
-    """Register a user."""
-    account = {"username": username, "password": password, "bio": bio}
+@password_options("Password to sign in with")
+def create(username: str, display_name: str | None, bio: str, password: str | None, *, password_stdin: bool) -> None:
+    """Register a user.
+
+    Prompts for the password unless an option provides it.
+    """
+    account = {"username": username, "password": read_password(password, password_stdin=password_stdin), "bio": bio}
     try:
         account = UserCreate().load(account if display_name is None else {**account, "display_name": display_name})
     except ValidationError as error:
@@ -33,14 +37,14 @@ def create(username: str, display_name: str | None, bio: str, password: str) -> 
 
 @users.command()
 @click.argument("username")
-@click.password_option(help="New password to sign in with; prompted for if omitted.")
-def set_password(username: str, password: str) -> None:
+@password_options("New password to sign in with")
+def set_password(username: str, password: str | None, *, password_stdin: bool) -> None:
     """Set a user's password and revoke all their tokens.
 
-    Imported users have no password until then.
+    Prompts for the password unless an option provides it. Users imported without accounts have no password until then.
     """
     try:
-        content = NewPassword().load({"password": password})
+        content = NewPassword().load({"password": read_password(password, password_stdin=password_stdin)})
     except ValidationError as error:
         raise click.UsageError(_details(error)) from error
     password_hash = hash_password(content["password"])

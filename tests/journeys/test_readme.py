@@ -22,6 +22,10 @@ def test_the_readmes_sessions_work_as_documented(serve: Callable[..., Server], t
         lines += [command, "echo; echo ====="]
     script = "\n".join(lines).replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
     script = script.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
-    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    # The prompts for a password read standard input if there is no terminal.
+    passwords = "correct horse battery staple\n" * 2
+    result = subprocess.run(
+        ["bash", "-c", script], input=passwords, capture_output=True, text=True, check=True, start_new_session=True
+    )
     for (command, documented), actual in zip(commands, result.stdout.split("=====\n"), strict=False):
         assert matches(actual, documented), f"$ {command}\n{actual}{result.stderr}"

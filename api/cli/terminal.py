@@ -1,0 +1,93 @@
+"""Text and bytes that come from a terminal or go to one."""
+
+import io
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeVar
+
+import click
+
+PASSWORD_INPUT_MAX_BYTES = 4_096
+Command = TypeVar("Command", bound=Callable[..., object])
+_CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class FilePath(click.Path):
+    """The path of a file, without control characters, which a message could not show."""
+
+    def __init__(self, *, exists: bool = False, allow_dash: bool = False) -> None:
+        super().__init__(exists=exists, dir_okay=False, allow_dash=allow_dash)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if _CONTROL_CHARACTER.search(os.fsdecode(value)):
+            self.fail(f"{os.fsdecode(value)!r} has control characters. Choose another name.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def escape_controls(text: str) -> str:
+    """Return the text with escapes for control characters, which could change what a terminal shows."""
+    return _CONTROL_CHARACTER.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def check_utf8(arguments: list[str]) -> None:
+    """Raise `UsageError` for an argument that is not UTF-8."""
+    for argument in arguments:
+        if not argument.isascii() and re.search("[\ud800-\udfff]", argument):
+            raise click.UsageError(
+                f"The argument {argument!r} is not UTF-8. Write it in UTF-8, and set LC_ALL=C.UTF-8."
+            )
+
+
+def escape_what_the_terminal_lacks() -> None:
+    """Print characters that the encoding of the output does not have as escapes, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def binary_output() -> BinaryIO:
+    """Return standard output for bytes."""
+    if sys.stdout is None:
+        raise click.ClickException("Standard output is closed. Name a file.")
+    return sys.stdout.buffer
+
+
+def binary_input() -> BinaryIO:
+    """Return standard input for bytes."""
+    if sys.stdin is None:
+        raise click.ClickException("Standard input is closed.")
+    return sys.stdin.buffer
+
+
+def password_options(description: str) -> Callable[[Command], Command]:
+    """Add `--password-stdin` and `--password` to a command, which passes both to `read_password`."""
+
+    def decorate(command: Command) -> Command:
+        visible = "Other users of this machine can see it in `ps`, and shells save it in their history."
+        command = click.option("--password", help=f"{description}; prompted for if omitted. {visible}")(command)
+        return click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")(command)
+
+    return decorate
+
+
+def read_password(password: str | None, *, password_stdin: bool) -> str:
+    """Return the password from the option, from standard input, or from a prompt."""
+    if password is not None and password_stdin:
+        raise click.UsageError("Use either --password or --password-stdin.")
+    if password is not None:
+        return password
+    if not password_stdin:
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    raw = binary_input().read(PASSWORD_INPUT_MAX_BYTES + 1)
+    if len(raw) > PASSWORD_INPUT_MAX_BYTES:
+        raise click.UsageError("Standard input is too long. Send only the password.")
+    try:
+        text = raw.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise click.UsageError("Standard input is not UTF-8. Send the password in UTF-8.") from None
+    if "\n" in text:
+        raise click.UsageError("Standard input has more than one line. Send only the password.")
+    return text

@@ -1,0 +1,263 @@
+"""What `pressroom` reads from a terminal or pipe, and what it writes there, in any encoding."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from api.cli.main import cli
+from api.settings import Settings
+from tests.support.clients import PASSWORD
+
+PRESSROOM = str(Path(sys.executable).with_name("pressroom"))
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture
+def pressroom(settings: Settings, tmp_path: Path) -> Run:
+    """Run the command as a shell does, with arguments, input and output in bytes."""
+    environment = {**os.environ, "PRESSROOM_DATABASE_URL": settings.database_url}
+
+    def run(*arguments: bytes, stdin: bytes = b"", **changes: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [PRESSROOM, *arguments],
+            cwd=tmp_path,
+            env={**environment, **changes},
+            input=stdin,
+            capture_output=True,
+            check=False,
+            start_new_session=True,  # without a terminal, from which a prompt would read
+        )
+
+    return run
+
+
+def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield all commands with the words that run them."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+        else:
+            yield (*path, name), command
+
+
+def texts() -> Iterator[tuple[tuple[str, ...], click.Parameter]]:
+    """Yield each parameter that takes a value, with its command."""
+    for path, command in commands(cli):
+        for parameter in command.params:
+            if not getattr(parameter, "is_flag", False):
+                yield path, parameter
+
+
+def arguments(path: tuple[str, ...], tested: click.Parameter, value: bytes) -> list[bytes]:
+    """Return a command line in which that parameter has the value, and others a valid one."""
+    command = dict(commands(cli))[path]
+    line = [word.encode() for word in path]
+    for parameter in command.params:
+        given = value if parameter is tested else b"12345678"
+        if isinstance(parameter, click.Option):
+            if parameter is tested or parameter.name == "password":
+                line += [parameter.opts[0].encode(), given]
+        else:
+            line.append(given if parameter is tested else b"ada")
+    return [*line, b"--yes"] if path == ("restore",) else line
+
+
+TEXTS = [pytest.param(*text, id=f"{' '.join(text[0])} {text[1].name}") for text in texts()]
+
+
+def test_the_commands_have_texts() -> None:
+    assert len(TEXTS) >= 12
+
+
+@pytest.fixture
+def run(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[bytes]], Result]:
+    """Run a command in this process, with arguments decoded as Python decodes them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", settings.database_url)
+    return lambda line: CliRunner().invoke(cli, [os.fsdecode(argument) for argument in line])
+
+
+@pytest.mark.parametrize(("path", "parameter"), TEXTS)
+@pytest.mark.parametrize("value", [b"\xff", b"a\xc3", b"\xed\xa0\x80"])
+def test_arguments_that_are_not_utf_8_are_reported_in_one_sentence(
+    run: Callable[[list[bytes]], Result], path: tuple[str, ...], parameter: click.Parameter, value: bytes
+) -> None:
+    result = run(arguments(path, parameter, value))
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert result.stderr.startswith("Error: The argument '")
+    assert " is not UTF-8. Write it in UTF-8" in result.stderr
+
+
+@pytest.mark.parametrize(("path", "parameter"), TEXTS)
+def test_control_characters_in_arguments_reach_no_terminal(
+    run: Callable[[list[bytes]], Result], path: tuple[str, ...], parameter: click.Parameter
+) -> None:
+    result = run(arguments(path, parameter, "a\x1b[31m\x9b1m\r\nb".encode()))
+    assert isinstance(result.exception, SystemExit | None)
+    assert all(character.isprintable() or character == "\n" for character in result.output)
+    # The texts of a user may have control characters over HTTP, too.
+    is_text = parameter.name in {"display_name", "bio", "password"}
+    assert is_text or result.exit_code in {1, 2}
+
+
+def test_an_argument_of_a_shell_that_is_not_utf_8_is_reported(pressroom: Run) -> None:
+    result = pressroom(b"users", b"create", b"x", b"--display-name", b"\xff", b"--password", b"12345678")
+    assert (result.returncode, result.stderr.splitlines()) == (
+        2,
+        [b"Error: The argument '\\udcff' is not UTF-8. Write it in UTF-8, and set LC_ALL=C.UTF-8."],
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16", "ascii:strict"])
+def test_output_in_another_encoding_is_escaped(pressroom: Run, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "漢.ndjson").write_text('{"user": {"username": "ada", "display_name": "漢"}}\n{"漢\x1b": 1}\n')
+    result = pressroom(b"import", "漢.ndjson".encode(), PYTHONIOENCODING=encoding)
+    assert result.returncode == 1
+    assert b"Traceback" not in result.stderr
+    encoding = encoding.partition(":")[0]
+    # click takes ASCII for a locale that is not set, and prints UTF-8.
+    printed = "utf-8" if encoding == "ascii" else encoding
+    assert "Imported 1, skipped 0" in result.stdout.decode(printed)
+    name = r"\u6f22" if encoding == "latin-1" else "漢"
+    assert f"{name}.ndjson:2: " in result.stderr.decode(printed)
+    exported = pressroom(b"export", PYTHONIOENCODING=encoding)
+    assert json.loads(exported.stdout)["user"]["display_name"] == "漢"
+    document = pressroom(b"openapi", b"print", PYTHONIOENCODING=encoding)
+    assert json.loads(document.stdout.decode("utf-8"))["openapi"]
+
+
+def test_the_document_is_written_in_utf_8_in_any_locale(pressroom: Run, tmp_path: Path) -> None:
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert pressroom(b"openapi", b"write", b"document.json", **locale).returncode == 0
+    assert (tmp_path / "document.json").read_bytes() == pressroom(b"openapi", b"print").stdout
+    for command in ((b"openapi", b"print"), (b"openapi", b"write", b"-")):
+        assert pressroom(*command, **locale).stdout == (tmp_path / "document.json").read_bytes()
+
+
+def test_the_c_locale_is_no_error(pressroom: Run) -> None:
+    created = pressroom(
+        b"users", b"create", b"ada", b"--display-name", "Zoë".encode(), b"--password", b"12345678", LC_ALL="C"
+    )
+    assert (created.returncode, created.stdout) == (0, b"Registered ada.\n")
+    assert json.loads(pressroom(b"export").stdout)["user"]["display_name"] == "Zoë"
+
+
+def test_files_that_are_not_utf_8_are_reported_by_line(pressroom: Run, tmp_path: Path) -> None:
+    lines = [b'{"user": {"username": "ada"}}', b'{"user": {"username": "\xff"}}', b"\xff\xfe", b"\0"]
+    (tmp_path / "in.ndjson").write_bytes(b"\n".join(lines))
+    result = pressroom(b"import", b"in.ndjson")
+    assert (result.returncode, result.stdout) == (1, b"Imported 1, skipped 0 already present, 3 errors.\n")
+    numbers = [line.split(b":")[1] for line in result.stderr.splitlines() if line.startswith(b"in.ndjson:")]
+    assert numbers == [b"2", b"3", b"4"]
+
+
+@pytest.mark.parametrize(
+    ("command", "stdin_or_out"),
+    [("import -", "<&-"), ("users create ada --password-stdin", "<&-"), ("export", ">&-"), ("openapi print", ">&-")],
+)
+def test_closed_input_or_output_is_reported_in_one_sentence(
+    settings: Settings, tmp_path: Path, command: str, stdin_or_out: str
+) -> None:
+    result = subprocess.run(
+        ["sh", "-c", f"{PRESSROOM} {command} {stdin_or_out}"],
+        cwd=tmp_path,
+        env={**os.environ, "PRESSROOM_DATABASE_URL": settings.database_url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert " is closed." in result.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "openapi print", "users --help", "export"])
+def test_a_reader_that_has_gone_ends_a_command_without_a_message(
+    settings: Settings, tmp_path: Path, command: str
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    result = subprocess.run(
+        [PRESSROOM, *command.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PRESSROOM_DATABASE_URL": settings.database_url},
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write)
+    assert result.stderr == b""
+    assert result.returncode in {0, 1}
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_a_password_is_read_from_standard_input(pressroom: Run, end: bytes) -> None:
+    password = "pässword with spaces "
+    created = pressroom(b"users", b"create", b"ada", b"--password-stdin", stdin=password.encode() + end)
+    assert (created.returncode, created.stdout) == (0, b"Registered ada.\n")
+    changed = pressroom(b"users", b"set-password", b"ada", b"--password-stdin", stdin=password.encode() + end)
+    assert changed.returncode == 0
+    assert password.encode() not in created.stdout + created.stderr + changed.stdout + changed.stderr
+
+
+@pytest.mark.parametrize("command", [b"create", b"set-password"])
+@pytest.mark.parametrize(
+    ("stdin", "message"),
+    [
+        (b"\xff\xff\xff\xff\xff\xff\xff\xff", b"Standard input is not UTF-8. Send the password in UTF-8."),
+        (b"12345678\n12345678\n", b"Standard input has more than one line. Send only the password."),
+        (b"x" * 5_000, b"Standard input is too long. Send only the password."),
+        (b"", b"password: Length must be between 8 and 128."),
+        (b"1234\x005678", b"password: U+0000 is not allowed."),
+    ],
+)
+def test_invalid_passwords_on_standard_input_are_reported(
+    pressroom: Run, command: bytes, stdin: bytes, message: bytes
+) -> None:
+    result = pressroom(b"users", command, b"ada", b"--password-stdin", stdin=stdin)
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (2, b"Error: " + message)
+
+
+def test_a_password_has_one_source(pressroom: Run) -> None:
+    result = pressroom(b"users", b"create", b"ada", b"--password", b"12345678", b"--password-stdin", stdin=b"12345678")
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (
+        2,
+        b"Error: Use either --password or --password-stdin.",
+    )
+
+
+def test_a_password_that_is_typed_is_not_shown(settings: Settings, tmp_path: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["PRESSROOM_DATABASE_URL"] = settings.database_url
+        os.execv(PRESSROOM, [PRESSROOM, "users", "create", "ada"])
+    output = b""
+    for prompt in (b"Password: ", b"Repeat for confirmation: "):
+        while prompt not in output:
+            output += os.read(terminal, 1_000)
+        os.write(terminal, f"{PASSWORD}\n".encode())
+    while b"Registered ada." not in output:
+        output += os.read(terminal, 1_000)
+    assert os.waitpid(pid, 0)[1] == 0
+    os.close(terminal)
+    assert PASSWORD.encode() not in output
+
+
+def test_a_typed_password_that_is_not_utf_8_is_reported_in_one_sentence(pressroom: Run) -> None:
+    result = pressroom(b"users", b"create", b"ada", stdin=b"\xff\xff\xff\xff\xff\xff\xff\xff\n" * 2)
+    assert result.returncode in {1, 2}
+    assert result.stderr.splitlines()[-1].startswith(b"Error: The input is not UTF-8.")
+    assert b"Traceback" not in result.stderr
+
+
+def test_help_warns_of_passwords_in_arguments(pressroom: Run) -> None:
+    for command in (b"create", b"set-password"):
+        shown = b" ".join(pressroom(b"users", command, b"--help").stdout.split())
+        assert b"Other users of this machine can see it in `ps`" in shown
