@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from api.http.application import Application
 from api.settings import Settings
 from api.start.open_files import files_needed
+from tests.support.clients import PASSWORD, Client, signed_in_user
 from tests.support.paths import PROJECT_ROOT
 
 DEPLOY = PROJECT_ROOT / "deploy"
@@ -108,6 +110,25 @@ def operate(tmp_path: Path) -> Operate:
 def test_the_shipped_settings_are_valid() -> None:
     lines = [line for line in (DEPLOY / "pressroom.env").read_text().splitlines() if not line.startswith("#")]
     assert Settings.from_environment(dict(line.split("=", 1) for line in lines)).trusted_proxies == 1
+
+
+def test_registration_is_closed_in_every_production_path() -> None:
+    [settings] = re.findall(
+        r"^PRESSROOM_REGISTRATION=(.*)$", (DEPLOY / "pressroom.env").read_text(), flags=re.MULTILINE
+    )
+    [image] = re.findall(r"PRESSROOM_REGISTRATION=(\S+)", (DEPLOY / "container" / "Containerfile").read_text())
+    [compose] = re.findall(r"PRESSROOM_REGISTRATION: (\S+)", (DEPLOY / "container" / "compose.yaml").read_text())
+    assert (settings, image, compose) == ("closed", "closed", "${PRESSROOM_REGISTRATION:-closed}")
+
+
+def test_anonymous_clients_cannot_register_with_the_shipped_settings(build: Callable[..., Application]) -> None:
+    lines = [line for line in (DEPLOY / "pressroom.env").read_text().splitlines() if line.startswith("PRESSROOM_")]
+    shipped = Settings.from_environment(dict(line.split("=", 1) for line in lines))
+    app = build(registration=shipped.registration, trusted_proxies=shipped.trusted_proxies)
+    new_user = {"username": "eve", "password": PASSWORD}
+    assert Client(app).post("/users", new_user).status_code == 401
+    assert signed_in_user(app, "bob").post("/users", new_user).status_code == 403
+    assert signed_in_user(app, "admin", role="admin").post("/users", new_user).status_code == 201
 
 
 def test_the_operator_command_runs_as_the_service_user_with_the_service_settings(
