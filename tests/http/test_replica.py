@@ -1,10 +1,12 @@
 """Reads from a streaming replica: what clients can rely on while it lags, fails, or runs without its primary."""
 
 import logging
+import os
+import signal
 import time
 import timeit
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,9 @@ POST = {"title": "First", "body": "b"}
 READS = "pressroom_replica_reads_total"
 
 lag_tolerated = pytest.mark.parametrize("timeouts", [Timeouts(replica_max_lag_seconds=60)], ids=["lag tolerated"])
-checked_once = pytest.mark.parametrize("timeouts", [Timeouts(replica_check_seconds=60)], ids=["checked once"])
+checked_once = pytest.mark.parametrize(
+    "timeouts", [Timeouts(replica_check_seconds=60, replica_max_lag_seconds=60)], ids=["checked once"]
+)
 checked_often = pytest.mark.parametrize(
     "timeouts", [Timeouts(replica_check_seconds=0.05, replica_retry_seconds=0.05)], ids=["checked often"]
 )
@@ -199,6 +203,86 @@ def test_a_replica_that_receives_no_wal_is_not_used(ada: Client, anyone: Client,
     finally:
         standby.query(f"ALTER SYSTEM SET primary_conninfo = $${conninfo}$$")
         standby.query("SELECT pg_reload_conf()")
+
+
+@contextmanager
+def stopped_process(server: Cluster, view: str) -> Iterator[None]:
+    """Stop the process that `view` lists: the connection stays open, and carries nothing."""
+    [(pid,)] = server.query(f"SELECT pid FROM {view}")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def paused_replay(standby: Cluster) -> Iterator[None]:
+    standby.query("SELECT pg_wal_replay_pause()")
+    try:
+        yield
+    finally:
+        standby.query("SELECT pg_wal_replay_resume()")
+
+
+SILENCES: dict[str, Callable[[Cluster, Cluster], AbstractContextManager[None]]] = {
+    "sender stopped": lambda primary, _: stopped_process(primary, "pg_stat_replication"),
+    "receiver stopped": lambda _, standby: stopped_process(standby, "pg_stat_wal_receiver"),
+    "replay paused": lambda _, standby: paused_replay(standby),
+}
+
+
+@pytest.mark.parametrize(
+    "timeouts", [Timeouts(replica_max_lag_seconds=1, replica_check_seconds=0.1)], ids=["a second of lag"]
+)
+@pytest.mark.parametrize("silence", SILENCES.values(), ids=SILENCES)
+def test_an_unpublished_post_is_not_served_by_a_replica_whose_source_is_silent(
+    ada: Client,
+    post: str,
+    primary: Cluster,
+    standby: Cluster,
+    silence: Callable[[Cluster, Cluster], AbstractContextManager[None]],
+) -> None:
+    anyone = Client(ada.app)
+    assert title(anyone, post) == "First"
+    with silence(primary, standby):
+        assert ada.patch(post, {"published_at": None}).status_code == 200
+        unpublished_at = time.monotonic()
+        while anyone.get(post).status_code == 200:
+            assert time.monotonic() - unpublished_at < 1.1 + 1.5  # the lag, a check, and the patience of a busy machine
+            time.sleep(0.02)
+    standby.catch_up(primary)
+
+
+@pytest.mark.parametrize(
+    "timeouts", [Timeouts(replica_max_lag_seconds=0.5, replica_check_seconds=0.1)], ids=["half a second of lag"]
+)
+def test_a_replica_of_an_idle_primary_is_used(
+    anyone: Client, post: str, difference: Callable[[], dict[str, int]]
+) -> None:
+    anyone.get(post)
+    difference()
+    time.sleep(1)
+    for _ in range(15):
+        assert title(anyone, post) == "First"
+        time.sleep(0.1)
+    counted = difference()
+    assert counted.get("['', 'replica']", 0) >= 12, counted
+
+
+@pytest.mark.heavy
+def test_a_replica_is_used_no_longer_than_the_allowed_lag_while_the_primary_hangs(
+    anyone: Client, app: Application, post: str, primary: Cluster, difference: Callable[[], dict[str, int]]
+) -> None:
+    """A primary that hangs for this process may serve others: its position is unknown."""
+    assert title(anyone, post) == "First"
+    primary.suspend()
+    try:
+        wait_until(lambda: app.replica and app.replica._primary_reason == "lag", 30)
+        assert title(anyone, post) == "First"  # still served, because the primary does not respond
+    finally:
+        primary.resume()
+    wait_until(lambda: anyone.get(post).status_code == 200 and app.replica and not app.replica._primary_reason, 30)
 
 
 @checked_often

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import Literal, NamedTuple, get_args
 
 import sqlalchemy as sa
@@ -19,19 +20,30 @@ from api.store.engine.timeouts import Timeouts
 from api.store.errors import NotFound, Unavailable
 
 
-class _Check(NamedTuple):
-    caught_up: bool
+class _Position(NamedTuple):
+    lsn: str
 
 
-# Caught up: all received WAL is replayed, or the last replayed commit is recent.
-# Without a WAL receiver, the replica cannot tell how far it lags.
-_CHECK = Query(
-    _Check,
+class _Progress(NamedTuple):
+    is_receiving: bool
+    has_replayed: bool | None
+    commit_milliseconds: int | None
+    """The age of the last replayed commit, by the clocks of both servers."""
+
+
+# What the replica has received proves nothing: its source may be silent. Neither statement needs a privilege.
+_POSITION = Query(_Position, sa.text("SELECT pg_current_wal_lsn()::text AS lsn").columns(lsn=sa.String))
+# A replica without a WAL receiver may follow another timeline, whose positions mean nothing.
+_PROGRESS = Query(
+    _Progress,
     sa.text(
-        "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver)"
-        " AND (pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()"
-        " OR pg_last_xact_replay_timestamp() > now() - make_interval(secs => :max_lag)) AS caught_up"
-    ).columns(caught_up=sa.Boolean),
+        "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver) AS is_receiving,"
+        " pg_last_wal_replay_lsn() >= CAST(:lsn AS pg_lsn) AS has_replayed,"
+        " CAST(1000 * extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) AS bigint)"
+        " AS commit_milliseconds"
+    )
+    .bindparams(sa.bindparam("lsn", type_=sa.String))
+    .columns(is_receiving=sa.Boolean, has_replayed=sa.Boolean, commit_milliseconds=sa.BigInteger),
 )
 
 _logger = logging.getLogger(__name__)
@@ -75,7 +87,8 @@ class Replica:
         # Create every series now: Prometheus sees no increase in one that first appears with a count.
         labels = metrics.REPLICA_READS.labels
         self._reads = {reason: labels("primary" if reason else "replica", reason) for reason in get_args(Reason)}
-        self._primary_reason: Reason = "checking"
+        self._failure: Reason = "checking"
+        self._as_of = -inf
         self._next_check_at = 0.0
         self._check_lock = threading.Lock()
 
@@ -97,7 +110,8 @@ class Replica:
             except NotFound as error:
                 raise RetryOnOtherServer(partial(self._read_primary, "not_found")) from error
             except Unavailable as error:
-                self._set_primary_reason("unavailable")
+                self._failure = "unavailable"
+                self._next_check_at = time.monotonic() + self._timeouts.replica_retry_seconds
                 raise RetryOnOtherServer(partial(self._read_primary, "unavailable")) from error
             self._reads[""].inc()
         else:
@@ -133,25 +147,46 @@ class Replica:
         # While one request checks, others use the last result, so that a slow check delays one read only.
         if time.monotonic() >= self._next_check_at and self._check_lock.acquire(blocking=False):
             try:
-                self._set_primary_reason(self._check())
+                pause = self._check()
+                self._next_check_at = time.monotonic() + pause
             finally:
                 self._check_lock.release()
         return self._primary_reason
 
-    def _set_primary_reason(self, reason: Reason) -> None:
-        self._primary_reason = reason
-        pause = self._timeouts.replica_retry_seconds if reason else self._timeouts.replica_check_seconds
-        self._next_check_at = time.monotonic() + pause
+    @property
+    def _primary_reason(self) -> Reason:
+        # Not only a check ends the use of the replica: the check itself may be waiting for a primary that hangs.
+        if self._failure or time.monotonic() - self._as_of <= self._timeouts.replica_max_lag_seconds:
+            return self._failure
+        return "lag"
 
-    def _check(self) -> Reason:
+    def _check(self) -> float:
+        """Find out how old the replica's data is, and return the seconds until the next check."""
         max_lag, pause = self._timeouts.replica_max_lag_seconds, self._timeouts.replica_retry_seconds
+        checked_at = time.monotonic()
+        lsn = self._find_primary_position()
         try:
             with self._replica.read() as db:
-                [result] = db.all(_CHECK, max_lag=max_lag)
+                [progress] = db.all(_PROGRESS, lsn=lsn)
         except Unavailable as error:
+            self._failure = "unavailable"
             _logger.warning("The replica is unavailable; next check in %s s (%s)", pause, error.__cause__)
-            return "unavailable"
-        if result.caught_up:
-            return ""
-        _logger.warning("The replica lags by more than %s s or receives no WAL; next check in %s s", max_lag, pause)
-        return "lag"
+            return pause
+        self._failure = ""
+        commit_age = inf if progress.commit_milliseconds is None else progress.commit_milliseconds / 1000
+        if progress.is_receiving and progress.has_replayed:
+            self._as_of = checked_at
+        # While clients write, the replica is always a little behind. A clock that is wrong by more proves nothing.
+        elif progress.is_receiving and abs(commit_age) < max_lag:
+            self._as_of = max(self._as_of, checked_at - max(commit_age, 0))
+        else:
+            _logger.warning("The replica may lag by more than %s s: it has not replayed what was written", max_lag)
+        return self._timeouts.replica_check_seconds if lsn else pause
+
+    def _find_primary_position(self) -> str | None:
+        """Return the position up to which the primary has written WAL; None if it does not respond."""
+        try:
+            with self._primary.read() as db:
+                return db.all(_POSITION)[0].lsn
+        except Unavailable:
+            return None

@@ -34,11 +34,11 @@ class Timeouts:
     replica_statement_seconds: float = 4
     """`statement_seconds` for the replica: shorter for the same reason."""
     replica_max_lag_seconds: float = 3
-    """Lag up to which the replica is used: reads may be this stale."""
+    """How old the replica's data may be, as far as a check has proved it: reads may be this stale."""
     replica_check_seconds: float = 1
     """How long a replica that is caught up is used before it is checked again."""
     replica_retry_seconds: float = 5
-    """How long reads go to the primary before a replica that failed or lags is checked again."""
+    """How long reads go to the primary before a replica that failed is checked again."""
 
     @property
     def reply_seconds(self) -> float:
