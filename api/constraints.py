@@ -6,6 +6,9 @@ ID_MAX = 2**53 - 1
 USERNAME_PATTERN = r"[a-z0-9][a-z0-9_-]{1,38}"
 USERNAME_MIN_LENGTH, USERNAME_MAX_LENGTH = 2, 39
 PASSWORD_MIN_LENGTH, PASSWORD_MAX_LENGTH = 8, 128
+"""Of a new password, in code points as sent."""
+SENT_PASSWORD_MAX_LENGTH = 4 * PASSWORD_MAX_LENGTH
+"""Of a password to verify: it may be decomposed, which makes up to four code points of one."""
 PASSWORD_HASH_MAX_LENGTH = 200
 DISPLAY_NAME_MAX_LENGTH = 100
 BIO_MAX_LENGTH = 1_000

@@ -2,7 +2,9 @@
 
 import re
 import secrets
+import unicodedata
 from base64 import b64decode, b64encode
+from typing import NamedTuple
 
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import VerifyMismatchError
@@ -14,26 +16,47 @@ _PHC_STRING = re.compile(
 )
 HASH_MEMORY_MAX_KIB, HASH_TIME_MAX, HASH_LANES_MAX = 256 * 1024, 16, 16
 """Parameters up to which a hash of another server is accepted: a sign-in takes so much memory and time."""
+_NON_ASCII_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _DUMMY_HASH = _hasher.hash(secrets.token_urlsafe())
+
+
+class Verification(NamedTuple):
+    """The result of verifying a password."""
+
+    matches: bool
+    is_outdated: bool
+    """Whether the hash is to be replaced: it has other parameters than today's, or is of the text as it was typed."""
+
+
+def normalize(password: str) -> str:
+    """Return the one spelling of a password that is hashed (OpaqueString of RFC 8265, section 4.2).
+
+    Keyboards differ in how they compose `é`, and in which space they type.
+    """
+    return unicodedata.normalize("NFC", _NON_ASCII_SPACE.sub(" ", password))
 
 
 def hash_password(password: str) -> str:
     """Return the argon2id hash of `password`. It takes about 25 ms, deliberately."""
-    return _hasher.hash(password)
+    return _hasher.hash(normalize(password))
 
 
-def verify_password(password_hash: str | None, password: str) -> bool:
-    """Return whether the password matches. Without a hash it takes as long, so that timing reveals no usernames."""
+def verify_password(password_hash: str | None, password: str) -> Verification:
+    """Verify a password. Without a hash it takes as long, so that timing reveals no usernames."""
+    normalized = normalize(password)
+    matches = _matches(password_hash, normalized)
+    # Former versions hashed passwords as they were typed.
+    matches_as_typed = not matches and password != normalized and _matches(password_hash, password)
+    is_outdated = password_hash is not None and (matches_as_typed or _hasher.check_needs_rehash(password_hash))
+    return Verification(matches or matches_as_typed, is_outdated)
+
+
+def _matches(password_hash: str | None, password: str) -> bool:
     try:
         _hasher.verify(password_hash or _DUMMY_HASH, password)
     except VerifyMismatchError:
         return False
     return password_hash is not None
-
-
-def needs_rehash(password_hash: str) -> bool:
-    """Return whether the hash was made with other parameters than today's."""
-    return _hasher.check_needs_rehash(password_hash)
 
 
 def is_usable_hash(text: str) -> bool:

@@ -115,6 +115,18 @@ def test_set_password_enables_an_imported_user_and_revokes_tokens(
     ada.app.database.close()
 
 
+@pytest.mark.parametrize("typed", ["cre\u0300me bru\u0302le\u0301e", "crème\u00a0brûlée"], ids=ascii)
+def test_passwords_that_commands_set_are_normalized(
+    pressroom: Callable[..., Result], settings: Settings, typed: str
+) -> None:
+    pressroom("users", "create", "ada", "--password", typed)
+    pressroom("users", "create", "bob", "--password", PASSWORD)
+    pressroom("users", "set-password", "bob", "--password", typed)
+    app = create_app(settings)
+    assert all(sign_in(Client(app, username), "crème brûlée") for username in ("ada", "bob"))
+    app.database.close()
+
+
 def test_users_are_promoted_and_demoted(pressroom: Callable[..., Result]) -> None:
     pressroom("import", write("in.ndjson", USER))
     assert pressroom("users", "promote", "ada").stdout == "ada is an admin.\n"

@@ -12,7 +12,7 @@ from flask_httpauth import HTTPBasicAuth, HTTPTokenAuth
 from api import constraints
 from api.http.application import Application, Request, current_request
 from api.http.problems import abort
-from api.passwords import hash_password, needs_rehash, verify_password
+from api.passwords import hash_password, verify_password
 from api.store import credentials, tokens
 from api.store.credentials import Credentials
 from api.store.engine.connections import Connection
@@ -40,13 +40,13 @@ def hash_token(token: str) -> bytes:
 def verify_credentials(app: Application, username: str, password: str) -> Credentials:
     """Return the user's credentials; `WrongPassword`, whatever the reason, if they do not match.
 
-    A hash with outdated parameters is replaced.
+    An outdated hash is replaced.
     """
     stored = _find_credentials(app, username)
-    matches = verify_password(stored and stored.password_hash, password)
-    if stored is None or stored.password_hash is None or not matches:
+    verified = verify_password(stored and stored.password_hash, password)
+    if stored is None or not verified.matches:
         raise WrongPassword("The password is wrong.")
-    if needs_rehash(stored.password_hash):
+    if verified.is_outdated:
         password_hash = hash_password(password)
         with suppress(WrongPassword):
             return app.database.transact(lambda db: credentials.rehash(db, stored, password_hash))

@@ -10,7 +10,7 @@ from api.schemas.base import StrictSchema
 from api.schemas.datetimes import DateTime
 from api.schemas.fields import Id, RelativeURL, Text
 from api.schemas.pages import page_of
-from api.schemas.users import CreatedAt, Password, Username
+from api.schemas.users import CreatedAt, KnownPassword, Username
 
 TokenName = partial(
     Text,
@@ -31,7 +31,7 @@ class TokenCreate(StrictSchema):
 
     name = TokenName(load_default="")
     username = Username()
-    password = Password(minimum=1, required=False)
+    password = KnownPassword()
 
     @validates_schema
     def _username_with_password(self, data: Mapping[str, object], **_: object) -> None:

@@ -35,6 +35,16 @@ Password = partial(
     constraints.PASSWORD_MAX_LENGTH,
     required=True,
     load_only=True,
+    metadata={
+        "description": "The password, in any normalization form of Unicode; its characters are counted as sent.",
+        "examples": ["correct horse battery staple"],
+    },
+)
+KnownPassword = partial(
+    Text,
+    constraints.SENT_PASSWORD_MAX_LENGTH,
+    minimum=1,
+    load_only=True,
     metadata={"description": "The password.", "examples": ["correct horse battery staple"]},
 )
 CreatedAt = partial(
@@ -67,8 +77,8 @@ class UserCreate(StrictSchema):
 class PasswordChange(StrictSchema):
     """The current password and a new one."""
 
-    current_password = Password(
-        minimum=1,
+    current_password = KnownPassword(
+        required=True,
         metadata={"description": "The current password.", "examples": ["correct horse battery staple"]},
     )
     new_password = Password(
