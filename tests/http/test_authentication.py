@@ -118,6 +118,16 @@ def test_a_token_can_be_created_with_a_username_and_a_password_in_the_body(ada: 
     assert me["username"] == "ada"
 
 
+@pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "bearer  ", "Basic ", "Basic Og=="])
+def test_an_empty_header_field_is_no_second_form_of_credentials(ada: Client, anyone: Client, value: str) -> None:
+    def sign_in_with(password: str) -> TestResponse:
+        content = {"username": "ada", "password": password}
+        return anyone.post("/tokens", content, headers={"Authorization": value})
+
+    assert sign_in_with(PASSWORD).status_code == 201
+    assert_wrong_credentials(sign_in_with("wrong"))
+
+
 def test_wrong_credentials_in_the_body_are_403_without_a_challenge(ada: Client, anyone: Client) -> None:
     wrong = anyone.post("/tokens", {"username": "ada", "password": "wrong"})
     unknown = anyone.post("/tokens", {"username": "eve", "password": PASSWORD})
