@@ -11,12 +11,13 @@ from tests.support.servers import Server
 
 
 class Request(NamedTuple):
-    """A request: the title of its post, start and end by `time.monotonic()`, and the status of the response."""
+    """A request: the title of its post, start and end by `time.monotonic()`, and the response."""
 
     title: str
     start: float
     end: float
     status: int | str
+    detail: str
 
 
 class Writers:
@@ -45,22 +46,22 @@ class Writers:
         while not self._stopped.wait(0.002):
             title = f"{writer} {number}"
             start, content = time.monotonic(), json.dumps({"title": title, "body": "b" * 500})
-            status = self._status("POST", content, self._headers)
-            self.writes.append(Request(title, start, time.monotonic(), status))
+            status, detail = self._send("POST", content, self._headers)
+            self.writes.append(Request(title, start, time.monotonic(), status, detail))
             number += 1
 
     def _read(self) -> None:
         while not self._stopped.wait(0.01):
             start = time.monotonic()
-            status = self._status("GET", None, {})
-            self.reads.append(Request("", start, time.monotonic(), status))
+            status, detail = self._send("GET", None, {})
+            self.reads.append(Request("", start, time.monotonic(), status, detail))
 
-    def _status(self, method: str, content: str | None, headers: dict[str, str]) -> int | str:
+    def _send(self, method: str, content: str | None, headers: dict[str, str]) -> tuple[int | str, str]:
         with closing(self._server.connect(30)) as connection:
             try:
                 connection.request(method, "/posts", content, {**headers, "Connection": "close"})
                 response = connection.getresponse()
-                response.read()
+                body = json.loads(response.read())
             except (OSError, HTTPException) as error:
-                return type(error).__name__
-            return response.status
+                return type(error).__name__, ""
+            return response.status, body.get("detail", "")

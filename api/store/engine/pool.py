@@ -43,7 +43,8 @@ class Pool:
         if self._breaker.is_open(idle=free == self._size):
             if not free:
                 raise Unavailable("The database is unavailable. Try again later.")
-            self._breaker.probe(self._probe)
+            if not self._file:  # an SQLite file does not hang, and its own error says more
+                self._breaker.probe(self._probe)
         try:
             self._slots.get(timeout=self._timeouts.pool_wait_seconds)
         except Empty:

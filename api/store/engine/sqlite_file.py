@@ -90,7 +90,9 @@ class SQLiteFile:
             if before is None:
                 # Not left to SQLite, which would report only that it is unable to open the file.
                 raise DatabaseNeedsRepair("The database does not exist.", reason=self.diagnose())
-            self._check_replacement(before)
+            if self._is_replaced(before):
+                self.set_log_aside()
+                continue
             has_log = None not in before
             try:
                 if not has_log:
@@ -204,8 +206,8 @@ class SQLiteFile:
         main = _inode(self.path)
         return main and Files(main, _inode(self._sibling("-wal")), _inode(self._sibling("-shm")))
 
-    def _check_replacement(self, now: Files) -> None:
-        """Set the log of a replaced database aside; raise `DatabaseNeedsRepair` if the file was overwritten."""
+    def _is_replaced(self, now: Files) -> bool:
+        """Whether the log belongs to another database; raise `DatabaseNeedsRepair` if this one was overwritten."""
         with self._lock:
             before = self._files
             if self._overwritten == now.main:
@@ -214,8 +216,7 @@ class SQLiteFile:
                     reason=f"{self.path} was overwritten while it was in use. Stop the server, remove "
                     f"{self._sibling('-wal')} and {self._sibling('-shm')}, put an intact file in its place, and start.",
                 )
-            if before and now.main != before.main and now.log is not None and now.log == before.log:
-                self.set_log_aside()
+            return before is not None and now.main != before.main and now.log is not None and now.log == before.log
 
     def _explain_lock(self) -> str:
         return (
