@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ if f"/pressroom-{os.getpid()}-" not in os.environ.get("PROMETHEUS_MULTIPROC_DIR"
         sys.exit(_problem)
     if _settings.run_dir:
         master.remove_stale_pid_file(Path(chdir, _settings.run_dir))
+
+# For `api/store/clock.py`. It stays the same on HUP and USR2, and in workers that start after the clock was set.
+_boot_clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+os.environ.setdefault("WALL_CLOCK_OFFSET", str(time.time() - time.clock_gettime(_boot_clock)))
 
 wsgi_app = "api.wsgi:application()"
 bind = _settings.bind

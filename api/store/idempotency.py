@@ -1,13 +1,14 @@
 """Responses to requests with an Idempotency-Key: claimed, stored and rolled back together with their effects."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from api import constraints
+from api.store.clock import steady_now
 from api.store.columns import JSON, Timestamp, metadata, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import IdempotencyKeyReused, RequestInProgress, Unauthenticated
@@ -80,7 +81,7 @@ def claim(db: Connection, *, user_id: int, key: str, fingerprint: bytes) -> Stor
     `RequestInProgress` if the first request with the key does not finish in time.
     """
     timestamp = now()
-    expired_before = timestamp - RETENTION
+    expired_before = _expired_before()
     in_progress = RequestInProgress("A request with this Idempotency-Key is in progress. Try again.")
     with (
         translating(FOREIGN_KEY_VIOLATION, Unauthenticated("The user has been removed. Register again.")),
@@ -121,4 +122,9 @@ def store(
 
 def sweep(db: Connection) -> int:
     """Delete all expired keys; return how many."""
-    return db.execute(_DELETE_EXPIRED, expired_before=now() - RETENTION)
+    return db.execute(_DELETE_EXPIRED, expired_before=_expired_before())
+
+
+def _expired_before() -> datetime:
+    # A wall clock that is set forward must not let a request that is repeated be performed twice.
+    return min(now(), steady_now()) - RETENTION

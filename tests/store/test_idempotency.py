@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.settings import Settings
-from api.store import idempotency, users
+from api.store import clock, idempotency, users
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -139,3 +139,38 @@ def test_waiting_too_long_for_a_request_in_progress_is_an_error(impatient: Datab
         claim(db, ada)
         with pytest.raises(RequestInProgress), impatient.write() as other:
             claim(other, ada)
+
+
+@pytest.mark.parametrize("hours", [25, 24 * 365])
+def test_a_step_of_the_wall_clock_does_not_end_keys_early(
+    db: Connection, ada: User, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    claim(db, ada)
+    store_response(db, ada)
+    ahead = now() + timedelta(hours=hours)
+    monkeypatch.setattr(idempotency, "now", lambda: ahead)
+    assert claim(db, ada) is not None
+    assert claim(db, ada, "another") is None  # deletes the user's expired keys
+    assert idempotency.sweep(db) == 0
+    assert claim(db, ada) is not None
+
+
+def test_a_key_of_a_clock_that_was_ahead_is_replayed_after_the_correction(
+    db: Connection, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as context:
+        context.setattr(idempotency, "now", lambda: now() + timedelta(hours=25))
+        claim(db, ada)
+        store_response(db, ada)
+    assert claim(db, ada) is not None
+
+
+def test_workers_age_keys_by_the_clock_of_the_process_that_started_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that starts after a step of the clock inherits the time from before."""
+    before_the_step = clock.wall_clock_offset()
+    monkeypatch.setenv(clock.OFFSET_VARIABLE, str(before_the_step - 25 * 3600))
+    clock.wall_clock_offset.cache_clear()
+    try:
+        assert abs(now() - timedelta(hours=25) - clock.steady_now()) < timedelta(seconds=5)
+    finally:
+        clock.wall_clock_offset.cache_clear()
