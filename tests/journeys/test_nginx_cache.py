@@ -86,7 +86,8 @@ def test_responses_older_than_three_seconds_are_not_served(site: Site) -> None:
     site.revise(url, "new")
     time.sleep(3)
     response = site.read(url)
-    assert (response.headers["X-Cache"], response.json["title"]) == ("EXPIRED", "new")
+    assert response.headers["X-Cache"] in {"EXPIRED", "MISS"}  # it is deleted within a second of its expiry
+    assert response.json["title"] == "new"
 
 
 def test_constant_reads_never_wait_for_the_application_after_the_first_response(site: Site) -> None:
@@ -162,6 +163,20 @@ def test_cached_responses_have_the_cors_headers_of_each_origin(tmp_path: Path, o
             assert response.headers[name] == uncached.headers[name]
             seen.append(response.headers["X-Cache"])
     assert "HIT" in seen
+
+
+@pytest.mark.parametrize(("characters", "is_stored"), [(59_000, True), (60_000, False), (262_144, False)])
+def test_large_responses_are_not_stored(site: Site, characters: int, is_stored: bool) -> None:
+    url = site.publish(body="b" * characters)
+    assert [site.read(url).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT" if is_stored else "MISS"]
+
+
+def test_responses_that_are_too_old_to_be_served_are_deleted(site: Site) -> None:
+    for number in range(20):
+        site.read(f"/posts?limit=1&cursor={number:032x}")
+    assert len([path for path in site.nginx.cache.rglob("*") if path.is_file()]) >= 20
+    time.sleep(7)
+    assert [path for path in site.nginx.cache.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize("path", ["/posts/999", "/posts?limit=0", "/me", "/nothing"])
