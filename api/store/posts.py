@@ -15,7 +15,7 @@ from api import constraints
 from api.store import posts_tags
 from api.store.columns import JSON, Id, PublishedAt, Timestamp, metadata, now
 from api.store.engine.connections import Connection, Query
-from api.store.errors import Forbidden, NotFound, Unauthenticated
+from api.store.errors import Forbidden, Unauthenticated
 from api.store.queries import (
     FOREIGN_KEY_VIOLATION,
     delete_if_unchanged,
@@ -24,7 +24,7 @@ from api.store.queries import (
     unchanged_since_read,
     update_if_unchanged,
 )
-from api.store.users import Principal, may_change, users
+from api.store.users import Principal, users
 
 posts = sa.Table(
     "posts",
@@ -62,10 +62,20 @@ class Post(NamedTuple):
     display_name: str
 
 
+class PostId(NamedTuple):
+    """The id of a post."""
+
+    id: int
+
+
 POST = sa.select(posts, users.c.username, users.c.display_name).join_from(posts, users)
-_WHERE_ID = POST.where(posts.c.id == sa.bindparam("post_id"))
-_BY_ID = Query(Post, _WHERE_ID)
-_BY_ID_FOR_UPDATE = Query(Post, _WHERE_ID.with_for_update(of=posts, key_share=True))
+_HAS_ID = posts.c.id == sa.bindparam("post_id")
+# Part of the statements, so that an unpublished post costs others what a missing one does: its body is not read.
+_IS_OWN = sa.or_(posts.c.author_id == sa.bindparam("viewer_id"), sa.bindparam("is_admin", type_=sa.Boolean))
+_IS_VISIBLE = sa.or_(_IS_OWN, posts.c.published_at <= sa.bindparam("at", type_=PublishedAt()))
+_VISIBLE_BY_ID = Query(Post, POST.where(_HAS_ID, _IS_VISIBLE))
+_OWN_BY_ID_FOR_UPDATE = Query(Post, POST.where(_HAS_ID, _IS_OWN).with_for_update(of=posts, key_share=True))
+_VISIBLE_ID = Query(PostId, sa.select(posts.c.id).where(_HAS_ID, _IS_VISIBLE))
 # Literal, because SQLAlchemy neither correlates a subquery with INSERT nor, for SQLite, qualifies the columns in
 # RETURNING.
 _AUTHOR_COLUMNS = [
@@ -89,13 +99,15 @@ _DELETE = sa.delete(posts).where(unchanged_since_read(posts))
 
 def get(db: Connection, post_id: int, *, viewer: Principal | None) -> Post:
     """Return the post; `NotFound` if there is none, or if it is unpublished and the viewer may not change it."""
-    return _visible(db, _BY_ID, post_id, viewer)
+    return one(db, _VISIBLE_BY_ID, _not_found(post_id), post_id=post_id, at=now(), **_viewer(viewer))
 
 
 def get_for_update(db: Connection, post_id: int, *, principal: Principal) -> Post:
     """Return the post, locked until the transaction ends; `Forbidden` if the principal may not change it."""
-    post = _visible(db, _BY_ID_FOR_UPDATE, post_id, principal)
-    if not may_change(principal, owner_id=post.author_id):
+    viewer = _viewer(principal)
+    post = db.one_or_none(_OWN_BY_ID_FOR_UPDATE, post_id=post_id, **viewer)
+    if post is None:
+        one(db, _VISIBLE_ID, _not_found(post_id), post_id=post_id, at=now(), **viewer)
         raise Forbidden("You can change only your own posts.")
     return post
 
@@ -132,7 +144,7 @@ def publish(
     with translating(FOREIGN_KEY_VIOLATION, Unauthenticated("The author has been removed. Register again.")):
         inserted = None if post_id is None else db.one_or_none(_INSERT_WITH_ID, id=post_id, **values)
         [post] = [inserted] if inserted else db.all(_INSERT, **values)
-    posts_tags.add(db, post.id, tags, published_at)
+    posts_tags.add(db, post)
     return post
 
 
@@ -140,7 +152,7 @@ def revise(db: Connection, post: Post, **changes: object) -> Post:
     """Update the post; `PreconditionFailed` if it has been changed since `post` was read."""
     revised = update_if_unchanged(db, _UPDATE, post, updated_at=now(), **changes)
     if changes.keys() & {"tags", "published_at"}:
-        posts_tags.replace(db, revised.id, revised.tags, revised.published_at)
+        posts_tags.replace(db, revised)
     return revised
 
 
@@ -149,10 +161,10 @@ def remove(db: Connection, post: Post) -> None:
     delete_if_unchanged(db, _DELETE, post)
 
 
-def _visible(db: Connection, query: Query[Post], post_id: int, viewer: Principal | None) -> Post:
-    not_found = f"There is no post {post_id}."
-    post = one(db, query, not_found, post_id=post_id)
-    public = post.published_at is not None and post.published_at <= now()
-    if not (public or (viewer and may_change(viewer, owner_id=post.author_id))):
-        raise NotFound(not_found)
-    return post
+def _viewer(viewer: Principal | None) -> dict[str, object]:
+    """Return the parameters of `_IS_OWN`."""
+    return {"viewer_id": viewer.id if viewer else None, "is_admin": viewer is not None and viewer.role == "admin"}
+
+
+def _not_found(post_id: int) -> str:
+    return f"There is no post {post_id}."

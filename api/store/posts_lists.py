@@ -35,11 +35,12 @@ _SUMMARY = POST.with_only_columns(*(POST.selected_columns[name] for name in Post
 def _list(row_type: type[Row], statement: Select, *, by_author: bool, by_tag: bool) -> NewestFirst[Row]:
     if by_author:
         author_id = sa.select(users.c.id).where(users.c.username == sa.bindparam("author")).scalar_subquery()
-        statement = statement.where(posts.c.author_id == author_id)
+        # With a tag, too, the index of tags has the posts in their order.
+        statement = statement.where((post_tags if by_tag else posts).c.author_id == author_id)
     if by_tag:
         statement = statement.join(post_tags).where(post_tags.c.tag == sa.bindparam("tag"))
     large = posts.c.body if row_type is Post else None
-    if by_tag and not by_author:
+    if by_tag:
         return NewestFirst(row_type, statement, post_tags.c.published_at, post_tags.c.post_id, large=large)
     return NewestFirst(row_type, statement, posts.c.published_at, posts.c.id, large=large)
 

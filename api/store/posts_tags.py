@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 
 from api import constraints
-from api.store.columns import PublishedAt, metadata
+from api.store.columns import Id, PublishedAt, metadata
 from api.store.engine.connections import Connection
 
 post_tags = sa.Table(
@@ -15,20 +16,44 @@ post_tags = sa.Table(
     sa.Column("post_id", sa.ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("tag", sa.String(constraints.TAG_MAX_LENGTH), primary_key=True),
     sa.Column("published_at", PublishedAt, nullable=False),
+    # Never NULL: a trigger sets it for a server of the version before, which does not know it.
+    sa.Column("author_id", Id),
     sa.Index(None, "tag", "published_at", "post_id"),
+    sa.Index(None, "author_id", "tag", "published_at", "post_id"),
 )
 
 _INSERT = sa.insert(post_tags)
 _DELETE = sa.delete(post_tags).where(post_tags.c.post_id == sa.bindparam("of_post"))
 
 
-def add(db: Connection, post_id: int, tags: Sequence[str], published_at: datetime | None) -> None:
+class Tagged(Protocol):
+    """What the index has of a post."""
+
+    @property
+    def id(self) -> int:
+        """The primary key."""
+
+    @property
+    def author_id(self) -> int:
+        """The author."""
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """The tags."""
+
+    @property
+    def published_at(self) -> datetime | None:
+        """The time of publication, None for a draft."""
+
+
+def add(db: Connection, post: Tagged) -> None:
     """Index a new post."""
-    if tags:
-        db.execute_many(_INSERT, [{"post_id": post_id, "tag": tag, "published_at": published_at} for tag in tags])
+    if post.tags:
+        common = {"post_id": post.id, "published_at": post.published_at, "author_id": post.author_id}
+        db.execute_many(_INSERT, [{**common, "tag": tag} for tag in post.tags])
 
 
-def replace(db: Connection, post_id: int, tags: Sequence[str], published_at: datetime | None) -> None:
+def replace(db: Connection, post: Tagged) -> None:
     """Index a post again, by its present tags and time of publication."""
-    db.execute(_DELETE, of_post=post_id)
-    add(db, post_id, tags, published_at)
+    db.execute(_DELETE, of_post=post.id)
+    add(db, post)

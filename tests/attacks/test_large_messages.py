@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             ada = users.get(db, "ada")
         for number in range(POSTS):
             published_at = datetime(2026, 1, 1, 0, 0, 0, number, tzinfo=UTC)
-            post = {"author_id": ada.id, "title": str(number), "published_at": published_at}
+            post: dict[str, Any] = {"author_id": ada.id, "title": str(number), "published_at": published_at}
             with database.write() as db:
                 posts.publish(db, **post, body=body, tags=["large"])
                 posts.publish(db, **post, body="b" * 2500, tags=["cacheable"])

@@ -1,7 +1,8 @@
 """Posts in the database."""
 
 import sqlite3
-from collections.abc import Sequence
+import tracemalloc
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from api import constraints
+from api.settings import Settings
 from api.store import posts, posts_lists, users
 from api.store.columns import now
 from api.store.engine.connections import Connection
+from api.store.engine.database import Database
 from api.store.errors import Forbidden, NotFound, PreconditionFailed, Unauthenticated
 from api.store.posts import Post
 from api.store.posts_tags import post_tags
@@ -88,6 +91,48 @@ def test_drafts_of_other_authors_are_not_found(db: Connection, ada: User, bob: U
         posts.get_for_update(db, draft.id, principal=bob)
 
 
+def traced_peak(call: Callable[[], object]) -> int:
+    """Return how many bytes of memory a call that raises `NotFound` takes at most."""
+    with pytest.raises(NotFound):
+        call()
+    tracemalloc.start()
+    with pytest.raises(NotFound):
+        call()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize("published_at", [None, TOMORROW])
+def test_the_body_of_an_unpublished_post_is_not_read_for_others(
+    db: Connection, ada: User, bob: User, published_at: datetime | None
+) -> None:
+    draft = publish(db, ada, body="\N{SCROLL}" * constraints.BODY_MAX_LENGTH, published_at=published_at)
+    for post_id in (draft.id, draft.id + 1):
+        for call in (
+            lambda post_id=post_id: posts.get(db, post_id, viewer=None),
+            lambda post_id=post_id: posts.get(db, post_id, viewer=bob),
+            lambda post_id=post_id: posts.get_for_update(db, post_id, principal=bob),
+        ):
+            assert traced_peak(call) < 20_000
+    viewer = posts._viewer(bob)
+    assert db.all(posts._VISIBLE_BY_ID, post_id=draft.id, at=now(), **viewer) == []
+    assert db.all(posts._OWN_BY_ID_FOR_UPDATE, post_id=draft.id, **viewer) == []
+
+
+def test_the_body_of_a_post_is_not_read_for_others_who_want_to_change_it(db: Connection, ada: User, bob: User) -> None:
+    post = publish(db, ada)
+    assert db.all(posts._OWN_BY_ID_FOR_UPDATE, post_id=post.id, **posts._viewer(bob)) == []
+
+
+def test_sqlite_stores_the_body_after_the_columns_of_lists(settings: Settings) -> None:
+    """It reads a row up to the last column that it needs."""
+    database = Database(settings)
+    with database.engine.connect() as db:
+        assert [column["name"] for column in sa.inspect(db).get_columns("posts")][-1] == "body"
+    database.close()
+
+
 def test_removed_posts_are_not_found(db: Connection, ada: User) -> None:
     post = publish(db, ada, tags=["x"])
     posts.remove(db, post)
@@ -116,7 +161,18 @@ def test_the_tag_index_follows_the_post(
     post = publish(db, ada, tags=["x"])
     revised = posts.revise(db, post, **changes)
     indexed = select_rows(db, sa.select(post_tags))
-    assert [(row.tag, row.published_at) for row in indexed] == [(tag, revised.published_at) for tag in tags]
+    assert [(row.tag, row.published_at, row.author_id) for row in indexed] == [
+        (tag, revised.published_at, ada.id) for tag in tags
+    ]
+
+
+def test_the_tag_index_has_the_author_of_a_post_published_by_a_server_that_does_not_know_the_column(
+    db: Connection, ada: User
+) -> None:
+    post = publish(db, ada)
+    tag = {"post_id": post.id, "tag": "x", "published_at": post.published_at}
+    db.execute(sa.insert(post_tags), **tag)
+    assert [row.id for row in posts_lists.page(db, limit=1, author="ada", tag="x").rows] == [post.id]
 
 
 def test_lists_can_be_filtered(db: Connection, ada: User, bob: User) -> None:

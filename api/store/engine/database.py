@@ -5,6 +5,7 @@ factory (both in `connections`) are our own: a query costs 49 µs with them, and
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -198,6 +199,11 @@ class Database:
     def _upgrade(self) -> None:
         # On SQLite the driver is in autocommit mode, so the transaction is begun explicitly below.
         engine = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="READ COMMITTED")
+        # A transaction for each migration, so that none holds the locks of those before it.
+        while self._migrate(engine):
+            pass
+
+    def _migrate(self, engine: sa.Engine) -> bool:
         with self._driver_errors.translating(), engine.begin() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql(self._begin_write)
@@ -205,5 +211,7 @@ class Database:
                 connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
                 connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
                 connection.connection.driver_connection.reply_seconds = None  # type: ignore[union-attr] # it is connected
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('pressroom upgrade'))"))
-            migrate.upgrade(connection)
+                # Not the function that waits: its snapshot would keep CREATE INDEX CONCURRENTLY waiting.
+                while not connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(hashtext('pressroom upgrade'))")):
+                    time.sleep(0.1)
+            return migrate.upgrade(connection)

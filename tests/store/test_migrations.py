@@ -1,0 +1,110 @@
+"""Migrations of databases that have rows."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from api.settings import Settings
+from api.store import posts, posts_lists, users
+from api.store.engine import migrate
+from api.store.engine.database import Database
+from tests.support.rows import select_rows
+
+TIMESTAMP = "2026-01-31 12:00:00.000000"
+BEFORE_AUTHORS = "0004"
+
+
+@pytest.fixture
+def database(unmigrated: Settings, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A database at the migration before authors were in the index of tags, with twelve posts and one deleted."""
+    database = Database(unmigrated)
+    if database.file:
+        database.file.create()
+    engine = (
+        database.engine if database.is_sqlite else database.engine.execution_options(isolation_level="READ COMMITTED")
+    )
+    while database.revision() != BEFORE_AUTHORS:
+        with engine.begin() as db:
+            migrate.upgrade(db)
+    with engine.begin() as db:
+        for name in ("ada", "bob"):
+            db.execute(
+                sa.text(
+                    "INSERT INTO users (username, display_name, bio, version, created_at, updated_at) "
+                    f"VALUES ('{name}', '{name}', '', 1, '{TIMESTAMP}', '{TIMESTAMP}')"
+                )
+            )
+        for number in range(1, 14):
+            db.execute(
+                sa.text(
+                    "INSERT INTO posts (author_id, title, body, tags, published_at, version, created_at, updated_at) "
+                    f"VALUES ({number % 2 + 1}, 't{number}', 'b{number}', '[\"x\"]', '{TIMESTAMP}', 1, "
+                    f"'{TIMESTAMP}', '{TIMESTAMP}')"
+                )
+            )
+            db.execute(
+                sa.text(f"INSERT INTO post_tags (post_id, tag, published_at) VALUES ({number}, 'x', '{TIMESTAMP}')")
+            )
+        db.execute(sa.text("DELETE FROM post_tags WHERE post_id = 13"))
+        db.execute(sa.text("DELETE FROM posts WHERE id = 13"))
+    yield database
+    database.close()
+
+
+def check(database: Database) -> None:
+    """Assert that all posts are there, with their tags, and that ids are not used again."""
+    with database.write() as db:
+        rows: Sequence[Any] = posts_lists.page(db, limit=100, expand="body", tag="x").rows
+        assert [(row.id, row.title, row.body) for row in rows] == [(n, f"t{n}", f"b{n}") for n in range(12, 0, -1)]
+        for number, name in ((1, "bob"), (2, "ada")):
+            found = posts_lists.page(db, limit=100, author=name, tag="x").rows
+            assert [row.id for row in found] == [n for n in range(12, 0, -1) if n % 2 == number % 2]
+        ada = users.get(db, "ada")
+        post = posts.publish(db, author_id=ada.id, title="t", body="b", tags=["x"])
+        assert post.id == 14
+        posts.remove(db, posts.get_for_update(db, 12, principal=ada))
+        assert len(select_rows(db, sa.text("SELECT tag FROM post_tags").columns(tag=sa.Text))) == 12
+
+
+def test_authors_are_added_to_the_tags_of_existing_posts(database: Database) -> None:
+    database.upgrade()
+    check(database)
+
+
+def test_a_database_with_posts_can_be_migrated_by_many_processes(database: Database) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        for migration in [threads.submit(database.upgrade) for _ in range(4)]:
+            migration.result()
+    check(database)
+
+
+def test_reads_and_writes_go_on_while_postgresql_migrates(database: Database) -> None:
+    """A reader's open transaction keeps the migration from building the index; others are not kept waiting by it."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    migration = threading.Thread(target=database.upgrade)
+    with database.write() as reading:
+        reading.execute_sql("SELECT 1 FROM users")
+        with database.snapshot() as snapshot:
+            snapshot.execute_sql("SELECT 1 FROM users")
+            migration.start()
+            while not _is_waiting(database):
+                assert migration.is_alive()
+            with database.write() as db:
+                db.execute_sql("SET LOCAL lock_timeout = 1000")
+                db.execute_sql("INSERT INTO post_tags (post_id, tag, published_at) VALUES (1, 'y', now())")
+                db.execute_sql("SELECT count(*) FROM post_tags JOIN posts ON posts.id = post_id")
+                db.execute_sql("DELETE FROM post_tags WHERE tag = 'y'")
+    migration.join()
+    check(database)
+
+
+def _is_waiting(database: Database) -> bool:
+    """Return whether the migration builds the index, and waits for older transactions."""
+    statement = sa.text("SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock'").columns(query=sa.Text)
+    with database.read() as db:
+        return any("CREATE INDEX CONCURRENTLY" in row.query for row in select_rows(db, statement))
