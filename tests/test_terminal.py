@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.cli.main import cli
+from api.cli.terminal import FilePath, Text
 from api.settings import Settings
 from tests.support.clients import PASSWORD
 
@@ -71,10 +72,21 @@ def arguments(path: tuple[str, ...], tested: click.Parameter, value: bytes) -> l
 
 
 TEXTS = [pytest.param(*text, id=f"{' '.join(text[0])} {text[1].name}") for text in texts()]
+NOT_FILES = [
+    pytest.param(path, parameter, id=f"{' '.join(path)} {parameter.name}")
+    for path, parameter in texts()
+    if not isinstance(parameter.type, FilePath)
+]
 
 
 def test_the_commands_have_texts() -> None:
     assert len(TEXTS) >= 12
+
+
+@pytest.mark.parametrize(("path", "parameter"), TEXTS)
+def test_every_parameter_is_a_text_or_a_file(path: tuple[str, ...], parameter: click.Parameter) -> None:
+    """The types of click accept text that is not UTF-8."""
+    assert isinstance(parameter.type, Text | FilePath | click.IntRange | click.Choice), (path, parameter)
 
 
 @pytest.fixture
@@ -85,15 +97,24 @@ def run(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return lambda line: CliRunner().invoke(cli, [os.fsdecode(argument) for argument in line])
 
 
-@pytest.mark.parametrize(("path", "parameter"), TEXTS)
+@pytest.mark.parametrize(("path", "parameter"), NOT_FILES)
 @pytest.mark.parametrize("value", [b"\xff", b"a\xc3", b"\xed\xa0\x80"])
 def test_arguments_that_are_not_utf_8_are_reported_in_one_sentence(
     run: Callable[[list[bytes]], Result], path: tuple[str, ...], parameter: click.Parameter, value: bytes
 ) -> None:
     result = run(arguments(path, parameter, value))
-    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
-    assert result.stderr.startswith("Error: The argument '")
-    assert " is not UTF-8. Write it in UTF-8" in result.stderr
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].startswith("Error: Invalid value for '")
+    assert result.stderr.endswith("': It is not UTF-8. Write it in UTF-8, and set LC_ALL=C.UTF-8.\n")
+
+
+def test_file_names_may_be_any_bytes(pressroom: Run) -> None:
+    pressroom(b"users", b"create", b"ada", b"--password", b"12345678")
+    for command in (b"export", b"import", b"backup"):
+        result = pressroom(command, b"\xff.file")
+        assert (result.returncode, b"Error" in result.stderr) == (0, False)
+    missing = pressroom(b"import", b"\xfe")
+    assert (missing.returncode, b"Traceback" in missing.stderr) == (2, False)
 
 
 @pytest.mark.parametrize(("path", "parameter"), TEXTS)
@@ -110,10 +131,8 @@ def test_control_characters_in_arguments_reach_no_terminal(
 
 def test_an_argument_of_a_shell_that_is_not_utf_8_is_reported(pressroom: Run) -> None:
     result = pressroom(b"users", b"create", b"x", b"--display-name", b"\xff", b"--password", b"12345678")
-    assert (result.returncode, result.stderr.splitlines()) == (
-        2,
-        [b"Error: The argument '\\udcff' is not UTF-8. Write it in UTF-8, and set LC_ALL=C.UTF-8."],
-    )
+    assert result.returncode == 2
+    assert result.stderr.endswith(b": It is not UTF-8. Write it in UTF-8, and set LC_ALL=C.UTF-8.\n")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16", "ascii:strict"])

@@ -18,8 +18,7 @@ class Group(AppGroup):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Check the arguments, and parse them."""
-        terminal.check_utf8(args)
+        """Parse the arguments."""
         terminal.escape_what_the_terminal_lacks()
         return super().make_context(info_name, args, parent, **extra)
 

@@ -11,34 +11,41 @@ import click
 
 PASSWORD_INPUT_MAX_BYTES = 4_096
 Command = TypeVar("Command", bound=Callable[..., object])
-_CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+
+
+class Text(click.ParamType[str]):
+    """Text, as opposed to the bytes of a file name."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text; `BadParameter` if it is not UTF-8."""
+        text = str(value)
+        if _NOT_UTF8.search(text):
+            # The message does not repeat the text, which may be a password.
+            self.fail("It is not UTF-8. Write it in UTF-8, and set LC_ALL=C.UTF-8.", param, ctx)
+        return text
 
 
 class FilePath(click.Path):
-    """The path of a file, without control characters, which a message could not show."""
+    """The path of a file, in any bytes but control characters, which a message could not show."""
 
     def __init__(self, *, exists: bool = False, allow_dash: bool = False) -> None:
         super().__init__(exists=exists, dir_okay=False, allow_dash=allow_dash)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path."""
-        if _CONTROL_CHARACTER.search(os.fsdecode(value)):
-            self.fail(f"{os.fsdecode(value)!r} has control characters. Choose another name.", param, ctx)
+        """Return the path; `BadParameter` if it has control characters."""
+        path = os.fsdecode(value)
+        if _CONTROL_CHARACTER.search(path):
+            self.fail(f"{path!r} has control characters. Choose another name.", param, ctx)
         return super().convert(value, param, ctx)
 
 
 def escape_controls(text: str) -> str:
     """Return the text with escapes for control characters, which could change what a terminal shows."""
     return _CONTROL_CHARACTER.sub(lambda match: ascii(match[0])[1:-1], text)
-
-
-def check_utf8(arguments: list[str]) -> None:
-    """Raise `UsageError` for an argument that is not UTF-8."""
-    for argument in arguments:
-        if not argument.isascii() and re.search("[\ud800-\udfff]", argument):
-            raise click.UsageError(
-                f"The argument {argument!r} is not UTF-8. Write it in UTF-8, and set LC_ALL=C.UTF-8."
-            )
 
 
 def escape_what_the_terminal_lacks() -> None:
@@ -67,7 +74,9 @@ def password_options(description: str) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         visible = "Other users of this machine can see it in `ps`, and shells save it in their history."
-        command = click.option("--password", help=f"{description}; prompted for if omitted. {visible}")(command)
+        command = click.option("--password", type=Text(), help=f"{description}; prompted for if omitted. {visible}")(
+            command
+        )
         return click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")(command)
 
     return decorate

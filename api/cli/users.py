@@ -4,7 +4,7 @@ import click
 from flask.cli import AppGroup
 from marshmallow import ValidationError
 
-from api.cli.terminal import password_options, read_password
+from api.cli.terminal import Text, password_options, read_password
 from api.http.application import current_application
 from api.passwords import hash_password
 from api.schemas.problems import flatten_messages
@@ -16,9 +16,9 @@ users = AppGroup("users", help="Manage accounts.")
 
 
 @users.command()
-@click.argument("username")
-@click.option("--display-name", help="Name shown to readers; defaults to the username.")
-@click.option("--bio", default="", help="A few words about the user.")
+@click.argument("username", type=Text())
+@click.option("--display-name", type=Text(), help="Name shown to readers; defaults to the username.")
+@click.option("--bio", type=Text(), default="", help="A few words about the user.")
 @password_options("Password to sign in with")
 def create(username: str, display_name: str | None, bio: str, password: str | None, *, password_stdin: bool) -> None:
     """Register a user.
@@ -36,7 +36,7 @@ def create(username: str, display_name: str | None, bio: str, password: str | No
 
 
 @users.command()
-@click.argument("username")
+@click.argument("username", type=Text())
 @password_options("New password to sign in with")
 def set_password(username: str, password: str | None, *, password_stdin: bool) -> None:
     """Set a user's password and revoke all their tokens.
@@ -54,7 +54,7 @@ def set_password(username: str, password: str | None, *, password_stdin: bool) -
 
 
 @users.command()
-@click.argument("username")
+@click.argument("username", type=Text())
 def promote(username: str) -> None:
     """Make a user an admin.
 
@@ -64,7 +64,7 @@ def promote(username: str) -> None:
 
 
 @users.command()
-@click.argument("username")
+@click.argument("username", type=Text())
 def demote(username: str) -> None:
     """Make an admin a member again.
 
