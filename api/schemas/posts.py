@@ -73,6 +73,13 @@ PublishedAtInput = partial(
 class PostCreate(StrictSchema):
     """A post to publish; without `published_at`, it is published now."""
 
+    class Meta(StrictSchema.Meta):
+        """`json_schema` is added to the JSON Schema."""
+
+        json_schema = {
+            "examples": [{"title": "Notes on the engine", "body": "It *weaves* patterns.", "tags": ["engines"]}]
+        }
+
     title = Title(required=True)
     body = Body(required=True)
     tags = TagsInput(load_default=[])

@@ -165,9 +165,11 @@ def execute(operation: Locator) -> tuple[int, str]:
     return status, "".join(response.locator("code").all_inner_texts())
 
 
-def execute_example(page: Page, operation_id: str) -> str:
-    """Execute an operation with its example, and return the body of the successful response."""
+def execute_example(page: Page, operation_id: str, **fields: str) -> str:
+    """Execute an operation with its example and other fields, and return the body of the successful response."""
     with expanded(page, operation_id) as operation:
+        for name, value in fields.items():
+            operation.get_by_placeholder(name).fill(value)
         status, body = execute(operation)
     assert status // 100 == 2 or status == 304, (operation_id, status, body)
     return body
@@ -195,9 +197,12 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
     executed = set()
     with swagger_ui(server) as page:
 
-        def try_out(operation_id: str) -> str:
+        def try_out(operation_id: str, **fields: str) -> str:
             executed.add(operation_id)
-            return execute_example(page, operation_id)
+            return execute_example(page, operation_id, **fields)
+
+        def if_match(path: str) -> dict[str, str]:
+            return {"If-Match": page.request.get(f"http://127.0.0.1:{server.port}{path}").headers["etag"]}
 
         def status_of_me(token: str) -> int:
             url = f"http://127.0.0.1:{server.port}/me"
@@ -211,14 +216,14 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
         try_out("readToken")
         assert [user["username"] for user in json.loads(try_out("listUsers"))["items"]] == ["ada"]
         assert [each["name"] for each in json.loads(try_out("listTokens"))["items"]] == ["laptop"]
-        try_out("reviseUser")
+        try_out("reviseUser", **if_match("/users/ada"))
         assert server.get_json("/users/ada").items() >= EXAMPLES["UserPatch"].items()
 
         try_out("publishPost")
         assert server.get_json("/posts/1").items() >= EXAMPLES["PostCreate"].items()
         assert [post["id"] for post in json.loads(try_out("listPosts"))["items"]] == [1]
         try_out("readPost")
-        try_out("revisePost")
+        try_out("revisePost", **if_match("/posts/1"))
         assert server.get_json("/posts/1").items() >= (EXAMPLES["PostCreate"] | EXAMPLES["PostPatch"]).items()
 
         try_out("changePassword")
@@ -233,15 +238,77 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
             status, body = execute(sign_in)
         assert status == 201
         authorize(page, "bearer", value=json.loads(body)["token"])
-        try_out("removePost")
+        try_out("removePost", **if_match("/posts/1"))
         assert server.get_status("/posts/1") == 404
-        try_out("removeUser")
+        try_out("removeUser", **if_match("/users/ada"))
         assert server.get_status("/users/ada") == 404
 
         for name, tag in TAGS.items():
             if tag in {"service", "problems", "health", "metrics", "docs"}:
                 try_out(name)
     assert executed == TAGS.keys()
+
+
+def test_swagger_ui_stores_the_token_but_no_password(serve: Callable[..., Server]) -> None:
+    with swagger_ui(serve()) as page:
+        execute_example(page, "registerUser")
+        token = json.loads(execute_example(page, "createToken"))["token"]
+        authorize(page, "basic", username="ada", password=PASSWORD)
+        authorize(page, "bearer", value=token)
+        page.reload()
+        assert json.loads(execute_example(page, "readMe"))["username"] == "ada"
+        stored = page.evaluate("JSON.stringify(localStorage)")
+        assert token in stored
+        assert PASSWORD not in stored
+        # Removing it removes the stored one, too.
+        page.get_by_role("button", name="Authorize").click()
+        page.get_by_role("button", name="Remove authorization").click()
+        assert token not in page.evaluate("JSON.stringify(localStorage)")
+
+
+def test_padlocks_in_swagger_ui_are_closed_if_and_only_if_there_are_credentials(serve: Callable[..., Server]) -> None:
+    with swagger_ui(serve()) as page:
+        by_scheme = [
+            scheme
+            for item in DOCUMENT["paths"].values()
+            for operation in item.values()
+            for scheme in next(iter(operation["security"]), {})
+        ]
+        assert {"basic", "bearer"} == set(by_scheme)
+        expect(page.locator(".opblock svg.locked")).to_have_count(0)
+        expect(page.locator(".opblock svg.unlocked")).to_have_count(len(by_scheme))
+        authorize(page, "bearer", value="prt_" + "a" * 43)
+        expect(page.locator(".opblock svg.locked")).to_have_count(by_scheme.count("bearer"))
+
+
+def test_swagger_ui_fills_in_neither_if_match_nor_a_datetime(serve: Callable[..., Server]) -> None:
+    """A click must neither overwrite the changes of others nor publish a post in the past."""
+    with swagger_ui(serve()) as page:
+        for operation_id in ("reviseUser", "removeUser", "revisePost", "removePost"):
+            with expanded(page, operation_id) as operation:
+                expect(operation.get_by_placeholder("If-Match")).to_have_value("")
+        with expanded(page, "publishPost") as publish:
+            body = json.loads(publish.get_by_role("textbox").last.input_value())
+            assert body.keys() == {"title", "body", "tags"}
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_swagger_ui_folds_errors(serve: Callable[..., Server], width: int) -> None:
+    """They were 5,000 of the 7,000 pixels of an operation."""
+    with swagger_ui(serve(), viewport={"width": width, "height": 844}) as page:
+        for operation_id in TAGS:
+            with expanded(page, operation_id) as operation:
+                errors = operation.locator("tr.folded")
+                expect(errors).not_to_have_count(0)
+                heights = [each.bounding_box() for each in errors.all()]
+                assert sum(each["height"] for each in heights if each) < (500 if width > 640 else 1_200)
+                expect(operation.get_by_text("application/problem+json")).to_have_count(0)
+        with expanded(page, "publishPost") as publish:
+            publish.get_by_role("button", name="Validation failed").click()
+            expect(publish.get_by_text('"pointer": "#/title"')).to_be_visible()
+            page.screenshot(path=SCREENSHOTS / f"docs-errors-{width}.png", full_page=True)
+            publish.get_by_role("button", name="Validation failed").click()
+            expect(publish.get_by_text('"pointer": "#/title"')).to_have_count(0)
 
 
 def test_swagger_ui_fits_a_phone_and_has_a_dark_mode(serve: Callable[..., Server]) -> None:

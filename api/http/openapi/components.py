@@ -124,8 +124,8 @@ PARAMETERS = {
         "name": "If-Match",
         "required": True,
         "description": "The `ETag` of the version that you read, in its quotes; `*` overwrites any version.",
+        # Without an example: "*" in Swagger UI's form would overwrite what others have changed.
         "schema": {"type": "string"},
-        "example": "*",
     },
     "IDEMPOTENCY_KEY": {
         "name": "Idempotency-Key",
