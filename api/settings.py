@@ -70,8 +70,8 @@ class Settings:
     )
     redis_url: str = setting(
         "",
-        "Redis server, such as `redis://host:6379`, in which all processes count for the rate limits; without one, "
-        "each process counts separately.",
+        "Redis server, such as `redis://host:6379`, in which all servers count for the rate limits; without one, "
+        "the workers of each server count together.",
         pattern=r"((redis|rediss|redis\+unix)://.+)?",
         expected="redis://HOST:PORT, rediss://HOST:PORT or redis+unix:///SOCKET",
         is_secret=True,

@@ -3,19 +3,19 @@
 The fields `RateLimit` and `RateLimit-Policy` are those of the IETF's draft-ietf-httpapi-ratelimit-headers.
 """
 
-import time
 from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network
 from math import ceil
 from typing import NamedTuple
 
 from flask import Response, after_this_request
-from limits import RateLimitItem, WindowStats, parse
+from limits import RateLimitItem, parse
 
 from api import metrics
 from api.http.addresses import parse_address
 from api.http.application import Request
 from api.http.problems import abort
+from api.http.rate_limit_store import Window
 
 
 class RateLimit(NamedTuple):
@@ -57,7 +57,7 @@ def check(request: Request, limits: tuple[RateLimit, ...]) -> None:
     store = request.app.rate_limits
     if store is None:
         return
-    counted: list[tuple[RateLimit, WindowStats]] = []
+    counted: list[tuple[RateLimit, Window]] = []
     allowed = True
     for limit in limits:
         if (key := limit.key(request)) is not None:
@@ -83,6 +83,6 @@ def check(request: Request, limits: tuple[RateLimit, ...]) -> None:
         abort(429, message, headers={"Retry-After": str(_seconds_left(window))})
 
 
-def _seconds_left(window: WindowStats) -> int:
+def _seconds_left(window: Window) -> int:
     """Return the seconds until the window ends."""
-    return max(1, ceil(window.reset_time - time.time()))
+    return max(1, ceil(window.seconds_left))

@@ -90,6 +90,26 @@ def test_one_address_cannot_try_many_usernames_with_json(anyone: Client) -> None
     assert_problem(anyone.post("/tokens", {"username": "another", "password": "wrong"}), 429)
 
 
+@pytest.mark.parametrize("step", [86_400, -86_400])
+@pytest.mark.parametrize("shared", [False, True], ids=["in this server", "in Redis"])
+def test_a_clock_that_is_corrected_does_not_prolong_the_window(
+    build: Callable[..., Application],
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    shared: bool,
+    step: int,
+) -> None:
+    client = Client(build(redis_url=redis_server.url if shared else ""))
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + step)
+    for number in range(21):
+        sign_in(client, "ada", address=f"192.0.2.{number}")
+    monkeypatch.undo()
+    response = sign_in(client, "ada", address="192.0.2.100")
+    assert_problem(response, 429)
+    assert 800 < int(response.headers["Retry-After"]) <= 900
+
+
 def test_passwords_cannot_be_guessed_with_a_stolen_token(ada: Client) -> None:
     change = {"current_password": "wrong", "new_password": "12345678"}
     for _ in range(10):
@@ -229,7 +249,7 @@ def test_each_process_counts_for_itself_while_redis_is_down(
     assert hits(store, 4) == [True] * 4
     redis_server.kill()
     assert hits(store, 6) == [True] * 5 + [False]
-    assert "Redis is unavailable; this process counts by itself for 0.2 s" in caplog.text
+    assert "Redis is unavailable; this server counts by itself for 0.2 s" in caplog.text
     redis_server.start()
     time.sleep(0.3)
     assert hits(store, 6) == [True] * 5 + [False]

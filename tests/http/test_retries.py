@@ -7,16 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from limits import RateLimitItem
 from werkzeug.test import TestResponse
 
 from api.http import authentication
 from api.http.application import Application
 from api.http.rate_limit_store import RateLimitStore
-from api.store import tokens, users
+from api.store import credentials, tokens, users
 from api.store.engine.connections import Connection
 from tests.contract.catalogue import BODIES, OPERATIONS, PERMISSIONS, arrange, path_of
-from tests.support.clients import ANY_VERSION, Client, basic_auth, sign_in, signed_in_user
+from tests.support.clients import ANY_VERSION, PASSWORD, Client, basic_auth, sign_in, signed_in_user
 from tests.support.metrics import read_metrics
 from tests.support.problems import assert_problem
 from tests.support.rollbacks import fail_commits
@@ -106,12 +107,15 @@ def test_signing_in_is_repeated_and_gives_one_token(app: Application) -> None:
     assert len((ada.get("/tokens").json or {})["items"]) == 2
 
 
-def test_the_renewal_of_a_hash_is_repeated(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_renewal_of_a_hash_is_repeated(app: Application) -> None:
     ada = signed_in_user(app, "ada")
+    outdated = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    with app.database.write() as db:
+        credentials.rehash(db, credentials.get(db, "ada"), outdated)
     fail(app, "users", 1)
-    outdated = iter([True, False])
-    monkeypatch.setattr(authentication, "needs_rehash", lambda _: next(outdated))
     assert ada.post("/tokens", headers=basic_auth("ada")).status_code == 201
+    with app.database.read() as db:
+        assert credentials.get(db, "ada").password_hash != outdated
 
 
 def test_a_repeated_transaction_keeps_its_idempotency_key(app: Application) -> None:
