@@ -182,12 +182,12 @@ EITHER = {"cp of an older copy onto it": copy_onto("copy")}
 def test_no_write_is_acknowledged_that_is_not_in_the_file_at_its_path(site: Site, fault: str) -> None:
     swap = {**REFUSED, **SERVED, **EITHER}[fault]
     with Writers(site.server, site.headers) as load:
-        time.sleep(LOAD_SECONDS)
+        time.sleep(LOAD_SECONDS / 2)
         swap(site)
         swapped = time.monotonic()
-        time.sleep(LOAD_SECONDS + 1)
+        time.sleep(LOAD_SECONDS / 2 + 1)
         settled = time.monotonic()
-        time.sleep(LOAD_SECONDS)
+        time.sleep(LOAD_SECONDS / 2)
     site.server.process.terminate()
     site.server.process.wait(20)
     stored = stored_titles(site.database)

@@ -105,8 +105,12 @@ class SQLiteFile:
                     raise Unavailable(_BEING_REPLACED, reason=self._explain_lock()) from error
             else:
                 expected = before if has_log else Files(before.main, *connection.files[1:])
-                if None not in connection.files and expected == connection.files and self._remember(connection):
-                    return connection
+                try:
+                    if None not in connection.files and expected == connection.files and self._remember(connection):
+                        return connection
+                except BaseException:
+                    connection.close()
+                    raise
                 connection.close()
                 if is_late:
                     raise Unavailable(_BEING_REPLACED)
@@ -280,8 +284,10 @@ class SQLiteFile:
                     self._main = self._header = self._checked = None
                     self._main = os.open(self.path, os.O_RDONLY)
                 log = os.open(connection.paths[1], os.O_RDONLY)
-            except OSError:
+            except FileNotFoundError:
                 return False
+            except OSError as error:  # such as too many open files
+                raise Unavailable("The database is unavailable. Try again later.") from error
             self._close(self._log)
             self._log, self._files = log, connection.files
             return True
