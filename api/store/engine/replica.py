@@ -8,43 +8,15 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from math import inf
-from typing import Literal, NamedTuple, get_args
-
-import sqlalchemy as sa
+from typing import Literal, get_args
 
 from api import metrics
 from api.settings import InvalidSetting, Settings
-from api.store.engine.connections import Connection, Query
+from api.store.engine import replica_age
+from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.engine.timeouts import Timeouts
 from api.store.errors import NotFound, Unavailable
-
-
-class _Position(NamedTuple):
-    lsn: str
-
-
-class _Progress(NamedTuple):
-    is_receiving: bool
-    has_replayed: bool | None
-    commit_milliseconds: int | None
-    """The age of the last replayed commit, by the clocks of both servers."""
-
-
-# What the replica has received proves nothing: its source may be silent. Neither statement needs a privilege.
-_POSITION = Query(_Position, sa.text("SELECT pg_current_wal_lsn()::text AS lsn").columns(lsn=sa.String))
-# A replica without a WAL receiver may follow another timeline, whose positions mean nothing.
-_PROGRESS = Query(
-    _Progress,
-    sa.text(
-        "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver) AS is_receiving,"
-        " pg_last_wal_replay_lsn() >= CAST(:lsn AS pg_lsn) AS has_replayed,"
-        " CAST(1000 * extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) AS bigint)"
-        " AS commit_milliseconds"
-    )
-    .bindparams(sa.bindparam("lsn", type_=sa.String))
-    .columns(is_receiving=sa.Boolean, has_replayed=sa.Boolean, commit_milliseconds=sa.BigInteger),
-)
 
 _logger = logging.getLogger(__name__)
 
@@ -163,30 +135,14 @@ class Replica:
     def _check(self) -> float:
         """Find out how old the replica's data is, and return the seconds until the next check."""
         max_lag, pause = self._timeouts.replica_max_lag_seconds, self._timeouts.replica_retry_seconds
-        checked_at = time.monotonic()
-        lsn = self._find_primary_position()
         try:
-            with self._replica.read() as db:
-                [progress] = db.all(_PROGRESS, lsn=lsn)
+            proof = replica_age.prove(self._primary, self._replica, max_lag=max_lag)
         except Unavailable as error:
             self._failure = "unavailable"
             _logger.warning("The replica is unavailable; next check in %s s (%s)", pause, error.__cause__)
             return pause
         self._failure = ""
-        commit_age = inf if progress.commit_milliseconds is None else progress.commit_milliseconds / 1000
-        if progress.is_receiving and progress.has_replayed:
-            self._as_of = checked_at
-        # While clients write, the replica is always a little behind. A clock that is wrong by more proves nothing.
-        elif progress.is_receiving and abs(commit_age) < max_lag:
-            self._as_of = max(self._as_of, checked_at - max(commit_age, 0))
-        else:
+        self._as_of = max(self._as_of, proof.as_of)
+        if proof.as_of == -inf:
             _logger.warning("The replica may lag by more than %s s: it has not replayed what was written", max_lag)
-        return self._timeouts.replica_check_seconds if lsn else pause
-
-    def _find_primary_position(self) -> str | None:
-        """Return the position up to which the primary has written WAL; None if it does not respond."""
-        try:
-            with self._primary.read() as db:
-                return db.all(_POSITION)[0].lsn
-        except Unavailable:
-            return None
+        return self._timeouts.replica_check_seconds if proof.is_primary_available else pause
