@@ -147,6 +147,7 @@ _SPECIFIC = [
         "The account has a quota, which is exceeded. 429 for what it may write in a day: try again after `Retry-After` "
         "seconds. 403 for what it may have at a time: delete some.",
     ),
+    ProblemType("registration-closed", "Registration Closed", [401, 403], "Only admins can register users."),
     ProblemType("username-taken", "Username Taken", [409], "A user of that name exists. Choose another name."),
     ProblemType("user-has-posts", "User Has Posts", [409], "The user has posts. Delete them first."),
     ProblemType(

@@ -7,12 +7,12 @@ from api.http.application import Request
 from api.http.authentication import bearer
 from api.http.operation import Blueprint, Resource
 from api.http.parsing import Values
+from api.http.problems import abort
 from api.http.rate_limits import WRITES, RateLimit, client_address
 from api.passwords import hash_password
 from api.schemas.pages import PageQuery
 from api.schemas.users import User, UserCreate, Username, UserPage, UserPatch
 from api.store import users
-from api.store.errors import Forbidden, Unauthenticated
 from api.store.pages import Page
 
 blueprint = Blueprint("users", "Users.", url_prefix="/users")
@@ -30,9 +30,10 @@ def _may_register(request: Request) -> None:
     """Allow only admins if registration is closed."""
     if request.app.settings.registration == "closed":
         if request.viewer is None:
-            raise Unauthenticated("Registration is closed. Sign in as an admin.")
+            challenge = {"WWW-Authenticate": bearer.authenticate_header()}
+            abort(401, "Registration is closed. Sign in as an admin.", code="registration-closed", headers=challenge)
         if request.viewer.role != "admin":
-            raise Forbidden("Registration is closed. Only admins can register users.")
+            abort(403, "Registration is closed. Only admins can register users.", code="registration-closed")
 
 
 def _current(request: Request, username: str) -> users.User:

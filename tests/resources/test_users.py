@@ -176,10 +176,11 @@ def test_only_admins_can_register_users_if_registration_is_closed(build: Callabl
     app = build(registration="closed")
     account = {"username": "eve", "password": PASSWORD}
     response = Client(app).post("/users", account)
-    assert_problem(response, 401, detail="Registration is closed. Sign in as an admin.")
+    assert_problem(response, 401, code="registration-closed", detail="Registration is closed. Sign in as an admin.")
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="Pressroom"'
     for content in (account, {}):  # authorization precedes validation
-        assert_problem(signed_in_user(app, f"m{len(content)}").post("/users", content), 403)
+        response = signed_in_user(app, f"m{len(content)}").post("/users", content)
+        assert_problem(response, 403, code="registration-closed")
     assert signed_in_user(app, "admin", role="admin").post("/users", account).status_code == 201
 
 
