@@ -78,6 +78,7 @@ def when_ready(_server: Any) -> None:
     # A killed master with the same process id may have left its directory behind.
     for old in Path(parent).glob(f"{prefix}*"):
         shutil.rmtree(old, ignore_errors=True)
+    master.remove_leftovers(Path(parent))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=prefix, dir=parent)
     code = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "code")
     code.write_text(chdir)

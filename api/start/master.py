@@ -3,8 +3,12 @@
 import errno
 import fcntl
 import os
+import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
+
+_YOUNG_SECONDS = 60
 
 
 def lock(file: str) -> None:
@@ -36,6 +40,14 @@ def remove_stale_pid_file(run_dir: Path) -> None:
     pid = read_pid_file(run_dir)
     if pid != os.getpid() and not (pid and is_running(run_dir, pid)):
         (run_dir / "gunicorn.pid").unlink(missing_ok=True)
+
+
+def remove_leftovers(parent: Path) -> None:
+    """Remove the directories of masters that were killed; a master that is starting may not have locked a young one."""
+    for file in parent.glob("pressroom-*-*/code"):
+        with suppress(OSError):
+            if time.time() - file.stat().st_mtime > _YOUNG_SECONDS and not _is_locked(file):
+                shutil.rmtree(file.parent)
 
 
 def _is_locked(file: Path) -> bool:

@@ -1,6 +1,7 @@
 """`gunicorn` without arguments: configuration, start, HTTP, metrics and rolling deployments."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -316,6 +317,16 @@ def test_a_server_starts_although_another_process_has_the_id_of_a_killed_master(
         server = serve(PRESSROOM_RUN_DIR=str(run_dir))
         assert (run_dir / "gunicorn.pid").read_text() == f"{server.process.pid}\n"
         foreign.kill()
+
+
+def test_a_server_removes_the_directories_of_killed_masters(serve: Callable[..., Server], run_dir: Path) -> None:
+    leave_run_dir(run_dir, 2**22)
+    left = run_dir / f"pressroom-{2**22}-left"
+    shutil.copytree(left, run_dir / "pressroom-1-young")
+    os.utime(left / "code", (0, 0))
+    server = serve(PRESSROOM_RUN_DIR=str(run_dir))
+    [own] = run_dir.glob(f"pressroom-{server.process.pid}-*")
+    assert {path.name for path in run_dir.glob("pressroom-*")} == {own.name, "pressroom-1-young"}
 
 
 def test_a_second_server_does_not_take_the_run_directory_of_a_running_one(
