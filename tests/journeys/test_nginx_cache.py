@@ -68,6 +68,15 @@ def test_anonymous_clients_share_cached_responses(site: Site, path: str) -> None
     assert cached.headers["Cache-Control"] == "public, max-age=1, stale-while-revalidate=1"
 
 
+@pytest.mark.parametrize(
+    "target", ["/posts?", "/%70osts", "/posts?%6cimit=1", "/posts?limit=%31", "/posts?&limit=1", "/?&"]
+)
+def test_other_spellings_of_a_url_are_not_stored(site: Site, target: str) -> None:
+    responses = [site.read(target) for _ in range(3)]
+    assert {response.headers["X-Cache"] for response in responses} == {"MISS"}
+    assert {response.status for response in responses} == {422 if "?&" in target else 200}
+
+
 def test_anonymous_clients_see_a_change_within_three_seconds_and_its_author_at_once(site: Site) -> None:
     url = site.publish()
     site.store(url)
