@@ -27,6 +27,6 @@ def sweep() -> None:
     Keys expire after a day. Safe to run at any time, such as from cron.
     """
     database = current_application().database.require_current_schema()
-    deleted_keys, deleted_tokens = database.transact(idempotency.sweep), database.transact(tokens.sweep)
-    database.transact(usage.sweep)
+    deleted_keys, deleted_tokens = idempotency.sweep(database.transact), tokens.sweep(database.transact)
+    usage.sweep(database.transact)
     click.echo(f"Deleted {deleted_keys} expired idempotency keys and {deleted_tokens} expired tokens.")

@@ -13,6 +13,7 @@ from api.store.columns import JSON, Timestamp, metadata, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import IdempotencyKeyReused, RequestInProgress, Unauthenticated
 from api.store.queries import FOREIGN_KEY_VIOLATION, LOCK_TIMEOUT, translating
+from api.store.sweeping import MAX_ROWS_IN_REQUEST, Sweep, Transact
 
 RETENTION = timedelta(hours=24)
 """How long a response is replayed."""
@@ -67,17 +68,23 @@ _CLAIM = Query(
 )
 _STORED = Query(StoredResponse, sa.select(*(keys.c[name] for name in StoredResponse._fields)).where(*_OF_KEY))
 _STORE = sa.update(keys).where(*_OF_KEY)
-_DELETE_EXPIRED = sa.delete(keys).where(_EXPIRED)
+_SWEEP = Sweep(keys, _EXPIRED)
 # Rows that another transaction has locked are deleted by that transaction; this one does not wait.
 _DELETE_EXPIRED_OF_USER = sa.delete(keys).where(
-    _OF_USER, keys.c.key.in_(sa.select(keys.c.key).where(_OF_USER, _EXPIRED).with_for_update(skip_locked=True))
+    sa.tuple_(keys.c.user_id, keys.c.key).in_(
+        sa.select(keys.c.user_id, keys.c.key)
+        .where(_OF_USER, _EXPIRED)
+        .order_by(keys.c.created_at)
+        .limit(MAX_ROWS_IN_REQUEST)
+        .with_for_update(skip_locked=True)
+    )
 )
 
 
 def claim(db: Connection, *, user_id: int, key: str, fingerprint: bytes) -> StoredResponse | None:
     """Claim the key until the transaction ends and return None, or return the response to the same request.
 
-    Expired keys of the user are deleted. `IdempotencyKeyReused` if the key was sent with another request,
+    The oldest expired keys of the user are deleted. `IdempotencyKeyReused` if the key was sent with another request,
     `RequestInProgress` if the first request with the key does not finish in time.
     """
     timestamp = now()
@@ -120,9 +127,9 @@ def store(
     db.execute(_STORE, of_user=user_id, of_key=key, status=status, headers=headers, body=body, omitted=omitted)
 
 
-def sweep(db: Connection) -> int:
+def sweep(transact: Transact) -> int:
     """Delete all expired keys; return how many."""
-    return db.execute(_DELETE_EXPIRED, expired_before=_expired_before())
+    return _SWEEP.run(transact, expired_before=_expired_before())
 
 
 def _expired_before() -> datetime:

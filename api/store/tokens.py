@@ -11,6 +11,7 @@ from api.store.engine.connections import Connection, Query
 from api.store.errors import NotFound, QuotaExceeded, Unauthenticated
 from api.store.pages import NewestFirst, Page
 from api.store.queries import one
+from api.store.sweeping import MAX_ROWS_IN_REQUEST, Sweep, Transact
 from api.store.users import USER_COLUMNS, users
 
 tokens = sa.Table(
@@ -99,8 +100,15 @@ _COUNT_OF_USER = Query(
     .where(tokens.c.user_id == sa.bindparam("user_id"), _NOT_EXPIRED),
 )
 _INSERT = Query(Token, sa.insert(tokens).returning(*_TOKEN_COLUMNS))
-_DELETE_EXPIRED = sa.delete(tokens).where(~_NOT_EXPIRED)
-_DELETE_EXPIRED_OF_USER = _DELETE_EXPIRED.where(tokens.c.user_id == sa.bindparam("user_id"))
+_SWEEP = Sweep(tokens, ~_NOT_EXPIRED)
+_DELETE_EXPIRED_OF_USER = sa.delete(tokens).where(
+    tokens.c.id.in_(
+        sa.select(tokens.c.id)
+        .where(tokens.c.user_id == sa.bindparam("user_id"), ~_NOT_EXPIRED)
+        .order_by(tokens.c.created_at, tokens.c.id)
+        .limit(MAX_ROWS_IN_REQUEST)
+    )
+)
 _DELETE = sa.delete(tokens).where(
     tokens.c.id == sa.bindparam("token_id"), tokens.c.user_id == sa.bindparam("of_user"), _NOT_EXPIRED
 )
@@ -183,9 +191,9 @@ def create(
     return token
 
 
-def sweep(db: Connection) -> int:
+def sweep(transact: Transact) -> int:
     """Delete all expired tokens; return how many."""
-    return db.execute(_DELETE_EXPIRED, at=now())
+    return _SWEEP.run(transact, at=now())
 
 
 def revoke(db: Connection, token_id: int, *, user_id: int) -> None:

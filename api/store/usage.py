@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from api.store.columns import Id, metadata, now
 from api.store.engine.connections import Connection, Query
+from api.store.sweeping import Sweep, Transact
 
 # Without a foreign key: deleting the row of a user who is writing, after that of the user, could end in a deadlock.
 usage = sa.Table(
@@ -42,7 +43,7 @@ _ADD = Query(
         },
     ).returning(*(usage.c[name] for name in Usage._fields)),
 )
-_DELETE_OLD = sa.delete(usage).where(usage.c.day < sa.bindparam("today", type_=sa.Date))
+_SWEEP = Sweep(usage, usage.c.day < sa.bindparam("today", type_=sa.Date))
 
 
 def add(db: Connection, *, user_id: int, posts: int, size: int) -> Usage:
@@ -54,9 +55,9 @@ def add(db: Connection, *, user_id: int, posts: int, size: int) -> Usage:
     return today
 
 
-def sweep(db: Connection) -> int:
+def sweep(transact: Transact) -> int:
     """Delete the usage of earlier days; return of how many users."""
-    return db.execute(_DELETE_OLD, today=_today())
+    return _SWEEP.run(transact, today=_today())
 
 
 def _today() -> date:

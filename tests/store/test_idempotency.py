@@ -1,14 +1,17 @@
 """Idempotency keys and the responses stored for them."""
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from api.settings import Settings
-from api.store import clock, idempotency, users
+from api.store import clock, idempotency, sweeping, tokens, usage, users
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -69,7 +72,7 @@ def test_sweep_deletes_expired_keys(db: Connection, ada: User, bob: User) -> Non
     claim(db, ada)
     set_age(db, 25)
     claim(db, bob)
-    assert (idempotency.sweep(db), idempotency.sweep(db)) == (1, 0)
+    assert [idempotency.sweep(lambda work: work(db)) for _ in range(2)] == [1, 0]
     assert select_rows(db, idempotency.keys.select())[0].user_id == bob.id
 
 
@@ -126,7 +129,7 @@ def test_expired_keys_are_found_by_an_index(settings: Settings) -> None:
     database = Database(settings)
     with database.engine.connect() as db:
         statement = idempotency._DELETE_EXPIRED_OF_USER.compile(db)
-        plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (1, 1, now().isoformat())).all()
+        plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (1, now().isoformat(), 1, 0)).all()
     assert any("ix_idempotency_keys_user_id_created_at (user_id=? AND created_at<?)" in step[3] for step in plan)
     database.close()
 
@@ -151,7 +154,7 @@ def test_a_step_of_the_wall_clock_does_not_end_keys_early(
     monkeypatch.setattr(idempotency, "now", lambda: ahead)
     assert claim(db, ada) is not None
     assert claim(db, ada, "another") is None  # deletes the user's expired keys
-    assert idempotency.sweep(db) == 0
+    assert idempotency.sweep(lambda work: work(db)) == 0
     assert claim(db, ada) is not None
 
 
@@ -174,3 +177,77 @@ def test_workers_age_keys_by_the_clock_of_the_process_that_started_them(monkeypa
         assert abs(now() - timedelta(hours=25) - clock.steady_now()) < timedelta(seconds=5)
     finally:
         clock.wall_clock_offset.cache_clear()
+
+
+MANY = 20_000
+
+
+def insert_expired(database: Database, user: User) -> None:
+    """Insert many expired keys of the user, without statistics on them."""
+    old = {"fingerprint": FINGERPRINT, "created_at": now() - timedelta(hours=25)}
+    with database.write() as db:
+        db.execute_many(
+            sa.insert(idempotency.keys), [{"user_id": user.id, "key": f"{n:05}", **old} for n in range(MANY)]
+        )
+
+
+def test_a_request_deletes_few_of_many_expired_keys(database: Database) -> None:
+    with database.write() as db:
+        ada = users.register(db, username="ada")
+    insert_expired(database, ada)
+    seconds = []
+    for number in range(3):
+        start = time.perf_counter()
+        with database.write() as db:
+            assert claim(db, ada, f"new {number}") is None
+        seconds.append(time.perf_counter() - start)
+    with database.read() as db:
+        left = len(select_rows(db, sa.select(idempotency.keys.c.key)))
+    assert left == MANY - 3 * (sweeping.MAX_ROWS_IN_REQUEST - 1)
+    assert min(seconds) < 0.5
+
+
+def test_a_sweep_is_many_short_transactions(database: Database) -> None:
+    with database.write() as db:
+        ada, bob = (users.register(db, username=name) for name in ("ada", "bob"))
+        claim(db, bob)
+    insert_expired(database, ada)
+    deleted: list[int] = []
+
+    def transact(work: Callable[[Connection], Any]) -> Any:
+        with database.write() as db:
+            result = work(db)
+        deleted.append(result[0])
+        return result
+
+    assert idempotency.sweep(transact) == MANY == sum(deleted)
+    assert max(deleted) <= sweeping.ROWS_PER_TRANSACTION
+    with database.read() as db:
+        assert [row.user_id for row in select_rows(db, sa.select(idempotency.keys.c.user_id))] == [bob.id]
+
+
+def test_sweeps_delete_expired_tokens_and_old_usage_and_nothing_else(database: Database) -> None:
+    with database.write() as db:
+        ada = users.register(db, username="ada")
+        expired = {"user_id": ada.id, "name": "", "created_at": now(), "expires_at": now() - timedelta(hours=1)}
+        live = {**expired, "expires_at": now() + timedelta(hours=1)}
+        row = sa.insert(tokens.tokens)
+        db.execute_many(row, [{**expired, "sha256": b"%032d" % number} for number in range(2500)])
+        db.execute_many(row, [{**live, "sha256": b"x%031d" % number} for number in range(3)])
+        db.execute(sa.insert(usage.usage), user_id=1, day=now().date() - timedelta(days=1), posts=1, bytes=1)
+        db.execute(sa.insert(usage.usage), user_id=2, day=now().date(), posts=1, bytes=1)
+    assert (tokens.sweep(database.transact), usage.sweep(database.transact)) == (2500, 1)
+    with database.read() as db:
+        assert len(select_rows(db, sa.select(tokens.tokens.c.id))) == 3
+        assert [row.user_id for row in select_rows(db, sa.select(usage.usage.c.user_id))] == [2]
+
+
+def test_signing_in_deletes_few_of_many_expired_tokens(database: Database) -> None:
+    with database.write() as db:
+        ada = users.register(db, username="ada", password_hash="hash")
+        expired = {"user_id": ada.id, "name": "", "created_at": now(), "expires_at": now() - timedelta(hours=1)}
+        db.execute_many(sa.insert(tokens.tokens), [{**expired, "sha256": b"%032d" % number} for number in range(2500)])
+    with database.write() as db:
+        db.execute(tokens._DELETE_EXPIRED_OF_USER, user_id=ada.id, at=now())
+        left = len(select_rows(db, sa.select(tokens.tokens.c.id)))
+    assert left == 2500 - sweeping.MAX_ROWS_IN_REQUEST
