@@ -162,20 +162,34 @@ def test_a_commit_whose_reply_is_lost_is_not_repeated(app: Application, monkeypa
 
 
 def test_a_request_that_deadlocks_with_another_transaction_succeeds(app: Application) -> None:
+    ada, admin = signed_in_user(app, "ada"), signed_in_user(app, "admin", role="admin")
+    before = read_metrics(ada)[RETRIES]
+    with ThreadPoolExecutor(1) as threads:
+        with app.database.write() as db:
+            assert tokens.lock_and_find_user(db, authentication.hash_token(ada.token))
+            db.execute_sql("SET LOCAL deadlock_timeout = '1min'")  # so that PostgreSQL ends the other one
+            # It locks the user, and then waits for the token.
+            removal = threads.submit(admin.delete, "/users/ada")
+            wait_for_a_blocked_backend(app)
+            users.revise(db, users.get(db, "ada"), bio="b")  # waits for the user
+        assert removal.result().status_code == 204
+    assert read_metrics(admin)[RETRIES] == before + 1
+    assert_problem(ada.get("/me"), 401)
+
+
+def test_a_change_of_the_password_does_not_deadlock_with_other_changes_of_the_user(app: Application) -> None:
     ada = signed_in_user(app, "ada")
     other = ada.with_token(sign_in(ada))
-    body = {"current_password": "correct horse battery staple", "new_password": "another password"}
+    body = {"current_password": PASSWORD, "new_password": "another password"}
     before = read_metrics(ada)[RETRIES]
     with ThreadPoolExecutor(1) as threads:
         with app.database.write() as db:
             assert tokens.lock_and_find_user(db, authentication.hash_token(other.token))
-            db.execute_sql("SET LOCAL deadlock_timeout = '1min'")  # so that PostgreSQL ends the other one
-            # It locks the user, and then waits for the token.
             change = threads.submit(ada.send, "PUT", "/me/password", json=body)
             wait_for_a_blocked_backend(app)
-            users.revise(db, users.get(db, "ada"), bio="b")  # waits for the user
+            users.revise(db, users.get(db, "ada"), bio="b")
         assert change.result().status_code == 204
-    assert read_metrics(ada)[RETRIES] == before + 1
+    assert read_metrics(ada)[RETRIES] == before
     assert (ada.get("/users/ada").json or {})["bio"] == "b"
     assert_problem(other.get("/me"), 401)
 
