@@ -97,10 +97,14 @@ def post_fork(_server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Create the marker by which `pressroom deploy roll` finds workers that have loaded the application.
+    """Install how the worker closes connections, and create its marker.
 
-    The other one tells later workers that the server has started, and so has created the database.
+    By the marker, `pressroom deploy roll` finds workers that have loaded the application. The other one tells later
+    workers that the server has started, and so has created the database.
     """
+    from api.worker import install  # noqa: PLC0415 (the worker's own version)
+
+    install(worker)
     _worker_file("ready", worker.pid).touch()
     Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "served").touch()
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 import flask
 from flask import Flask, Response, current_app
 from werkzeug.datastructures import Authorization
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import MapAdapter
 from werkzeug.utils import cached_property
 
+from api import constraints
 from api.http import target_uri
 from api.http.access_log import AccessLog
 from api.http.rate_limit_store import RateLimitStore
@@ -140,9 +142,12 @@ class Application(Flask):
         return response
 
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
-        """Match routes by the path alone; 400 or 404 for a target URI that is invalid or has another spelling."""
+        """Match routes by the path alone; 400, 404 or 413, which is the first error behind nginx, too."""
         if request is None:
             return None
+        length = (request.content_length or 0) if "CONTENT_LENGTH" in request.environ else 0
+        if constraints.REQUEST_BODY_MAX_BYTES < length < 2**63:  # a larger one announces no body, but an attack
+            raise RequestEntityTooLarge
         target_uri.check(request)
         # No route depends on the host and the scheme, so their values are not needed.
         return MapAdapter(self.url_map, "", f"{request.root_path}/", "", "http", request.path, request.method)

@@ -9,7 +9,8 @@ from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
 from api.schemas.compiled import FromRow
 from api.schemas.datetimes import DateTime, DateTimeInput
-from api.schemas.fields import Id, List, OneOf, RelativeURL, Text
+from api.schemas.fields import Id, OneOf, RelativeURL, Text
+from api.schemas.lists import List
 from api.schemas.pages import PageQuery, page_of
 from api.schemas.users import Author, CreatedAt, UpdatedAt, Username
 

@@ -11,7 +11,8 @@ from api.http.declaration import Operation
 from api.schemas.base import StrictSchema
 from api.schemas.compiled import AnyField
 from api.schemas.datetimes import DateTime
-from api.schemas.fields import List, OneOf, StrictInteger, Text
+from api.schemas.fields import OneOf, StrictInteger, Text
+from api.schemas.lists import List
 from api.schemas.posts import PostCreate, PostPatch
 from tests.support.schemas import operations, schemas
 
