@@ -63,6 +63,14 @@ def _find_credentials(app: Application, username: str) -> Credentials | None:
     return None
 
 
+def basic_credentials(request: Request) -> tuple[str, str] | None:
+    """Return the username and password of HTTP Basic; None for another scheme, and for bytes that are not ASCII."""
+    sent = request.environ.get("HTTP_AUTHORIZATION", "")
+    is_basic = sent.isascii() and sent[:6].lower() == "basic "
+    credentials = basic.get_auth() if is_basic else None
+    return (credentials.username or "", credentials.password or "") if credentials else None
+
+
 @bearer.verify_token
 def _verify_token(token: str | None) -> TokenUser | None:
     if token is None:  # the field has parameters, such as `Bearer a=b`

@@ -11,6 +11,7 @@ from api.http import rate_limits
 from api.http.application import Request
 from api.http.authentication import (
     basic,
+    basic_credentials,
     bearer,
     hash_token,
     new_token,
@@ -55,8 +56,8 @@ SIGN_IN_BY_USERNAME = RateLimit("sign-in-username", parse("20 per 15 minutes"), 
 def _sign_in(request: Request, content: Values) -> None:
     """Verify the username and password, which are sent as HTTP Basic or in the body."""
     if "username" not in content:
-        sent = (None if request.is_anonymous else basic.get_auth()) or reject_credentials(request)
-        request.claimed_username, password = sent.username, sent.password
+        sent = None if request.is_anonymous else basic_credentials(request)
+        request.claimed_username, password = sent or reject_credentials(request)
     elif not request.is_anonymous:
         abort(400, "Send the username and password in the body, or as HTTP Basic in `Authorization`, but not both.")
     else:

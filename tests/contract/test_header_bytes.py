@@ -275,6 +275,18 @@ def test_credentials_that_are_not_ascii_are_rejected(scene: Scene) -> None:
             assert send(scene.app, scene.messages[kind], {"Authorization": value}) == 401, (kind, value)
 
 
+def test_valid_credentials_sign_in_only_as_http_basic_in_ascii(settings: Settings) -> None:
+    app = create_app(settings)
+    signed_in_user(app, "eve")
+    message = Message("POST", "/tokens", JSON, b"{}")
+    valid = basic_auth("eve")["Authorization"].removeprefix("Basic ")
+    for value in (f"Bearer {valid}", f"Other {valid}", f"Basic {valid}\xff", f"Basic \xff{valid}", f"Basic\xa0{valid}"):
+        assert send(app, message, {"Authorization": value}) == 401, value
+    for value in (f"Basic {valid}", f"basic {valid}", f"BASIC  {valid}"):
+        assert send(app, message, {"Authorization": value}) == 201, value
+    app.database.close()
+
+
 def test_a_valid_message_of_each_kind_succeeds_or_fails_its_precondition(scene: Scene) -> None:
     statuses = {kind: send(scene.app, message, {}) for kind, message in scene.messages.items()}
     assert statuses == {
