@@ -70,15 +70,15 @@ _STORED = Query(StoredResponse, sa.select(*(keys.c[name] for name in StoredRespo
 _STORE = sa.update(keys).where(*_OF_KEY)
 _SWEEP = Sweep(keys, _EXPIRED)
 # Rows that another transaction has locked are deleted by that transaction; this one does not wait.
-_DELETE_EXPIRED_OF_USER = sa.delete(keys).where(
-    sa.tuple_(keys.c.user_id, keys.c.key).in_(
-        sa.select(keys.c.user_id, keys.c.key)
-        .where(_OF_USER, _EXPIRED)
-        .order_by(keys.c.created_at)
-        .limit(MAX_ROWS_IN_REQUEST)
-        .with_for_update(skip_locked=True)
-    )
+_EXPIRED_OF_USER = Query(
+    _Key,
+    sa.select(keys.c.key)
+    .where(_OF_USER, _EXPIRED)
+    .order_by(keys.c.created_at)
+    .limit(MAX_ROWS_IN_REQUEST)
+    .with_for_update(skip_locked=True),
 )
+_DELETE = sa.delete(keys).where(*_OF_KEY)
 
 
 def claim(db: Connection, *, user_id: int, key: str, fingerprint: bytes) -> StoredResponse | None:
@@ -103,7 +103,8 @@ def claim(db: Connection, *, user_id: int, key: str, fingerprint: bytes) -> Stor
             expired_before=expired_before,
         )
     if claimed:
-        db.execute(_DELETE_EXPIRED_OF_USER, of_user=user_id, expired_before=expired_before)
+        if expired := db.all(_EXPIRED_OF_USER, of_user=user_id, expired_before=expired_before):
+            db.execute_many(_DELETE, [{"of_user": user_id, "of_key": row.key} for row in expired])
         return None
     [stored] = db.all(_STORED, of_user=user_id, of_key=key)
     if stored.fingerprint != fingerprint:

@@ -101,14 +101,14 @@ _COUNT_OF_USER = Query(
 )
 _INSERT = Query(Token, sa.insert(tokens).returning(*_TOKEN_COLUMNS))
 _SWEEP = Sweep(tokens, ~_NOT_EXPIRED)
-_DELETE_EXPIRED_OF_USER = sa.delete(tokens).where(
-    tokens.c.id.in_(
-        sa.select(tokens.c.id)
-        .where(tokens.c.user_id == sa.bindparam("user_id"), ~_NOT_EXPIRED)
-        .order_by(tokens.c.created_at, tokens.c.id)
-        .limit(MAX_ROWS_IN_REQUEST)
-    )
+_EXPIRED_OF_USER = Query(
+    _Id,
+    sa.select(tokens.c.id)
+    .where(tokens.c.user_id == sa.bindparam("user_id"), ~_NOT_EXPIRED)
+    .limit(MAX_ROWS_IN_REQUEST)
+    .with_for_update(skip_locked=True),
 )
+_DELETE_BY_ID = sa.delete(tokens).where(tokens.c.id == sa.bindparam("token_id"))
 _DELETE = sa.delete(tokens).where(
     tokens.c.id == sa.bindparam("token_id"), tokens.c.user_id == sa.bindparam("of_user"), _NOT_EXPIRED
 )
@@ -183,7 +183,8 @@ def create(
     timestamp = now()
     if not db.all(_LOCK_UNCHANGED_USER, user_id=user_id, known_hash=password_hash):
         raise Unauthenticated("The password has been changed or the user removed. Sign in again.")
-    db.execute(_DELETE_EXPIRED_OF_USER, user_id=user_id, at=timestamp)
+    if expired := db.all(_EXPIRED_OF_USER, user_id=user_id, at=timestamp):
+        db.execute_many(_DELETE_BY_ID, [{"token_id": row.id} for row in expired])
     if limit and db.all(_COUNT_OF_USER, user_id=user_id, at=timestamp)[0].number >= limit:
         raise QuotaExceeded(f"You have {limit} unexpired tokens, which is the limit. Use one, or delete one.")
     expires_at = timestamp + lifetime

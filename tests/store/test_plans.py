@@ -1,0 +1,216 @@
+"""The plan of every statement of the store: none reads a number of rows that grows with a table."""
+
+import gc
+import importlib
+import json
+import pkgutil
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import api.store
+from api.store.columns import metadata
+from api.store.engine.connections import Query
+from api.store.engine.database import Database
+
+ROWS = 5_000
+BATCH_MAX_ROWS = 2_000
+"""More than a page, or a batch of a sweep or an export, has."""
+EXCEPTIONS = {
+    "archive._ALL_USERS": "an export reads all users",
+    "archive._IDENTITIES": "an import reads all posts of an author once",
+    "archive._ADVANCE_SEQUENCE": "reads no table, and only on PostgreSQL",
+    "archive_accounts": "an export reads all accounts and tokens",
+    "tokens._LOCK_ALL_OF_USER": "all tokens of a user, of whom `tokens_per_user` are not expired",
+    "tokens._DELETE_ALL_OF_USER": "the same",
+    "tokens._COUNT_OF_USER": "the same",
+}
+"""Statements that read more, by the beginning of their names, with the reason."""
+
+for _module in pkgutil.iter_modules(api.store.__path__):
+    importlib.import_module(f"api.store.{_module.name}")
+
+
+def name_statements(place: str, value: object, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """Yield every query and statement that a module's global variable leads to."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, Query | sa.Insert | sa.Update | sa.Delete):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from name_statements(f"{place}[{key}]", item, seen)
+    elif type(value).__module__.startswith("api.store.") and hasattr(value, "__dict__"):
+        for name, item in vars(value).items():
+            yield from name_statements(f"{place}.{name}", item, seen)
+
+
+def all_statements() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for module in pkgutil.iter_modules(api.store.__path__):
+        variables = vars(importlib.import_module(f"api.store.{module.name}"))
+        for name, value in variables.items():
+            if not name.startswith("__") and not isinstance(value, type):
+                found |= name_statements(f"{module.name}.{name}", value, set())
+    unique = {id(statement): (name, statement) for name, statement in reversed(found.items())}
+    return dict(unique.values())
+
+
+STATEMENTS = {
+    name: statement
+    for name, statement in all_statements().items()
+    if not isinstance(statement, sa.Insert)
+    and not (isinstance(statement, Query) and isinstance(statement.statement(is_sqlite=True), sa.Insert))
+}
+CHECKED = sorted(name for name in STATEMENTS if not name.startswith(tuple(EXCEPTIONS)))
+
+
+def test_every_query_is_checked() -> None:
+    """A query that no module's variable leads to would not be."""
+    mine = {id(statement) for statement in all_statements().values()}
+    others = [
+        query.row_type.__qualname__
+        for query in gc.get_objects()
+        if isinstance(query, Query)
+        and query.row_type.__module__.startswith("api.store.")
+        and ".engine." not in query.row_type.__module__
+        and id(query) not in mine
+    ]
+    assert others == []
+
+
+def test_every_exception_is_needed() -> None:
+    for name in EXCEPTIONS:
+        assert any(each.startswith(name) for each in STATEMENTS), name
+
+
+def fill(database: Database, rows: int) -> None:
+    """Insert that many rows of every table, half of the posts by one author and the others with one tag; ANALYZE."""
+    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) "
+    old = "'2026-01-01 00:00:00.000000'"
+    blob = "CAST(printf('%032d', i) AS BLOB)" if database.is_sqlite else "decode(lpad(i::text, 64, '0'), 'hex')"
+    i = "i" if database.is_sqlite else "i::text"
+    inserts = {
+        "users (id, username, display_name, bio, version, created_at, updated_at)": (
+            f"i, 'u' || {i}, 'u', '', 1, {old}, {old}"
+        ),
+        "posts (id, author_id, title, body, tags, published_at, version, created_at, updated_at)": (
+            f"i, CASE WHEN i % 2 = 0 THEN 1 ELSE i END, 't', 'b', '[]', {old}, 1, {old}, {old}"
+        ),
+        "post_tags (post_id, tag, published_at, author_id)": (
+            f"i, CASE WHEN i % 2 = 1 THEN 'x' ELSE 't' || {i} END, {old}, CASE WHEN i % 2 = 0 THEN 1 ELSE i END"
+        ),
+        "tokens (id, user_id, name, sha256, created_at, expires_at)": f"i, i, '', {blob}, {old}, {old}",
+        'idempotency_keys (user_id, "key", fingerprint, created_at)': (
+            f"CASE WHEN i % 2 = 0 THEN 1 ELSE i END, 'k' || {i}, {blob}, {old}"
+        ),
+        "usage (user_id, day, posts, bytes)": "i, '2026-01-01', 1, 1",
+    }
+    assert {each.split()[0] for each in inserts} == set(metadata.tables)
+    with database.write() as db:
+        for target, text in inserts.items():
+            values = text
+            if not database.is_sqlite:
+                values = text.replace(old, f"timestamptz {old}").replace("'2026-01-01',", "date '2026-01-01',")
+            db.execute_sql(
+                f"INSERT INTO {target} {numbers}SELECT {values} FROM n"
+                if database.is_sqlite
+                else f"INSERT INTO {target} SELECT {values} FROM generate_series(1, {rows}) AS n(i)"
+            )
+        db.execute_sql("ANALYZE")
+
+
+def sql_of(database: Database, name: str) -> str:
+    """Return the statement with values in place of its parameters."""
+    statement = STATEMENTS[name]
+    if isinstance(statement, Query):
+        statement = statement.statement(is_sqlite=database.is_sqlite)
+    keys = (
+        ["title"]
+        if isinstance(statement, sa.Update) and not statement._values and "title" in statement.table.c
+        else None
+    )
+    if isinstance(statement, sa.Update) and not statement._values and keys is None:
+        keys = [next(column.name for column in statement.table.c if not column.primary_key)]
+    compiled = statement.compile(dialect=database.engine.dialect, column_keys=keys)
+    text = str(compiled)
+    values = {key: literal(database, each.type, each.value) for key, each in compiled.binds.items()}
+    values["read_id"] = "2"  # a user without posts, who can be deleted
+    values["author"] = "'u1'"  # half of the posts; the other half has the tag
+    if compiled.positional:
+        parts = text.split("?")
+        return "".join(
+            part + value
+            for part, value in zip(parts, [*(values[key] for key in compiled.positiontup), ""], strict=True)
+        )
+    return re.sub(r"%\((\w+)\)s(::[A-Z]+( WITH TIME ZONE)?)?", lambda match: values[match[1]], text).replace("%%", "%")
+
+
+def literal(database: Database, type_: Any, value: object) -> str:
+    """Return a value of the type in SQL."""
+    if type(value) is int:  # a required parameter has a symbol, which is an int, too
+        return str(value)
+    kind = type_.impl if isinstance(type_, sa.TypeDecorator) else type_
+    literals: list[tuple[type[Any], str, str]] = [
+        (sa.DateTime, "'2026-01-01 00:00:00.000000'", "timestamptz '2026-01-01 00:00:00'"),
+        (sa.Date, "'2025-01-01'", "date '2025-01-01'"),
+        (sa.Boolean, "false", "false"),
+        (sa.LargeBinary, "x'00'", "decode('00', 'hex')"),
+        (sa.JSON, "'[]'", "'[]'"),
+        (sa.String, "'x'", "'x'"),
+    ]
+    for kind_type, sqlite, postgresql in literals:
+        if isinstance(kind, kind_type):
+            return sqlite if database.is_sqlite else postgresql
+    return "1"
+
+
+def full_scans(database: Database, sql: str) -> list[str]:
+    """Return the steps of the plan that read a table, or sort an unbounded number of its rows."""
+    with database.engine.execution_options(
+        **({} if database.is_sqlite else {"isolation_level": "READ COMMITTED"})
+    ).connect() as db:
+        if database.is_sqlite:
+            steps = [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+            # A scan of an index in its order ends at the limit; a subquery has no more rows than it returns.
+            bounded = " LIMIT " in sql
+            return [
+                step
+                for step in steps
+                if (
+                    step.startswith("SCAN ")
+                    and not re.match(r"SCAN (\(|anon|SUBQUERY|CONSTANT)", step)
+                    and not (bounded and "USING" in step)
+                )
+                or step.startswith("USE TEMP B-TREE")
+            ]
+        # ANALYZE executes the statement; the transaction is rolled back.
+        [(plan,)] = db.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}".replace("%", "%%")).all()
+        db.rollback()
+        return [*read_too_much(plan[0]["Plan"] if isinstance(plan, list) else json.loads(plan)[0]["Plan"])]
+
+
+def read_too_much(node: dict[str, Any]) -> Iterator[str]:
+    """Yield the nodes of PostgreSQL's plan that read or discard too many rows."""
+    read = node["Actual Rows"] * node["Actual Loops"] + node.get("Rows Removed by Filter", 0) * node["Actual Loops"]
+    if (
+        node["Node Type"] in {"Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Sort"}
+        and read > BATCH_MAX_ROWS
+    ):
+        yield f"{node['Node Type']} of {node.get('Relation Name', '')}: {read} rows"
+    for child in node.get("Plans", []):
+        yield from read_too_much(child)
+
+
+@pytest.mark.parametrize("rows", [ROWS, pytest.param(200_000, marks=pytest.mark.heavy)])
+def test_no_statement_reads_a_number_of_rows_that_grows_with_a_table(database: Database, rows: int) -> None:
+    fill(database, rows)
+    scans = {}
+    for name in CHECKED:
+        if found := full_scans(database, sql_of(database, name)):
+            scans[name] = found, sql_of(database, name)
+    assert scans == {}
