@@ -90,17 +90,17 @@ def test_every_parameter_is_a_text_or_a_file(path: tuple[str, ...], parameter: c
 
 
 @pytest.fixture
-def run(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[bytes]], Result]:
-    """Run a command in this process, with arguments decoded as Python decodes them."""
+def run(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run a command in this process, with arguments decoded as Python decodes them, and bytes as standard input."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", settings.database_url)
-    return lambda line: CliRunner().invoke(cli, [os.fsdecode(argument) for argument in line])
+    return lambda line, stdin=b"": CliRunner().invoke(cli, [os.fsdecode(argument) for argument in line], input=stdin)
 
 
 @pytest.mark.parametrize(("path", "parameter"), NOT_FILES)
 @pytest.mark.parametrize("value", [b"\xff", b"a\xc3", b"\xed\xa0\x80"])
 def test_arguments_that_are_not_utf_8_are_reported_in_one_sentence(
-    run: Callable[[list[bytes]], Result], path: tuple[str, ...], parameter: click.Parameter, value: bytes
+    run: Callable[..., Result], path: tuple[str, ...], parameter: click.Parameter, value: bytes
 ) -> None:
     result = run(arguments(path, parameter, value))
     assert (result.exit_code, result.stdout) == (2, "")
@@ -119,7 +119,7 @@ def test_file_names_may_be_any_bytes(pressroom: Run) -> None:
 
 @pytest.mark.parametrize(("path", "parameter"), TEXTS)
 def test_control_characters_in_arguments_reach_no_terminal(
-    run: Callable[[list[bytes]], Result], path: tuple[str, ...], parameter: click.Parameter
+    run: Callable[..., Result], path: tuple[str, ...], parameter: click.Parameter
 ) -> None:
     result = run(arguments(path, parameter, "a\x1b[31m\x9b1m\r\nb".encode()))
     assert isinstance(result.exception, SystemExit | None)
@@ -230,18 +230,18 @@ def test_a_password_is_read_from_standard_input(pressroom: Run, end: bytes) -> N
 @pytest.mark.parametrize(
     ("stdin", "message"),
     [
-        (b"\xff\xff\xff\xff\xff\xff\xff\xff", b"Standard input is not UTF-8. Send the password in UTF-8."),
-        (b"12345678\n12345678\n", b"Standard input has more than one line. Send only the password."),
-        (b"x" * 5_000, b"Standard input is too long. Send only the password."),
-        (b"", b"password: Length must be between 8 and 128."),
-        (b"1234\x005678", b"password: U+0000 is not allowed."),
+        (b"\xff\xff\xff\xff\xff\xff\xff\xff", "Standard input is not UTF-8. Send the password in UTF-8."),
+        (b"12345678\n12345678\n", "Standard input has more than one line. Send only the password."),
+        (b"x" * 5_000, "Standard input is too long. Send only the password."),
+        (b"", "password: Length must be between 8 and 128."),
+        (b"1234\x005678", "password: U+0000 is not allowed."),
     ],
 )
 def test_invalid_passwords_on_standard_input_are_reported(
-    pressroom: Run, command: bytes, stdin: bytes, message: bytes
+    run: Callable[..., Result], command: bytes, stdin: bytes, message: str
 ) -> None:
-    result = pressroom(b"users", command, b"ada", b"--password-stdin", stdin=stdin)
-    assert (result.returncode, result.stderr.splitlines()[-1]) == (2, b"Error: " + message)
+    result = run([b"users", command, b"ada", b"--password-stdin"], stdin)
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: {message}")
 
 
 def test_a_password_has_one_source(pressroom: Run) -> None:
