@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
-from benchmarks import limits, plot, pressroom_only, report
+from benchmarks import large_bodies, limits, plot, pressroom_only, report
 from benchmarks.apps import APPS
 from benchmarks.compare import compare
 from benchmarks.load import require_tools
@@ -41,9 +41,10 @@ def main() -> None:
 def _pressroom_only(
     memory: dict[str, float], *, rounds: int, seconds: int
 ) -> tuple[list[limits.Check], dict[str, object]]:
-    print("Pressroom only: growth, start, import", flush=True)
+    print("Pressroom only: growth, start, import, large bodies", flush=True)
     growth = pressroom_only.growth(rounds=rounds, seconds=seconds)
     start, imported = pressroom_only.start_seconds(), pressroom_only.imports_per_second()
+    large = large_bodies.cpu_milliseconds()
     checks = [
         limits.at_most(f"{read}: a million posts ÷ 100,000", cost["large"] / cost["small"], limits.GROWTH_RATIO)
         for read, cost in growth.items()
@@ -54,8 +55,9 @@ def _pressroom_only(
         limits.at_most("memory of the worker after the load, MB (RSS)", memory["rss"], limits.MEMORY_MB),
         limits.at_most("start to the first response, seconds", start, limits.START_SECONDS),
         limits.at_least("`pressroom import`, posts per second", imported, limits.IMPORTS_PER_SECOND),
+        *(limits.at_most(f"4 MiB, {name}: CPU ms", cost, limits.LARGE_BODY_MS) for name, cost in large.items()),
     ]
-    return checks, {"growth": growth, "memory": memory, "start": start, "import": imported}
+    return checks, {"growth": growth, "memory": memory, "start": start, "import": imported, "large bodies": large}
 
 
 def _arguments() -> argparse.Namespace:

@@ -40,7 +40,10 @@ def create(path: Path, posts: int) -> None:
     database.upgrade()
     database.close()
     contents = {"users": rows.users(), "tokens": rows.tokens(), "posts": rows.posts(posts)}
-    tags = "INSERT INTO post_tags SELECT posts.id, value, published_at FROM posts, json_each(tags)"
+    tags = (
+        "INSERT INTO post_tags (post_id, tag, published_at, author_id) "
+        "SELECT posts.id, value, published_at, author_id FROM posts, json_each(tags)"
+    )
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         # No journal: an interrupted run starts over, and with a million posts the journal would take a gigabyte.
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1000000"):

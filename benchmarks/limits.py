@@ -15,6 +15,7 @@ GROWTH_RATIO = 1.1
 MEMORY_MB = 75.0
 START_SECONDS = 1.5
 IMPORTS_PER_SECOND = 5_000.0
+LARGE_BODY_MS = 300.0
 """Limits for Pressroom on its own."""
 
 Costs = Mapping[str, Mapping[str, float]]

@@ -132,6 +132,14 @@ def test_http_client_gets_the_response(server: Server, early: Early) -> None:
             assert response.status == early.status
 
 
+@pytest.mark.parametrize("worker_class", ["sync", "gevent"])
+def test_workers_of_every_class_let_the_response_reach_the_client(tmp_path: Path, worker_class: str) -> None:
+    server = Server(["gunicorn"], tmp_path, PROJECT_ROOT, PRESSROOM_WORKER_CLASS=worker_class).wait_until_ready()
+    for early in REQUESTS.values():
+        assert [exchange(server.port, early.message(1_000_000)).status for _ in range(3)] == [early.status] * 3
+    server.stop()
+
+
 EXPECT = {**JSON, "Expect": "100-continue"}
 
 
