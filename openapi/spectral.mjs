@@ -44,6 +44,15 @@ export default {
       rules: { "owasp:api4:2023-string-limit": "off", "owasp:api4:2023-string-restricted": "off" },
     },
     {
+      // The types that an optional body must not have: `null` is as if it were left out.
+      files: ["**#/components/schemas/TokenCreate/not"],
+      rules: {
+        "array-items": "off",
+        "owasp:api4:2023-array-limit": "off",
+        "owasp:api4:2023-string-restricted": "off",
+      },
+    },
+    {
       // Only `POST /tokens` uses HTTP Basic, once a month by default; other operations use a token.
       files: ["**#/components/securitySchemes/basic"],
       rules: { "owasp:api2:2023-no-http-basic": "off" },

@@ -318,3 +318,12 @@ def test_a_page_of_the_largest_items_is_bounded(document: Any) -> None:
     sizes = {name: max_bytes(each, document) for name, each in schemas_by_name if name.endswith("Page")}
     assert sizes
     assert max(sizes.values()) <= constraints.PAGE_MAX_BYTES
+
+
+def test_no_schema_has_a_keyword_that_generators_cannot_read(document: Any) -> None:
+    unread = {"dependentSchemas", "if", "then", "else", "contains", "prefixItems", "propertyNames", "patternProperties"}
+    unread |= {"unevaluatedItems", "unevaluatedProperties", "$defs", "$dynamicRef", "$id", "nullable"}
+    for name, schema in document["components"]["schemas"].items():
+        assert not unread & schema.keys(), name
+    for path, schema in schemas(document):
+        assert not unread & schema.keys(), path

@@ -35,7 +35,7 @@ func main() {
 
 	// Sign in with HTTP Basic once; later requests send the token.
 	basic := context.WithValue(anyone, pressroom.ContextBasicAuth, pressroom.BasicAuth{UserName: username, Password: password})
-	signedIn, _, err := client.TokensAPI.CreateToken(basic).TokenCreate(*pressroom.NewTokenCreate()).Execute()
+	signedIn, _, err := client.TokensAPI.CreateToken(basic).Execute()
 	succeed(err)
 	expect(signedIn.ExpiresAt.After(signedIn.CreatedAt), true)
 	expect(signedIn.LastUsedAt.Get() == nil, true)
