@@ -58,7 +58,7 @@ _NEXT_POSTS = Query(
     .join_from(posts, users)
     .where(posts.c.id > sa.bindparam("last_id"))
     .order_by(posts.c.id)
-    .limit(100),
+    .limit(20),  # each takes up to 1 MiB, and several times that while it is encoded
 )
 # INSERT locks the table before it draws from the sequence, so no other transaction draws while the sequence is set.
 _LOCK_POSTS = "LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE"

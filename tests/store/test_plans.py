@@ -16,7 +16,7 @@ from api.store.columns import metadata
 from api.store.engine.connections import Query
 from api.store.engine.database import Database
 
-ROWS = 5_000
+ROWS = 20_000
 BATCH_MAX_ROWS = 2_000
 """More than a page, or a batch of a sweep or an export, has."""
 EXCEPTIONS = {
@@ -141,6 +141,8 @@ def sql_of(database: Database, name: str) -> str:
     values = {key: literal(database, each.type, each.value) for key, each in compiled.binds.items()}
     values["read_id"] = "2"  # a user without posts, who can be deleted
     values["author"] = "'u1'"  # half of the posts; the other half has the tag
+    later = "'2027-01-01 00:00:00.000000'" if database.is_sqlite else "timestamptz '2027-01-01'"
+    values |= {"page_timestamp": later, "page_id": "1", "page_limit": "101"}  # the first page
     if compiled.positional:
         parts = text.split("?")
         return "".join(
