@@ -3,10 +3,18 @@
 import dataclasses
 import re
 
+from api import constraints, json
+from api.http import rate_limits
+from api.resources import me, tokens, users
 from api.settings import Settings
+from api.store.engine.timeouts import Timeouts
+from benchmarks.limits import MEMORY_MB
+from tests.attacks.site import WORKER_MAX_MB
 from tests.contract.readme_table import operations_table
 from tests.support.paths import PROJECT_ROOT
 from tests.support.readme import section
+
+MIB = 1024 * 1024
 
 
 def test_the_table_has_every_setting_with_its_default() -> None:
@@ -16,6 +24,55 @@ def test_the_table_has_every_setting_with_its_default() -> None:
         shown = f"`{default}`" if default != "" else "none"
         rows.append(f"| `PRESSROOM_{setting.name.upper()}` | {shown} | {setting.metadata['description']} |")
     assert "\n".join(rows) in section("Settings"), "\n".join(rows)
+
+
+def test_the_table_of_limits_has_the_figures_of_the_code() -> None:
+    timeouts, settings = Timeouts(), Settings()
+    figures = {
+        "request body": (f"{constraints.REQUEST_BODY_MAX_BYTES // MIB} MiB",),
+        "values in a body": (f"{json.MAX_STRINGS:,} strings", f"{json.MAX_DEPTH} levels"),
+        "errors in a response": (f"{constraints.ERRORS_MAX_ITEMS}",),
+        "page of a list": (
+            f"{constraints.PAGE_SIZE_MAX} items",
+            f"{constraints.PAGE_MAX_BYTES // MIB} MiB of JSON",
+            f"{constraints.BODY_MAX_LENGTH:,} characters",
+        ),
+        "wait for a connection to the database": (
+            f"{timeouts.pool_wait_seconds} s while all are in use",
+            f"{timeouts.connect_seconds} s for a new one",
+        ),
+        "wait for another writer": (f"{timeouts.write_slot_seconds} s;", f"{timeouts.write_stall_seconds} s for half"),
+        "statement": (f"{timeouts.statement_seconds} s, and {timeouts.reply_seconds} s for a reply",),
+        "connections of a worker": (f"{settings.worker_connections} (",),
+        "requests at once in a worker": (f"{settings.threads} (",),
+        "unresponsive worker": (f"{settings.timeout} s (",),
+        "memory of a worker": (f"{MEMORY_MB:.0f} MB when idle", f"{WORKER_MAX_MB} MB under"),
+    }
+    rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|", section("Limits").partition("\n### ")[0], flags=re.M))
+    assert figures.keys() <= rows.keys()
+    for name, texts in figures.items():
+        assert [text for text in texts if text not in rows[name]] == [], name
+
+
+def test_the_table_of_quotas_has_the_defaults() -> None:
+    rows = re.findall(r"^\| .+? \| ([\d,]+) \| `PRESSROOM_(\w+)` \|$", section("Limits"), flags=re.M)
+    settings = Settings()
+    names = ("posts_per_day", "megabytes_per_day", "tokens_per_user")
+    assert rows == [(f"{getattr(settings, name):,}", name.upper()) for name in names]
+
+
+def test_the_table_of_rate_limits_has_those_of_the_code() -> None:
+    rows = re.findall(r"^\| (\d+) in (an hour|a minute|15 minutes) \| ", section("Limits"), flags=re.M)
+    seconds = {"an hour": 3600, "a minute": 60, "15 minutes": 900}
+    limits = (
+        tokens.SIGN_IN_BY_USERNAME,
+        tokens.SIGN_IN_BY_ADDRESS,
+        me.PASSWORD_CHANGE,
+        users.REGISTRATION,
+        rate_limits.WRITES,
+    )
+    expected = [(limit.quota.amount, limit.quota.get_expiry()) for limit in limits]
+    assert [(int(number), seconds[window]) for number, window in rows] == expected
 
 
 def test_the_table_of_operations_is_current() -> None:

@@ -12,6 +12,8 @@ from tests.support.nginx import Nginx, application_log, nginx_log
 from tests.support.servers import Server
 
 ATTACKER, OTHER_CLIENT = "127.0.0.1", "127.0.0.2"
+WORKER_MAX_MB = 400
+"""The most memory that a worker may take under any attack."""
 COLUMNS = ("attack", "requests", "reached the application", "other client served", "responses")
 
 rows: list[tuple[object, ...]] = []

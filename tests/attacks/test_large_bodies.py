@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from tests.attacks.site import rows
+from tests.attacks.site import WORKER_MAX_MB, rows
 from tests.support.memory import peak_mb, reset_peak
 from tests.support.servers import Server, sign_up, worker_pids
 from tests.support.worst_bodies import ILLEGAL
@@ -16,8 +16,6 @@ from tests.support.worst_bodies import ILLEGAL
 pytestmark = pytest.mark.heavy
 
 AT_ONCE, PER_CLIENT = 16, 3
-PEAK_MB = 400
-"""Of a worker."""
 NAMES = [
     "numbers",
     "short texts",
@@ -68,7 +66,7 @@ def test_the_worst_bodies_delay_no_other_client_and_take_little_memory(serve: Ca
     other = f"slowest {slowest:.2f} s, {bodies} bodies"
     rows.append((f"4 MiB of {name}, {alone:.2f} s each", AT_ONCE * PER_CLIENT, f"{peak:.0f} MB", other, ""))
     assert statuses == {ILLEGAL[name].status}
-    assert peak <= PEAK_MB
+    assert peak <= WORKER_MAX_MB
     # Seconds depend on what else the machine does.
     assert bodies < AT_ONCE
     assert slowest <= max(1, 12 * alone)

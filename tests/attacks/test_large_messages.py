@@ -18,7 +18,7 @@ from api import constraints
 from api.settings import Settings
 from api.store import posts, users
 from api.store.engine.database import Database
-from tests.attacks.site import ATTACKER, OtherClient, Site, count_statuses, rows
+from tests.attacks.site import ATTACKER, WORKER_MAX_MB, OtherClient, Site, count_statuses, rows
 from tests.support.http import UnixConnection
 from tests.support.nginx import SHIPPED_CONFIGURATION, needs_nginx, nginx_and_gunicorn
 from tests.support.servers import Server, worker_pids
@@ -27,7 +27,6 @@ pytestmark = [pytest.mark.heavy, needs_nginx]
 
 CLIENTS, SECONDS = 24, 10
 POSTS = 100
-WORKER_MAX_MB = 400
 [(_MAX_SIZE,)] = [re.findall(r" max_size=(\d+)m ", (SHIPPED_CONFIGURATION / "pressroom.conf").read_text())]
 CACHE_MAX_MB = int(_MAX_SIZE)
 CACHE_SLACK_MB = 64
