@@ -55,11 +55,15 @@ SIGN_IN_BY_USERNAME = RateLimit("sign-in-username", parse("20 per 15 minutes"), 
 
 def _sign_in(request: Request, content: Values) -> None:
     """Verify the username and password, which are sent as HTTP Basic or in the body."""
-    if "username" not in content:
+    given = content.keys() & {"username", "password"}
+    if not given:
         sent = None if request.is_anonymous else basic_credentials(request)
         request.claimed_username, password = sent or reject_credentials(request)
     elif not request.is_anonymous:
         abort(400, "Send the username and password in the body, or as HTTP Basic in `Authorization`, but not both.")
+    elif len(given) == 1:
+        # Not 422: few generators of clients know the keyword `dependentRequired`, and some reject a document with it.
+        raise WrongPassword("Send both `username` and `password`.")
     else:
         request.claimed_username, password = content["username"], content["password"]
     rate_limits.check(request, (SIGN_IN_BY_USERNAME,))

@@ -1,9 +1,6 @@
 """Bearer tokens."""
 
-from collections.abc import Mapping
 from functools import partial
-
-from marshmallow import ValidationError, validates_schema
 
 from api import constraints
 from api.schemas.base import StrictSchema
@@ -24,20 +21,13 @@ class TokenCreate(StrictSchema):
     """A token to create, and the credentials, unless they are sent as HTTP Basic."""
 
     class Meta(StrictSchema.Meta):
-        """`json_schema` is added to the JSON Schema."""
+        """The body is optional."""
 
         allow_null = True
-        json_schema = {"dependentRequired": {"username": ["password"], "password": ["username"]}}
 
     name = TokenName(load_default="")
     username = Username()
     password = KnownPassword()
-
-    @validates_schema
-    def _username_with_password(self, data: Mapping[str, object], **_: object) -> None:
-        missing = {"username", "password"} - data.keys()
-        if len(missing) == 1:
-            raise ValidationError({name: ["Missing data for required field."] for name in missing})
 
 
 class Token(StrictSchema):

@@ -190,19 +190,8 @@ def fits(keyword: str, sent: Any, accepted: Any) -> bool:
     if keyword in UPPER_BOUNDS:
         return bool(sent.get(keyword, inf) <= accepted.get(keyword, inf))
     # Any other keyword must stay as it is: formats and $refs are types in clients, and the rest is unknown here.
-    return (
-        sender == receiver
-        or (keyword in DROPPABLE and accepted.get(keyword, DROPPABLE[keyword]) == DROPPABLE[keyword])
-        or (keyword == "dependentRequired" and depends_on_sent_properties(sent, accepted))
-    )
-
-
-def depends_on_sent_properties(sent: Any, accepted: Any) -> bool:
-    """Return whether the sender sends what each property needs; it never sends one that its schema does not have."""
-    return all(
-        name not in sent.get("properties", {})
-        or {*needed} <= {*sent.get("required", ()), *sent.get("dependentRequired", {}).get(name, ())}
-        for name, needed in accepted.get("dependentRequired", {}).items()
+    return sender == receiver or (
+        keyword in DROPPABLE and accepted.get(keyword, DROPPABLE[keyword]) == DROPPABLE[keyword]
     )
 
 

@@ -219,7 +219,6 @@ BREAKING = {
     "a maxItems in requests is lowered": put(f"{CREATE} properties tags maxItems", 5),
     "a maxLength of items in requests is lowered": put(f"{CREATE} properties tags items maxLength", 20),
     "a minProperties in requests is raised": put("components schemas PostPatch minProperties", 2),
-    "a property of requests comes to depend on another": put(f"{CREATE} dependentRequired", {"tags": ["published_at"]}),
     "an unknown keyword is added": put(f"{CREATE} not", {"required": ["tags"]}),
     # Responses
     "a success status changes": rename(f"{PUBLISH} responses 201", "200"),
@@ -281,12 +280,6 @@ COMPATIBLE = {
     "an optional query parameter is added": add(f"{LIST} parameters", OPTIONAL),
     "an optional header is added": add(f"{LIST} parameters", OPTIONAL | {"in": "header"}),
     "an optional property is added to requests": put(f"{CREATE} properties summary", TEXT),
-    "properties that depend on each other are added to requests": lambda document: (
-        put(f"{CREATE} properties series", TEXT)(document),
-        put(f"{CREATE} properties part", TEXT)(document),
-        put(f"{CREATE} dependentRequired", {"series": ["part"], "part": ["series"]})(document),
-    ),
-    "a property of requests comes to depend on a required one": put(f"{CREATE} dependentRequired", {"tags": ["title"]}),
     "a media type is added to requests": put(f"{PUBLISH} requestBody content application/cbor", {"schema": {}}),
     "an optional property is added to responses": put(f"{POST} properties summary", TEXT),
     "a required property is added to responses": lambda document: (

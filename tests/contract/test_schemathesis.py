@@ -37,19 +37,6 @@ def test_any_request_gets_a_conforming_response(case: Case[Any]) -> None:
     accepted[case.operation.label] += case.call_and_validate().status_code < 400
 
 
-def test_a_property_without_one_that_it_depends_on_is_rejected() -> None:
-    """schemathesis generates no such body."""
-    for operation in OPERATIONS.values():
-        reference = operation.description.get("requestBody", {}).get("content", {}).get("application/json", {})
-        name = reference.get("schema", {}).get("$ref", "").rpartition("/")[2]
-        body_schema = schema.raw_schema["components"]["schemas"].get(name, {})
-        for needing, needed in body_schema.get("dependentRequired", {}).items():
-            body = {key: value for key, value in body_schema["examples"][0].items() if key not in needed}
-            assert needing in body
-            case = schema.find_operation_by_id(operation.id).Case(body=body, media_type="application/json")
-            assert case.call_and_validate().status_code == 422
-
-
 def test_every_operation_has_accepted_requests() -> None:
     if not accepted:
         pytest.skip("it counts the requests of the tests above: run the complete file")
