@@ -33,9 +33,8 @@ Build = Callable[..., Application]
 
 def large_post(number: int) -> dict[str, str]:
     """Make a post of a mebibyte that cannot be compressed: of the longest body, in characters of four bytes."""
-    random = Random(number)
-    text = "".join(chr(random.randrange(0x10000, 0x20000)) for _ in range(constraints.BODY_MAX_LENGTH))
-    return {"title": "Large", "body": text}
+    characters = Random(number).choices(range(0x10000, 0x20000), k=constraints.BODY_MAX_LENGTH)
+    return {"title": "Large", "body": "".join(map(chr, characters))}
 
 
 def assert_quota_exceeded(response: TestResponse, quota: str) -> None:
@@ -244,7 +243,7 @@ def test_concurrent_sign_ins_cannot_exceed_the_number_of_tokens(build: Build, ei
 def test_keyed_posts_are_stored_once(build: Build, tmp_path: Path) -> None:
     app = build()
     ada = signed_in_user(app, "ada")
-    posts = [large_post(number) for number in range(60)]
+    posts = [large_post(number) for number in range(6)]
 
     def size() -> int:
         with app.database.read() as db:
@@ -255,7 +254,7 @@ def test_keyed_posts_are_stored_once(build: Build, tmp_path: Path) -> None:
     for number, post in enumerate(posts):
         assert ada.post("/posts", post, headers={"Idempotency-Key": str(number)}).status_code == 201
     sent = sum(len(post["body"].encode()) for post in posts)
-    assert sent > 60_000_000
+    assert sent > 6_000_000
     assert size() - before <= 1.2 * sent
 
 

@@ -194,7 +194,7 @@ def test_a_change_of_the_password_does_not_deadlock_with_other_changes_of_the_us
     assert_problem(other.get("/me"), 401)
 
 
-def test_concurrent_requests_of_a_user_that_deadlock_all_succeed_or_are_unauthorized(app: Application) -> None:
+def test_concurrent_requests_of_a_user_that_deadlock_succeed_or_are_rejected(app: Application) -> None:
     """Each client revokes the tokens of all others."""
     ada = signed_in_user(app, "ada")
     clients = [ada.with_token(sign_in(ada)) for _ in range(4)]
@@ -207,7 +207,7 @@ def test_concurrent_requests_of_a_user_that_deadlock_all_succeed_or_are_unauthor
 
     with ThreadPoolExecutor(4) as threads:
         statuses = [*threads.map(change, clients)]
-    assert set(statuses) <= {204, 401, 403}
+    assert set(statuses) <= {204, 401, 403, 503}  # 503 after the third deadlock
     assert 204 in statuses
 
 
