@@ -48,7 +48,8 @@ def _is_token_stored(run: Import, token: JSONObject) -> bool:
 
 
 def _create_token(run: Import, token: JSONObject) -> None:
-    accounts.create_token(run.db, user_id=run.lock_user(token.pop("user")).id, **token)
+    content = {name: value for name, value in token.items() if name != "user"}
+    accounts.create_token(run.db, user_id=run.lock_user(token["user"]).id, **content)
 
 
 def _is_post_stored(run: Import, post: JSONObject) -> bool:

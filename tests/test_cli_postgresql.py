@@ -81,6 +81,23 @@ def test_an_import_that_is_rolled_back_matches_the_same_records_again(
         assert ada_again == ada
 
 
+def test_an_import_of_accounts_that_is_rolled_back_adds_their_tokens(
+    pressroom: Callable[..., Result], database: Database, tmp_path: Path
+) -> None:
+    token = {
+        "user": "ada",
+        "name": "laptop",
+        "sha256": "0f" * 32,
+        "created_at": "2025-02-01T00:00:00Z",
+        "expires_at": "2031-01-01T00:00:00Z",
+        "last_used_at": None,
+    }
+    lines = [{"user": {"username": "ada", "display_name": "Ada", "bio": ""}}, {"token": token}]
+    (tmp_path / "site.ndjson").write_text("\n".join(map(json.dumps, lines)))
+    fail(database, "tokens", 2)
+    assert pressroom("import", "site.ndjson").stdout == "Imported 2, skipped 0 already present, 0 errors.\n"
+
+
 def test_a_command_that_is_rolled_back_three_times_fails_in_one_line(
     pressroom: Callable[..., Result], database: Database
 ) -> None:
