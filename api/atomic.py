@@ -75,7 +75,12 @@ def sync(path: Path) -> None:
 def _create(parent: Path) -> tuple[Path, int]:
     """Return a new directory and the descriptor that locks it."""
     while True:
-        directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        try:
+            directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        except OSError as error:
+            # Not the name of the new directory, which the user has never seen.
+            error.filename = str(parent)
+            raise
         with suppress(FileNotFoundError, BlockingIOError):
             descriptor = _lock(directory)
             # Another process may have deleted it as a leftover before it was locked.

@@ -442,4 +442,4 @@ def test_a_file_that_cannot_be_written_is_reported_in_one_line(pressroom: Callab
     result = pressroom("export", "nowhere/site.ndjson")
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
-    assert result.stderr.endswith(": No such file or directory.\n")
+    assert result.stderr == f"Error: {Path('nowhere').absolute()}: No such file or directory.\n"
