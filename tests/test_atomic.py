@@ -94,15 +94,22 @@ def test_only_the_owner_can_read_a_private_file(tmp_path: Path, *, private: bool
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a database of twelve megabytes, and a backup of it."""
-    run(tmp_path, "users", "create", "ada", "--password", "correct horse battery").check_returncode()
-    with closing(sqlite3.connect(tmp_path / "pressroom.sqlite")) as database:
+    directory = tmp_path_factory.mktemp("original")
+    run(directory, "users", "create", "ada", "--password", "correct horse battery").check_returncode()
+    with closing(sqlite3.connect(directory / "pressroom.sqlite")) as database:
         database.execute("CREATE TABLE large AS SELECT randomblob(12000000) AS content")
         database.commit()
-    run(tmp_path, "backup", "saved.sqlite").check_returncode()
-    return tmp_path
+    run(directory, "backup", "saved.sqlite").check_returncode()
+    return directory
+
+
+@pytest.fixture
+def site(original: Path, tmp_path: Path) -> Path:
+    """A copy of that directory."""
+    return shutil.copytree(original, tmp_path, dirs_exist_ok=True)
 
 
 COMMANDS = {
