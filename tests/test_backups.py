@@ -132,10 +132,15 @@ def test_restore_creates_a_missing_database(pressroom: Callable[..., Result], sa
     assert stat.S_IMODE(DATABASE.stat().st_mode) == 0o600
 
 
-def test_restore_replaces_a_damaged_database(pressroom: Callable[..., Result], saved: Path) -> None:
-    damage(DATABASE)
+@pytest.mark.parametrize("first_damaged", [0, 4096, 8192])
+def test_restore_replaces_a_damaged_database(
+    pressroom: Callable[..., Result], saved: Path, first_damaged: int
+) -> None:
+    DATABASE.chmod(0o640)
+    damage(DATABASE, first_damaged)
     assert pressroom("restore", "saved.sqlite", "--yes").exit_code == 0
     assert usernames() == ["ada"]
+    assert stat.S_IMODE(DATABASE.stat().st_mode) == 0o640
 
 
 @pytest.mark.parametrize(
@@ -212,10 +217,10 @@ def test_a_backup_with_another_page_size_can_be_restored(
     assert usernames() == ["ada"]
 
 
-def damage(path: Path) -> None:
-    """Overwrite all pages but the first."""
+def damage(path: Path, start: int = 4096) -> None:
+    """Overwrite all bytes from `start`: by default, all pages but the first."""
     content = bytearray(path.read_bytes())
-    content[4096:] = b"\xff" * (len(content) - 4096)
+    content[start:] = b"\xff" * (len(content) - start)
     path.write_bytes(content)
 
 

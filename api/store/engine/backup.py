@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -35,26 +36,46 @@ def save(file: SQLiteFile, path: Path, timeouts: Timeouts) -> None:
 def restore(file: SQLiteFile, path: Path, timeouts: Timeouts) -> None:
     """Replace the database's content by the backup at `path` in one transaction, migrated if it is older.
 
-    Raises `InvalidBackup`, and changes nothing, if the backup is damaged or from a newer version.
+    A database that SQLite cannot read is replaced as a file. Raises `InvalidBackup`, and changes nothing, if the backup
+    is damaged or from a newer version.
     """
-    with unfinished_directory(file.path.parent) as directory:
+    target_path = file.path.resolve()
+    with unfinished_directory(target_path.parent) as directory:
         verified = directory / "verified.sqlite"
         with _open(verified, "rwc", timeouts) as copy, _open(path, "ro", timeouts) as saved:
             _copy(saved, copy, timeouts)
             _verify(copy)
         migrated = Database(Settings(database_url=f"{SQLITE_PREFIX}{verified}"), timeouts=timeouts)
         migrated.migrate_if_embedded().close()
-        if file.path.exists():
+        if not target_path.exists():
+            verified.chmod(0o600)
+            sync(verified)
+            file.set_log_aside()
+            os.link(verified, target_path)
+            sync(target_path.parent)
+        elif _is_readable(file):
             # A server that has the database open sees another transaction.
             with _open_database(file) as target, _open(verified, "rw", timeouts) as copy:
                 _adopt_page_size(copy, target)
                 _copy(copy, target, timeouts)
         else:
-            verified.chmod(0o600)
+            owner = target_path.stat()
+            os.chown(verified, owner.st_uid, owner.st_gid)
+            verified.chmod(stat.S_IMODE(owner.st_mode))
             sync(verified)
             file.set_log_aside()
-            os.link(verified, file.path)
-            sync(file.path.parent)
+            verified.replace(target_path)
+            sync(target_path.parent)
+
+
+def _is_readable(file: SQLiteFile) -> bool:
+    try:
+        file.connect().close()
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    except Unavailable:
+        pass  # reported by the next attempt
+    return True
 
 
 @contextmanager
