@@ -133,9 +133,7 @@ def test_restore_creates_a_missing_database(pressroom: Callable[..., Result], sa
 
 
 @pytest.mark.parametrize("first_damaged", [0, 4096, 8192])
-def test_restore_replaces_a_damaged_database(
-    pressroom: Callable[..., Result], saved: Path, first_damaged: int
-) -> None:
+def test_restore_replaces_a_damaged_database(pressroom: Callable[..., Result], saved: Path, first_damaged: int) -> None:
     DATABASE.chmod(0o640)
     damage(DATABASE, first_damaged)
     assert pressroom("restore", "saved.sqlite", "--yes").exit_code == 0

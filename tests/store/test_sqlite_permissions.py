@@ -52,6 +52,28 @@ def test_a_server_does_not_start_with_a_database_that_it_cannot_write(path: Path
     assert re.fullmatch(sentence, error.value.message_for_operators)
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("locked/pressroom.sqlite", "is not writable by "),
+        ("locked/below/pressroom.sqlite", " may not enter the directories above "),
+    ],
+)
+def test_a_database_in_a_directory_that_may_not_be_entered_is_reported(directory: Path, name: str, reason: str) -> None:
+    path = directory / name
+    path.parent.mkdir(parents=True)
+    path.touch(0o666)
+    (directory / "locked").chmod(0o700)
+    database = Database(Settings(database_url=f"sqlite:///{path}"))
+    with unprivileged():
+        with pytest.raises(DatabaseNeedsRepair) as error:
+            database.migrate_if_embedded()
+        assert error.value.message_for_operators == f"Cannot create the database {path}: Permission denied."
+        with pytest.raises(DatabaseNeedsRepair) as error, database.read():
+            pass
+    assert reason in error.value.reason
+
+
 @pytest.fixture
 def app(path: Path) -> Iterator[Application]:
     app = create_app(Settings(database_url=f"sqlite:///{path}", access_log=""))
