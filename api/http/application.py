@@ -145,8 +145,7 @@ class Application(Flask):
         """Match routes by the path alone; 400, 404 or 413, which is the first error behind nginx, too."""
         if request is None:
             return None
-        length = (request.content_length or 0) if "CONTENT_LENGTH" in request.environ else 0
-        if constraints.REQUEST_BODY_MAX_BYTES < length < 2**63:  # a larger one announces no body, but an attack
+        if "CONTENT_LENGTH" in request.environ and (request.content_length or 0) > constraints.REQUEST_BODY_MAX_BYTES:
             raise RequestEntityTooLarge
         target_uri.check(request)
         # No route depends on the host and the scheme, so their values are not needed.

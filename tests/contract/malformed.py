@@ -64,7 +64,13 @@ BODIES = [
     Message(post(b"Content-Length: 27\r\nContent-Length: 5\r\n", POST), 400),
     Message(post(b"Content-Length: 100\r\n", POST), 400, "The body ends before its Content-Length."),
     Message(post(b"Content-Length: 4194306\r\n", POST), 413, "The body is too large."),
-    Message(post(b"Content-Length: " + b"9" * 30 + b"\r\n", POST), 413, "The body is too large."),
+    *(
+        Message(message.replace(b"LENGTH", b"9" * 30), 413, "The body is too large.")
+        for message in (
+            post(b"Content-Length: LENGTH\r\n", POST),
+            *(get(line, b"Content-Length: LENGTH\r\n") for line in (b"POST /posts", b"GET /users", b"PUT /nothing")),
+        )
+    ),
     Message(post(b"Content-Length: 5\r\n", POST), 400, "unexpected end of data"),
     Message(post(b"", POST), 422, "#/title Missing data"),
     Message(post(b"Content-Length: 2\r\nExpect: 200-ok\r\n", b"{}"), 417),
