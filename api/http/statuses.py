@@ -86,6 +86,11 @@ STATUSES = {
         "The body is not `application/json` in UTF-8, or it has a `Content-Encoding`.",
         "Send the body as application/json in UTF-8.",
     ),
+    416: Status(
+        "Range Not Satisfiable",
+        "The file has no such range.",
+        "The file has no such range. Send another `Range`, or none.",
+    ),
     421: Status(
         "Misdirected Request",
         "This server does not serve that host.",

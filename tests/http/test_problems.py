@@ -67,6 +67,12 @@ def test_the_type_of_a_problem_has_the_prefix_of_a_trusted_proxy(build: Callable
     assert (response.json or {})["type"] == "/api/problems/not-found"
 
 
+def test_a_range_beyond_a_file_is_416_with_a_type_that_can_be_read(anyone: Client) -> None:
+    response = anyone.get("/docs/assets/swagger-ui.css", headers={"Range": "bytes=99999999-"})
+    problem = assert_problem(response, 416)
+    assert anyone.get(problem["type"]).status_code == 200
+
+
 def test_the_message_of_a_store_error_is_the_detail(app: Application) -> None:
     assert_problem(response_to(app, errors.NotFound("There is no post 1.")), 404, detail="There is no post 1.")
 
