@@ -11,6 +11,7 @@ from api.app import create_app
 from api.http.application import Application
 from api.http.problems import problem_response
 from api.settings import InvalidSetting
+from api.store.engine import start
 from api.store.errors import Unavailable
 
 
@@ -38,7 +39,7 @@ def _open_database(app: Application) -> None:
     is_replacement = bool(directory and Path(directory, "served").exists())
     try:
         app.database.migrate_if_embedded(create=not is_replacement)
-        app.database.require_usable_server()
+        start.require_usable_server(app.database)
     except Unavailable as error:
         if not is_replacement:
             raise

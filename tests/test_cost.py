@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from api.http.application import Application
 from api.http.authentication import hash_token, new_token
-from api.store import credentials, posts, tokens, users
+from api.store import credentials, posts, tokens, tokens_use, users
 from api.store.columns import now
 from tests.support.instructions import count_instructions
 from tests.support.paths import PROJECT_ROOT
@@ -50,7 +50,7 @@ def authorization(app: Application) -> dict[str, str]:
             sha256=hash_token(token),
             lifetime=timedelta(days=1),
         )
-        tokens.touch(db, row.id)
+        tokens_use.touch(db, row.id)
     return {"Authorization": f"Bearer {token}"}
 
 

@@ -9,7 +9,7 @@ from api.http.application import current_application
 from api.passwords import hash_password
 from api.schemas.problems import flatten_messages
 from api.schemas.users import NewPassword, UserCreate
-from api.store import credentials, tokens
+from api.store import credentials, tokens_use
 from api.store import users as stored
 
 users = AppGroup("users", help="Manage accounts.")
@@ -76,7 +76,7 @@ def demote(username: str) -> None:
 def _assign_role(username: str, role: str) -> None:
     database = current_application().database.require_current_schema()
     user = database.transact(lambda db: stored.set_role(db, username, role))
-    database.transact(lambda db: tokens.wait_until_unused(db, user_id=user.id))
+    database.transact(lambda db: tokens_use.wait_until_unused(db, user_id=user.id))
     click.echo(f"{user.username} is {'an' if role == 'admin' else 'a'} {role}.")
 
 

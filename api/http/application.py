@@ -25,7 +25,7 @@ from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.engine.replica import Read, Replica
 from api.store.engine.timeouts import Timeouts
-from api.store.tokens import TokenUser
+from api.store.tokens_use import TokenUser
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

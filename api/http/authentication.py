@@ -13,12 +13,12 @@ from api import constraints
 from api.http.application import Application, Request, current_request
 from api.http.problems import abort
 from api.passwords import hash_password, verify_password
-from api.store import credentials, tokens
+from api.store import credentials, tokens_use
 from api.store.credentials import Credentials
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import NotFound, Unavailable, WrongPassword
-from api.store.tokens import TokenUser
+from api.store.tokens_use import TokenUser
 
 REALM = "Pressroom"
 TOKEN_PREFIX = "prt_"  # noqa: S105 (not a secret)
@@ -80,8 +80,8 @@ def _verify_token(token: str | None) -> TokenUser | None:
     request = current_request()
     request.token_hash = hash_token(token)
     with request.app.database.read() as db:
-        user = tokens.find_user(db, request.token_hash)
-    if user and not tokens.is_recently_touched(user):
+        user = tokens_use.find_user(db, request.token_hash)
+    if user and not tokens_use.is_recently_touched(user):
         _touch_after_response(request.app.database, user.token_id)
     request.viewer = user
     return user
@@ -92,7 +92,7 @@ def authenticate_again(request: Request, db: Connection) -> None:
 
     A client may take a minute to send its body. The token stays valid until the transaction ends.
     """
-    user = tokens.lock_and_find_user(db, request.token_hash)
+    user = tokens_use.lock_and_find_user(db, request.token_hash)
     if user is None:
         reject_token()
     request.viewer = user
@@ -103,7 +103,7 @@ def _touch_after_response(database: Database, token_id: int) -> None:
 
     def touch() -> None:
         with suppress(Unavailable), database.write(wait=False) as db:
-            tokens.touch(db, token_id)
+            tokens_use.touch(db, token_id)
 
     @after_this_request
     def _on_close(response: Response) -> Response:

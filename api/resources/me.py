@@ -12,7 +12,7 @@ from api.passwords import hash_password
 from api.schemas.users import PasswordChange, User
 from api.store import credentials
 from api.store.errors import WrongPassword
-from api.store.tokens import TokenUser
+from api.store.tokens_use import TokenUser
 
 blueprint = Blueprint("me", "Your account.", url_prefix="/me")
 # Separate from the sign-in limit: an attacker can exhaust that one, and the user must still be able to change the

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from api.store import tokens
+from api.store import tokens, tokens_use
 from api.store.engine.connections import Connection, Query
 from api.store.errors import WrongPassword
 from api.store.queries import one
@@ -50,7 +50,7 @@ def rehash(db: Connection, credentials: Credentials, password_hash: str) -> Cred
 def change(db: Connection, credentials: Credentials, password_hash: str, *, keep_token: int | None = None) -> None:
     """Replace the password and revoke all tokens but `keep_token`; `WrongPassword` if it was changed concurrently."""
     # First, because a transaction that uses a token may be waiting for the user's row.
-    tokens.wait_until_unused(db, user_id=credentials.id)
+    tokens_use.wait_until_unused(db, user_id=credentials.id)
     rehash(db, credentials, password_hash)
     # Those, too, that were created until the row was locked.
     tokens.revoke_all(db, user_id=credentials.id, keep_token=keep_token)

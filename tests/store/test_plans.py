@@ -24,7 +24,7 @@ EXCEPTIONS = {
     "archive._IDENTITIES": "an import reads all posts of an author once",
     "archive._ADVANCE_SEQUENCE": "reads no table, and only on PostgreSQL",
     "archive_accounts": "an export reads all accounts and tokens",
-    "tokens._LOCK_ALL_OF_USER": "all tokens of a user, of whom `tokens_per_user` are not expired",
+    "tokens_use._LOCK_ALL_OF_USER": "all tokens of a user, of whom `tokens_per_user` are not expired",
     "tokens._DELETE_ALL_OF_USER": "the same",
     "tokens._COUNT_OF_USER": "the same",
 }

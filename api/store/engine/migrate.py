@@ -1,15 +1,64 @@
 """Schema migrations, run by Alembic."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from api.store.engine.connections import Connection, Query
 from api.store.errors import Unavailable
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 HEAD = max(path.stem for path in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
+
+
+class _Found(NamedTuple):
+    found: int
+
+
+class _Version(NamedTuple):
+    version_num: str
+
+
+_TABLE = Query(
+    _Found,
+    sa.text("SELECT 1 AS found FROM sqlite_schema WHERE name = 'alembic_version'").columns(found=sa.Integer),
+    postgresql=sa.text("SELECT 1 AS found WHERE to_regclass('alembic_version') IS NOT NULL").columns(found=sa.Integer),
+)
+_VERSION = Query(_Version, sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String))
+
+
+def read_revision(db: Connection) -> str | None:
+    """Return the database's current migration; None before the first."""
+    row = db.one_or_none(_VERSION) if db.one_or_none(_TABLE) else None
+    return row.version_num if row else None
+
+
+def upgrade_all(engine: sa.Engine) -> None:
+    """Migrate the schema to `HEAD`. Safe to run from many processes at once."""
+    # On SQLite the driver is in autocommit mode, so the transaction is begun explicitly below.
+    if engine.dialect.name != "sqlite":
+        engine = engine.execution_options(isolation_level="READ COMMITTED")
+    # A transaction for each migration, so that none holds the locks of those before it.
+    while _upgrade_next(engine):
+        pass
+
+
+def _upgrade_next(engine: sa.Engine) -> bool:
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
+            connection.connection.driver_connection.reply_seconds = None  # type: ignore[union-attr] # it is connected
+            # Not the function that waits: its snapshot would keep CREATE INDEX CONCURRENTLY waiting.
+            while not connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(hashtext('pressroom upgrade'))")):
+                time.sleep(0.1)
+        return upgrade(connection)
 
 
 def upgrade(connection: sa.Connection, revision: str = "+1") -> bool:
