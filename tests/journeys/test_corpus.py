@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.heavy,
     pytest.mark.skipif(
         not CORPUS.exists(),
-        reason="the corpus is not included: put 750 posts as NDJSON at ../shared/data/rust-blog.ndjson",
+        reason=f"the corpus is not included: put 750 posts as NDJSON at {CORPUS}",
     ),
 ]
 
