@@ -21,7 +21,6 @@ from tests.support.clients import PASSWORD
 from tests.support.paths import PROJECT_ROOT
 from tests.support.rollbacks import fail_commits
 
-PRESSROOM = str(Path(sys.executable).with_name("pressroom"))
 POST: dict[str, Any] = {"author": "ada", "title": "t", "body": "b", "tags": ["x"], "published_at": None}
 
 
@@ -107,18 +106,19 @@ def test_a_command_that_is_rolled_back_three_times_fails_in_one_line(
     assert result.output.startswith("Error: Other requests are changing the same data. Try again later. (planned")
 
 
-@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
-@pytest.mark.parametrize(
-    "command", [[PRESSROOM, "check"], [PRESSROOM, "db", "upgrade"], [sys.executable, "-m", "gunicorn"]]
-)
+@pytest.mark.parametrize("encoding", ["LATIN1", pytest.param("SQL_ASCII", marks=pytest.mark.heavy)])
 def test_a_database_in_another_encoding_is_rejected_before_the_start(
-    postgresql: PostgresServer, command: list[str], encoding: str
+    postgresql: PostgresServer, pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
     name = f"encoded_{next(numbers)}"
     postgresql.psql(f"CREATE DATABASE {name} ENCODING {encoding} LOCALE 'C' TEMPLATE template0")
-    environment = {"PRESSROOM_DATABASE_URL": postgresql.get_uri(name), "PRESSROOM_BIND": "127.0.0.1:0", "HOME": "/"}
-    result = subprocess.run(
-        command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False
-    )
-    assert result.returncode != 0
-    assert f"The encoding of the database is {encoding}" in result.stderr
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", postgresql.get_uri(name))
+    monkeypatch.setenv("PRESSROOM_BIND", "127.0.0.1:0")
+    message = f"The encoding of the database is {encoding}"
+    for arguments in (["check"], ["db", "upgrade"]):
+        result = pressroom(*arguments)
+        assert (result.exit_code, message in result.stderr) == (1, True), result.output
+    command = [sys.executable, "-m", "gunicorn"]
+    gunicorn = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert gunicorn.returncode != 0
+    assert message in gunicorn.stderr
