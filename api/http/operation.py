@@ -13,19 +13,17 @@ from api.http.application import Request, current_application, current_request
 from api.http.authentication import authenticate_again
 from api.http.declaration import Operation, check
 from api.http.openapi.operations import DocumentedBlueprint
-from api.http.pagination import link_to_next
 from api.http.parsing import Values, parse_body, parse_query, reject_query
 from api.http.problems import abort
 from api.http.rate_limits import RateLimit
-from api.http.responses import BufferedResponse, json_response
+from api.http.representations import responder
 from api.http.transactions import in_transaction
 from api.json import JSONObject
 from api.schemas.base import StrictSchema
-from api.schemas.pages import PageSchema
 from api.store.engine.connections import Connection
 
 Handler = TypeVar("Handler", bound=Callable[Concatenate[Any, Request, ...], Any])
-_AUTHENTICATED = object()
+_AUTHENTICATED = object()  # what `login_required` returns if authentication succeeds
 STATUS_OF_METHOD = {"get": 200, "post": 201, "put": 200, "patch": 200}
 
 
@@ -113,13 +111,12 @@ def _view(operation: Operation, handler: Handler) -> Handler:
     """Return the function that serves the operation."""
     query, body, authorize = operation.query, operation.body, operation.authorize
     auth, sign_in = operation.auth, operation.sign_in
-    authenticate = auth.login_required(_authenticated) if auth and not sign_in else None
+    authenticate = auth.login_required(lambda: _AUTHENTICATED) if auth and not sign_in else None
     limits_before = tuple(limit for limit in operation.limits if not (limit.after_authentication or limit.in_sign_in))
     limits_after = tuple(limit for limit in operation.limits if limit.after_authentication)
     is_read, creates, is_metered = operation.method == "get", operation.method == "post", operation.is_metered
     anonymous, conditional = operation.anonymous, operation.conditional
-
-    respond = _responder(operation)
+    respond = responder(operation)
 
     @wraps(handler)
     def view(resource: Resource, request: Request, **path: object) -> Response:
@@ -167,32 +164,7 @@ def _view(operation: Operation, handler: Handler) -> Handler:
     return view  # type: ignore[return-value] # Resource calls it as it would call the handler
 
 
-def _responder(operation: Operation) -> Callable[[Request, object], Response]:
-    """Return the function that makes the response of what the handler returns."""
-    returns, status = operation.returns, operation.status
-
-    def respond(request: Request, result: object) -> Response:
-        if isinstance(result, Response):
-            return result
-        if not isinstance(returns, StrictSchema):
-            return BufferedResponse(status=status)
-        content = returns.dump_row(result, request.root_path)
-        response = json_response(content, status)
-        if status == 201:
-            response.headers.add("Location", str(content["url"]))
-        elif isinstance(returns, PageSchema) and content["next_cursor"] is not None:
-            response.headers.add("Link", link_to_next(request, str(content["next_cursor"])))
-        return response
-
-    return respond
-
-
 def _authorize_again(request: Request, authorize: Callable[[Request], None] | None, db: Connection) -> None:
     authenticate_again(request, db)
     if authorize:
         authorize(request)
-
-
-def _authenticated() -> object:
-    """Stand in for the view that `login_required` calls if authentication succeeds."""
-    return _AUTHENTICATED

@@ -10,8 +10,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from api import constraints, metrics
+from api.http.problem_types import PROBLEM_TYPES
 from api.http.responses import READ_METHODS, json_response
-from api.http.statuses import PROBLEM_TYPES, STATUSES, Status
+from api.http.statuses import STATUSES, Status
 from api.schemas.problems import flatten_messages
 from api.store.errors import (
     Conflict,
@@ -59,11 +60,10 @@ CODE_OF: dict[type[StoreError], str] = {
     IdempotencyKeyReused: "idempotency-key-reused",
 }
 """The code of each error of the store that has its own; that of the others follows from the status."""
-_RETRY = {"Retry-After": str(RETRY_AFTER)}
 _HEADERS: dict[type[StoreError], Mapping[str, str]] = {
     Unauthenticated: {"WWW-Authenticate": 'Bearer realm="Pressroom"'},
-    RequestInProgress: _RETRY,
-    Unavailable: _RETRY,
+    RequestInProgress: {"Retry-After": str(RETRY_AFTER)},
+    Unavailable: {"Retry-After": str(RETRY_AFTER)},
     DatabaseNeedsRepair: {"Retry-After": str(RETRY_AFTER_REPAIR)},
     DiskFull: {},
 }

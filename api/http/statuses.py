@@ -1,4 +1,4 @@
-"""The status codes of this API, in words, and the types of its problems."""
+"""The status codes of this API, in words."""
 
 import re
 from typing import NamedTuple
@@ -20,16 +20,6 @@ class Status(NamedTuple):
     def code(self) -> str:
         """The code of a problem that means no more than the status."""
         return re.sub("[^a-z]+", "-", self.title.lower()).strip("-")
-
-
-class ProblemType(NamedTuple):
-    """A type of problem (RFC 9457, section 3.1.1)."""
-
-    code: str
-    """Its constant name, by which clients distinguish problems."""
-    title: str
-    statuses: list[int]
-    description: str
 
 
 # The titles are not Python's: those change with its version, and the OpenAPI document must not. Only nginx or gunicorn
@@ -142,41 +132,3 @@ STATUSES = {
         "The server has no space left.",
     ),
 }
-
-_SPECIFIC = [
-    ProblemType("wrong-credentials", "Wrong Credentials", [403], "The username or the password in the body is wrong."),
-    ProblemType(
-        "quota-exceeded",
-        "Quota Exceeded",
-        [403, 429],
-        "The account has a quota, which is exceeded. 429 for what it may write in a day: try again after `Retry-After` "
-        "seconds. 403 for what it may have at a time: delete some.",
-    ),
-    ProblemType("registration-closed", "Registration Closed", [401, 403], "Only admins can register users."),
-    ProblemType("username-taken", "Username Taken", [409], "A user of that name exists. Choose another name."),
-    ProblemType("user-has-posts", "User Has Posts", [409], "The user has posts. Delete them first."),
-    ProblemType(
-        "request-in-progress",
-        "Request in Progress",
-        [409],
-        "The first request with this `Idempotency-Key` has not finished. Try again after `Retry-After` seconds.",
-    ),
-    ProblemType(
-        "idempotency-key-reused",
-        "Idempotency Key Reused",
-        [422],
-        "This `Idempotency-Key` was sent with another request. Choose a new one for each request.",
-    ),
-]
-PROBLEM_TYPES = {
-    type_.code: type_
-    for type_ in (
-        *(
-            ProblemType(status.code, status.title, [number], status.description)
-            for number, status in STATUSES.items()
-            if number >= 400
-        ),
-        *_SPECIFIC,
-    )
-}
-"""The types of problems by code: one for each status, and those that clients can handle by themselves."""

@@ -2,8 +2,8 @@
 
 from api.http.application import Request
 from api.http.operation import Blueprint, Resource
-from api.http.statuses import PROBLEM_TYPES
-from api.http.statuses import ProblemType as ProblemTypeRow
+from api.http.problem_types import PROBLEM_TYPES
+from api.http.problem_types import ProblemType as ProblemTypeRow
 from api.schemas.problems import Code, ProblemType
 from api.store.errors import NotFound
 

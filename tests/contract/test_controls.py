@@ -37,14 +37,14 @@ RETRY_AFTER = 'headers={"Retry-After": str(_seconds_left(window))}'
 
 CONTROLS = {
     "another status": Control(
-        "http/operation",
+        "http/representations",
         "response = json_response(content, status)",
         "response = json_response(content, 202)",
         SCHEMATHESIS,
         "Undocumented status code",
     ),
     "no Location": Control(
-        "http/operation",
+        "http/representations",
         'response.headers.add("Location", str(content["url"]))',
         "pass",
         SCHEMATHESIS,
@@ -65,7 +65,7 @@ CONTROLS = {
         "Wrong response to undeclared method",
     ),
     "an undocumented property": Control(
-        "http/operation",
+        "http/representations",
         "content = returns.dump_row(result, request.root_path)",
         'content = {**returns.dump_row(result, request.root_path), "author_id": 1}',
         SCHEMATHESIS,
