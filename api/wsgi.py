@@ -10,6 +10,7 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from api.app import create_app
 from api.http.application import Application
 from api.http.problems import problem_response
+from api.metrics import DIRECTORY_VARIABLE
 from api.settings import InvalidSetting
 from api.store.engine import start
 from api.store.errors import Unavailable
@@ -35,7 +36,7 @@ def application() -> Application:
 
 
 def _open_database(app: Application) -> None:
-    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    directory = os.environ.get(DIRECTORY_VARIABLE)
     is_replacement = bool(directory and Path(directory, "served").exists())
     try:
         app.database.migrate_if_embedded(create=not is_replacement)
