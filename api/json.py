@@ -11,7 +11,7 @@ JSONObject: TypeAlias = dict[str, Any]
 
 MAX_DEPTH = 500
 """Deeper values could exhaust the stack of recursive code."""
-MAX_STRINGS = 840_000
+MAX_STRINGS = 100_000
 """Strings and names; an object or array counts as five. Parsed, they take up to 50 times the memory of their text."""
 _BLOCK_SIZE = 65_536
 _CONTAINERS = frozenset({dict, list})
