@@ -91,6 +91,14 @@ def test_a_missing_database_is_neither_saved_nor_created(
     assert not Path("saved.sqlite").exists()
 
 
+@pytest.mark.parametrize("command", ["backup", "export", "openapi write"])
+def test_no_command_replaces_the_database_by_its_output(pressroom: Callable[..., Result], command: str) -> None:
+    pressroom("users", "create", "ada", "--password", PASSWORD)
+    result = pressroom(*command.split(), "pressroom.sqlite")
+    assert result.stderr.endswith("Error: pressroom.sqlite is the database itself. Choose another file.\n")
+    assert usernames() == ["ada"]
+
+
 def test_backups_replace_neither_the_database_nor_a_pipe(pressroom: Callable[..., Result]) -> None:
     Path("link").symlink_to(DATABASE)
     os.link(DATABASE, "same")

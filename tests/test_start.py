@@ -102,6 +102,10 @@ PROBLEMS = {
         {"PRESSROOM_BIND": "unix:{}/file"},
         "Invalid PRESSROOM_BIND 'unix:{}/file': {}/file is not a socket. Remove it, or choose another path.",
     ),
+    "socket with a trailing slash": (
+        {"PRESSROOM_BIND": "unix:{}/x/"},
+        "Invalid PRESSROOM_BIND 'unix:{}/x/': remove the trailing slash.",
+    ),
     "path of the socket too long": (
         {"PRESSROOM_BIND": f"unix:/{LONG}"},
         f"Invalid PRESSROOM_BIND 'unix:/{LONG}': the path has 108 bytes. Use one of at most 107.",

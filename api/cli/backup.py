@@ -8,6 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from api.atomic import atomic_write
+from api.cli.output import require_other_file
 from api.cli.terminal import FilePath
 from api.http.application import current_application
 from api.store.engine import backup as engine
@@ -26,8 +27,7 @@ def backup(file: str) -> None:
     """
     database, timeouts = _sqlite_file()
     with _one_line_errors(file):
-        if Path(file).exists() and database.path.exists() and Path(file).samefile(database.path):
-            raise click.UsageError(f"{click.format_filename(file)} is the database itself. Choose another file.")
+        require_other_file(file, database)
         with atomic_write(file) as temporary:
             engine.save(database, temporary, timeouts)
     click.echo(f"Backup written to {click.format_filename(file)} and verified.")

@@ -5,23 +5,34 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import click
+
 from api.atomic import atomic_write
 from api.cli.terminal import binary_output
+from api.http.application import current_application
+from api.store.engine.sqlite_file import SQLiteFile
 
 
 @contextmanager
 def open_output(file: str, *, private: bool = True) -> Iterator[IO[bytes]]:
     """Open FILE of a command, which is replaced when the block ends; `-` is standard output.
 
-    A device or pipe is written to instead of being replaced.
+    A device or pipe is written to instead of being replaced. Raises `UsageError` for the database.
     """
     if file == "-":
         yield (output := binary_output())
         output.flush()  # an error is reported here, and not when Python ends
         return
+    require_other_file(file, current_application().database.file)
     if Path(file).exists() and not Path(file).is_file():
         with Path(file).open("wb") as stream:
             yield stream
         return
     with atomic_write(file, private=private) as temporary, temporary.open("wb") as stream:
         yield stream
+
+
+def require_other_file(file: str, database: SQLiteFile | None) -> None:
+    """Raise `UsageError` if FILE is the database itself."""
+    if database and database.path.exists() and Path(file).exists() and Path(file).samefile(database.path):
+        raise click.UsageError(f"{click.format_filename(file)} is the database itself. Choose another file.")

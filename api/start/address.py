@@ -40,6 +40,8 @@ def _check_socket(text: str, directory: Path) -> str:
     file = text.removeprefix("//")
     if (size := len(os.fsencode(file))) > SOCKET_PATH_MAX_BYTES:
         return f"the path has {size} bytes. Use one of at most {SOCKET_PATH_MAX_BYTES}"
+    if file.endswith("/"):
+        return "remove the trailing slash"
     path = directory / file
     if path.exists() and not path.is_socket():
         return f"{path} is not a socket. Remove it, or choose another path"
