@@ -33,7 +33,7 @@ def loads(raw: bytes) -> Any:
     if _has_too_many_values(raw) and _has_too_many_values(_without_texts(raw)):
         if _is_well_formed(raw):
             raise TooManyValues
-        raise InvalidJSON("its syntax is invalid")
+        raise InvalidJSON(f"its syntax is invalid, or it is nested more than {MAX_DEPTH} deep")
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

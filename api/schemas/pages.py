@@ -23,6 +23,8 @@ Cursor = partial(
 class PageQuery(StrictSchema):
     """Which page of a list."""
 
+    error_messages = {"unknown": "Unknown parameter."}
+
     limit = Integer(
         1,
         constraints.PAGE_SIZE_MAX,
