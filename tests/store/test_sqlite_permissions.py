@@ -1,5 +1,6 @@
 """SQLite databases that the user of the server cannot write."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -72,6 +73,22 @@ def test_a_database_in_a_directory_that_may_not_be_entered_is_reported(directory
         with pytest.raises(DatabaseNeedsRepair) as error, database.read():
             pass
     assert reason in error.value.reason
+
+
+def test_a_log_that_is_deleted_while_it_is_examined_is_no_problem(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last connection to close deletes it, in another process that starts at the same time."""
+    log = path.with_name("pressroom.sqlite-wal")
+    log.touch()
+    access = os.access
+
+    def delete(file: Path, mode: int, **options: bool) -> bool:
+        if file == log:
+            log.unlink()
+        return access(file, mode, **options)
+
+    monkeypatch.setattr(os, "access", delete)
+    Database(Settings(database_url=f"sqlite:///{path}")).migrate_if_embedded().close()
+    assert not log.exists()
 
 
 @pytest.fixture

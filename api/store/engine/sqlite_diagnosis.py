@@ -35,7 +35,7 @@ def explain_failure(path: Path) -> str:
     """Return the same for a statement that failed, which may have needed space."""
     if reason := diagnose(path):
         return reason
-    volume = os.statvfs(path)
+    volume = os.statvfs(path.resolve().parent)
     is_full = volume.f_bavail * volume.f_frsize < _ALMOST_FULL_BYTES
     return f"The file system of {path} is full. Make space on it." if is_full else ""
 
@@ -49,9 +49,13 @@ def explain_lock(path: Path) -> str:
 
 
 def _check_access(path: Path, mode: int) -> str:
-    if not path.exists() or os.access(path, mode, effective_ids=os.access in os.supports_effective_ids):
+    if os.access(path, mode, effective_ids=os.access in os.supports_effective_ids):
         return ""
-    if os.statvfs(path).f_flag & os.ST_RDONLY:
+    try:
+        flags = os.statvfs(path).f_flag
+    except FileNotFoundError:
+        return ""  # the last connection to close deletes the log, perhaps only now
+    if flags & os.ST_RDONLY:
         return f"{path} is not writable: it is on a read-only file system. Mount it writable."
     return f"{path} is not writable by {_user_name()}. Change its owner or its mode."
 
