@@ -35,6 +35,17 @@ def names(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()}
 
 
+@pytest.fixture(autouse=True)
+def signals_are_not_ignored() -> Iterator[None]:
+    """Processes inherit ignored signals, such as those that `nohup` and a shell's `&` ignore."""
+    ignored = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @pytest.fixture
 def interrupted(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     """A process that is replacing the file `file`."""
