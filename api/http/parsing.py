@@ -2,8 +2,8 @@
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import parse_qsl
@@ -12,12 +12,14 @@ from marshmallow import Schema, ValidationError
 
 from api import constraints
 from api.http.application import Request
-from api.http.problems import HTTPProblem, abort
+from api.http.problems import RETRY_AFTER, HTTPProblem, abort
 from api.json import InvalidJSON, TooManyValues, loads
 
 Values: TypeAlias = Mapping[str, Any]
 """Validated input."""
 LARGE_BODY_BYTES = 256 * 1024
+LARGE_BODY_WAIT_SECONDS = 0.5
+"""Longest wait for others' large bodies; then the client gets 503. Each waiting request occupies a worker thread."""
 _large_body = threading.Lock()
 """One large body is parsed at a time: in eight threads at once, they would take eight times the time and memory."""
 # RFC 9110, section 15.5.16.
@@ -25,9 +27,12 @@ _ACCEPTED = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
 def parse_body(request: Request, schema: Schema, *, is_required: bool) -> Values:
-    """Return the validated body; 400, 413, 415 or 422 for an invalid one. An optional one may be null."""
+    """Return the validated body; 400, 413, 415 or 422 for an invalid one. An optional one may be null.
+
+    503 if the process parses too many large bodies at once.
+    """
     raw = _read_body(request)
-    with _large_body if len(raw) > LARGE_BODY_BYTES else nullcontext():
+    with _one_at_a_time() if len(raw) > LARGE_BODY_BYTES else nullcontext():
         try:
             return _load(raw, schema, is_required=is_required)
         except InvalidJSON as error:
@@ -38,6 +43,17 @@ def parse_body(request: Request, schema: Schema, *, is_required: bool) -> Values
             problem = HTTPProblem(422, messages={"json": error.messages})
             error.__traceback__ = None  # its frames refer to it: the parsed body would stay until a garbage collection
     raise problem  # outside the handlers, because the frames of the errors refer to the parsed body
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    if not _large_body.acquire(timeout=LARGE_BODY_WAIT_SECONDS):
+        message = "Too many large bodies at once. Try again after `Retry-After` seconds."
+        abort(503, message, headers={"Retry-After": str(RETRY_AFTER)})
+    try:
+        yield
+    finally:
+        _large_body.release()
 
 
 def _load(raw: bytes, schema: Schema, *, is_required: bool) -> Values:

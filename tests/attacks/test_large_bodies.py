@@ -65,7 +65,9 @@ def test_the_worst_bodies_delay_no_other_client_and_take_little_memory(serve: Ca
     bodies = max(sum(start < at < end for at in done_at) for start, end in reads)
     other = f"slowest {slowest:.2f} s, {bodies} bodies"
     rows.append((f"4 MiB of {name}, {alone:.2f} s each", AT_ONCE * PER_CLIENT, f"{peak:.0f} MB", other, ""))
-    assert statuses == {ILLEGAL[name].status}
+    # 503: too many large bodies at once.
+    assert ILLEGAL[name].status in statuses
+    assert statuses <= {ILLEGAL[name].status, 503}
     assert peak <= WORKER_MAX_MB
     # Seconds depend on what else the machine does.
     assert bodies < AT_ONCE

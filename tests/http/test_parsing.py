@@ -4,6 +4,7 @@ from io import BytesIO
 
 import pytest
 
+from api.http import parsing
 from api.http.target_uri import is_canonical
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
@@ -47,6 +48,17 @@ def test_invalid_json_is_rejected_with_the_reason(ada: Client) -> None:
 def test_a_missing_body_is_validated_as_an_empty_object(ada: Client, content_type: str | None) -> None:
     errors = assert_problem(ada.send("POST", "/posts", content_type=content_type), 422)["errors"]
     assert {error["pointer"] for error in errors} == {"#/title", "#/body"}
+
+
+def test_a_large_body_that_waits_too_long_for_others_is_503(ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "LARGE_BODY_WAIT_SECONDS", 0.01)
+    small, large = POST, POST + b" " * parsing.LARGE_BODY_BYTES
+    with parsing._large_body:
+        response = ada.send("POST", "/posts", data=large, content_type="application/json")
+        assert_problem(response, 503, detail="Too many large bodies at once. Try again after `Retry-After` seconds.")
+        assert response.headers["Retry-After"] == "1"
+        assert ada.send("POST", "/posts", data=small, content_type="application/json").status_code == 201
+    assert ada.send("POST", "/posts", data=large, content_type="application/json").status_code == 201
 
 
 def test_a_body_over_four_mebibytes_is_rejected(ada: Client) -> None:
