@@ -161,6 +161,8 @@ def test_a_planted_bug_is_found(tmp_path: Path, control: Control) -> None:
     module.write_text(module.read_text().replace(control.original, control.planted))
     # The first failure is enough; it need not be shrunk.
     options = ["--exitfirst", "--quiet", "--hypothesis-profile=unshrunk", f"tests/contract/{control.tests}"]
+    # pytest would close the directory above the temporary ones to other users, such as that of PostgreSQL.
+    options.append(f"--basetemp={tmp_path / 'temporary'}")
     # Hypothesis also draws constants from the code, so what a seed finds changes with the code.
     for seed in range(1, 5):
         command = [sys.executable, "-m", "pytest", *options, f"--hypothesis-seed={seed}"]
