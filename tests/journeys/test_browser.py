@@ -292,7 +292,7 @@ def test_swagger_ui_fills_in_neither_if_match_nor_a_datetime(serve: Callable[...
             assert body.keys() == {"title", "body", "tags"}
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.nightly)])
 def test_swagger_ui_folds_errors(serve: Callable[..., Server], width: int) -> None:
     """They were 5,000 of the 7,000 pixels of an operation."""
     with swagger_ui(serve(), viewport={"width": width, "height": 844}) as page:

@@ -115,6 +115,7 @@ def test_a_generated_php_client_loads_and_works(serve: Callable[..., Server], tm
 
 @needs("java", JRE)
 @needs("ruby", "ruby ruby-typhoeus")
+@pytest.mark.nightly
 def test_a_generated_ruby_client_loads_and_works(serve: Callable[..., Server], tmp_path: Path) -> None:
     shutil.copy(STORIES / "story.rb", tmp_path)
     generate("ruby", tmp_path, gemName="pressroom")  # loading it loads all of its files
@@ -122,6 +123,7 @@ def test_a_generated_ruby_client_loads_and_works(serve: Callable[..., Server], t
 
 
 @needs("javac", "default-jdk-headless libgeronimo-annotation-1.3-spec-java", JAVA_ANNOTATIONS)
+@pytest.mark.nightly
 def test_a_generated_java_client_compiles_and_works(serve: Callable[..., Server], tmp_path: Path) -> None:
     shutil.copy(STORIES / "Story.java", tmp_path)
     package = "com.pressroom.client"

@@ -101,7 +101,7 @@ def test_retries_with_an_idempotency_key_create_one_post_though_workers_are_kill
     stopped = threading.Event()
 
     def kill_workers() -> None:
-        while not stopped.wait(0.5):
+        while not stopped.wait(1):
             os.kill(child_pids(ada.server.process.pid)[0], signal.SIGKILL)
 
     def publish(key: int) -> int:

@@ -175,9 +175,18 @@ def test_an_empty_body_is_not_waited_for(server: Server) -> None:
     assert exchange(server.port, Early(422, "POST", "/users", EXPECT).message(0)).status == 422
 
 
+SLOW_IN_CI = {("a revoked token", False), ("an invalid field", True)}
+
+
 @pytest.mark.parametrize("pause", [0.05, 60], ids=["byte by byte", "without sending"])
-@pytest.mark.parametrize("name", ["a revoked token", "the end of the connection", "GET", "an invalid field"])
-@pytest.mark.parametrize("is_chunked", [False, True], ids=["with a length", "chunked"])
+@pytest.mark.parametrize(
+    ("name", "is_chunked"),
+    [
+        pytest.param(name, is_chunked, marks=() if (name, is_chunked) in SLOW_IN_CI else pytest.mark.nightly)
+        for name in ("a revoked token", "the end of the connection", "GET", "an invalid field")
+        for is_chunked in (False, True)
+    ],
+)
 def test_a_slow_body_that_is_not_read_occupies_a_thread_for_a_few_seconds(
     tmp_path: Path, name: str, pause: float, is_chunked: bool
 ) -> None:
