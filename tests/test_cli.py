@@ -175,6 +175,7 @@ def test_a_database_that_cannot_be_read_is_reported_in_one_line(
 def test_check_reports_whether_a_server_can_start(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PRESSROOM_BIND", "unix:pressroom.sock")  # the default port may be in use
     assert pressroom("check").stdout == "The settings are valid, and the database is up to date.\n"
     monkeypatch.setenv("PRESSROOM_TREADS", "3")
     assert pressroom("check").stderr == "Error: Unknown setting PRESSROOM_TREADS. Did you mean PRESSROOM_THREADS?\n"
