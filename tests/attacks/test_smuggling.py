@@ -71,7 +71,7 @@ def test_gunicorn_makes_at_most_one_request_of_an_ambiguous_message(site: Site, 
             assert second == 0
             # The 401 is sent before the body is read: 400 may follow, and the connection is closed.
             assert results.statuses[name] in ([400], [413], [501], [401], [401, 400])
-            assert first == results.statuses[name].count(401)
+            assert first == len({401, 413}.intersection(results.statuses[name]))
 
 
 def test_nginx_forwards_no_ambiguous_message(site: Site, subtests: pytest.Subtests) -> None:
