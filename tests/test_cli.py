@@ -187,6 +187,18 @@ def test_deploy_roll_requires_a_run_directory(pressroom: Callable[..., Result]) 
     assert message == "Error: PRESSROOM_RUN_DIR is not set. Set it for the server and for this command.\n"
 
 
+@pytest.mark.parametrize("command", [("check",), ("db", "sweep"), ("db", "upgrade")])
+def test_the_log_of_a_lost_database_is_reported(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///lost.sqlite")
+    Path("lost.sqlite-wal").write_bytes(b"committed")
+    result = pressroom(*command)
+    assert result.exit_code == 1
+    assert "does not exist, but its write-ahead log" in result.stderr
+    assert not Path("lost.sqlite").exists()
+
+
 def test_check_fails_before_postgresql_is_migrated(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, postgresql: PostgresServer
 ) -> None:
@@ -431,8 +443,8 @@ def test_commands_that_need_a_database_create_none(
     assert (result.exit_code, result.stdout) == (1, "")
     file = Path("nowhere.sqlite").absolute()
     assert result.stderr == (
-        "Error: The database does not exist. Run `pressroom db upgrade` to create it."
-        f" (PRESSROOM_DATABASE_URL: {file})\n"
+        f"Error: {file} (PRESSROOM_DATABASE_URL) does not exist. Put it back, or restore a backup by "
+        "`pressroom restore`; for a new site, run `pressroom db upgrade`.\n"
     )
     assert Path("site.ndjson").read_text() == "previous"
     assert not Path("nowhere.sqlite").exists()

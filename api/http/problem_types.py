@@ -16,7 +16,12 @@ class ProblemType(NamedTuple):
 
 
 _SPECIFIC = [
-    ProblemType("wrong-credentials", "Wrong Credentials", [403], "The username or the password in the body is wrong."),
+    ProblemType(
+        "wrong-credentials",
+        "Wrong Credentials",
+        [403],
+        "The username or the password in the body is wrong or missing. Correct them.",
+    ),
     ProblemType(
         "quota-exceeded",
         "Quota Exceeded",

@@ -60,7 +60,7 @@ def _sign_in(request: Request, content: Values) -> None:
         sent = None if request.is_anonymous else basic_credentials(request)
         request.claimed_username, password = sent or reject_credentials(request)
     elif not request.is_anonymous:
-        abort(400, "Send the username and password in the body, or as HTTP Basic in `Authorization`, but not both.")
+        abort(400, "Send the username and password either in the body, without `Authorization`, or as HTTP Basic.")
     elif len(given) == 1:
         # Not 422: few generators of clients know the keyword `dependentRequired`, and some reject a document with it.
         raise WrongPassword("Send both `username` and `password`.")

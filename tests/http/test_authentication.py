@@ -158,7 +158,7 @@ def test_credentials_in_both_the_body_and_a_header_field_are_400(
     ada: Client, anyone: Client, authorization: dict[str, str], password: str
 ) -> None:
     response = anyone.post("/tokens", {"username": "ada", "password": password}, headers=authorization)
-    detail = "Send the username and password in the body, or as HTTP Basic in `Authorization`, but not both."
+    detail = "Send the username and password either in the body, without `Authorization`, or as HTTP Basic."
     assert_problem(response, 400, detail=detail)
     assert "WWW-Authenticate" not in response.headers
 

@@ -60,8 +60,12 @@ class Database:
         Raises `Unavailable` otherwise.
         """
         if self.file and not self.file.path.exists():
-            message = "The database does not exist. Run `pressroom db upgrade` to create it."
-            raise DatabaseNeedsRepair(message, reason=f"{message} (PRESSROOM_DATABASE_URL: {self.file.path})")
+            self.file.require_no_lost_database()
+            raise DatabaseNeedsRepair(
+                "The database does not exist.",
+                reason=f"{self.file.path} (PRESSROOM_DATABASE_URL) does not exist. Put it back, or restore a backup by "
+                "`pressroom restore`; for a new site, run `pressroom db upgrade`.",
+            )
         if (self.revision() or "") < HEAD:
             raise DatabaseNeedsRepair("The database schema is out of date. Run `pressroom db upgrade`.")
         return self

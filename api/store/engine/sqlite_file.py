@@ -98,6 +98,15 @@ class SQLiteFile:
         """Create the database, readable only by its owner, unless it exists: SQLite would let all users read it."""
         if find_files(self.path):
             return
+        self.require_no_lost_database()
+        try:
+            self.path.touch(mode=0o600)
+        except OSError as error:
+            reason = f"Cannot create the database {self.path}: {error.strerror}."
+            raise DatabaseNeedsRepair("The database does not exist.", reason=reason) from None
+
+    def require_no_lost_database(self) -> None:
+        """Raise `DatabaseNeedsRepair` if there is a write-ahead log, whose database is missing."""
         log = sibling(self.path, "-wal")
         # `Path.exists` raises an exception for a directory that may not be entered.
         if os.path.exists(log) and log.stat().st_size:  # noqa: PTH110 (see above)
@@ -106,11 +115,6 @@ class SQLiteFile:
                 reason=f"{self.path} does not exist, but its write-ahead log {log} does. Put the database back; if it "
                 "is lost, restore a backup by `pressroom restore`, or remove the log to begin with no content.",
             )
-        try:
-            self.path.touch(mode=0o600)
-        except OSError as error:
-            reason = f"Cannot create the database {self.path}: {error.strerror}."
-            raise DatabaseNeedsRepair("The database does not exist.", reason=reason) from None
 
     def require_writable(self) -> None:
         """Raise `DatabaseNeedsRepair` if a file or the directory is missing, or not writable."""

@@ -21,6 +21,7 @@ def describe(database: Database) -> str:
     if reason := file.diagnose(may_be_missing=True):
         raise Unavailable(reason)
     if not file.path.exists():
+        file.require_no_lost_database()
         return f"will be created at {file.path}"
     is_old = (database.revision() or "") < HEAD
     return f"{file.path} will be migrated when the server starts" if is_old else "is up to date"
