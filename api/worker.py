@@ -68,8 +68,8 @@ class RequestBody(Body):  # type: ignore[misc] # gunicorn has no types
     def __init__(self, request: Any) -> None:
         super().__init__(request.body.reader)
         self._request = request
-        is_empty = isinstance(self.reader, LengthReader) and self.reader.length == 0
-        self._is_client_waiting = request._expected_100_continue and not is_empty  # noqa: SLF001 (gunicorn is pinned)
+        self._is_empty = isinstance(self.reader, LengthReader) and self.reader.length == 0
+        self._is_client_waiting = request._expected_100_continue and not self._is_empty  # noqa: SLF001 (gunicorn is pinned)
         request._expected_100_continue = False  # noqa: SLF001 (otherwise gunicorn sends 100 before the final status)
 
     def _read_reader(self, size: int) -> bytes:
@@ -80,6 +80,8 @@ class RequestBody(Body):  # type: ignore[misc] # gunicorn has no types
 
     def finish(self) -> None:
         """Read the rest. If it is too large or too slow, or may not be sent, the response is the last."""
+        if self._is_empty:
+            return
         # RFC 9110, section 10.1.1: a client that has got a final status need not send the body.
         if self._is_client_waiting or not self._drain():
             self._request.force_close()

@@ -241,7 +241,7 @@ def test_the_cache_serves_many_times_as_many_requests(tmp_path: Path) -> None:
                 logger.info("%s: %.0f requests per second, cached %.0f: %.1f times", path, slow, fast, fast / slow)
                 gains.append(fast / slow)
             # The cheaper a request, the less it gains: /posts/1 gained a factor of 9.8 on a loaded machine, else 15.
-            assert gains[0] >= 8
+            assert gains[0] >= 10
             assert gains[1] > 7
         finally:
             uncached.stop()
