@@ -8,14 +8,14 @@ from api.http.parsing import Values
 from api.http.rate_limits import WRITES
 from api.schemas.fields import Id
 from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostQuery
-from api.store import posts, posts_lists
+from api.store import posts, posts_lists, posts_table
 from api.store.pages import Page
 
 blueprint = Blueprint("posts", "Posts.", url_prefix="/posts")
 POST = Post()
 
 
-def _current(request: Request, post_id: int) -> posts.Post:
+def _current(request: Request, post_id: int) -> posts_table.Post:
     """Return the post, locked; 403 if the user may not change it, 412 if `If-Match` has another ETag."""
     post = posts.get_for_update(request.db, post_id, principal=request.current_user)
     return preconditions.check_if_match(request, POST, post)
@@ -26,7 +26,7 @@ class Posts(Resource):
     @blueprint.operation(
         "listPosts", auth=bearer, anonymous=True, query=PostQuery(), returns=PostPage(), conditional=True
     )
-    def get(self, request: Request, query: Values) -> Page[posts_lists.PostSummary] | Page[posts.Post]:
+    def get(self, request: Request, query: Values) -> Page[posts_lists.PostSummary] | Page[posts_table.Post]:
         """List posts.
 
         Published posts, newest first, without their bodies unless `expand` is `body`. If `author` is you, or you are an
@@ -44,7 +44,7 @@ class Posts(Resource):
         conditional=True,
         description="The post has been created.",
     )
-    def post(self, request: Request, content: Values) -> posts.Post:
+    def post(self, request: Request, content: Values) -> posts_table.Post:
         """Publish a post.
 
         Now, or at `published_at`. With `published_at` null it is a draft, visible to you and admins only. With an
@@ -56,7 +56,7 @@ class Posts(Resource):
 @blueprint.route("/<int:post_id>", post_id=Id())
 class PostById(Resource):
     @blueprint.operation("readPost", auth=bearer, anonymous=True, returns=POST, conditional=True)
-    def get(self, request: Request, post_id: int) -> posts.Post:
+    def get(self, request: Request, post_id: int) -> posts_table.Post:
         """Read a post.
 
         Drafts and scheduled posts are visible to their author and to admins; to others they are 404.
@@ -72,7 +72,7 @@ class PostById(Resource):
         raises=(403,),
         conditional=True,
     )
-    def patch(self, request: Request, changes: Values, post_id: int) -> posts.Post:
+    def patch(self, request: Request, changes: Values, post_id: int) -> posts_table.Post:
         """Revise a post.
 
         Omitted properties keep their values. 403 if the post is not yours, unless you are an admin.

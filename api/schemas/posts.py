@@ -1,24 +1,15 @@
 """Posts."""
 
-from collections.abc import Sequence
 from functools import partial
-
-from marshmallow import ValidationError
 
 from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
 from api.schemas.compiled import FromRow
 from api.schemas.datetimes import DateTime, DateTimeInput
 from api.schemas.fields import Id, OneOf, RelativeURL, Text
-from api.schemas.lists import List
 from api.schemas.pages import PageQuery, page_of
+from api.schemas.posts_tags import Tag, Tags, TagsInput
 from api.schemas.users import Author, CreatedAt, UpdatedAt, Username
-
-
-def _unique(tags: Sequence[str]) -> None:
-    if len(set(tags)) < len(tags):
-        raise ValidationError("Tags must be unique.")
-
 
 Title = partial(
     Text,
@@ -32,23 +23,6 @@ Body = partial(
         "description": "The text, usually Markdown; stored unchanged.",
         "examples": ["It *weaves* patterns."],
     },
-)
-Tag = partial(
-    Text,
-    constraints.TAG_MAX_LENGTH,
-    pattern=constraints.TAG_PATTERN,
-    error=f"Use 1 to {constraints.TAG_MAX_LENGTH} of a-z, 0-9 and -, and begin with a letter or digit.",
-    metadata={"description": "One word.", "examples": ["engines"]},
-)
-_TAGS_METADATA = {"description": "In the order in which they were sent.", "examples": [["engines"]]}
-Tags = partial(List, Tag(), constraints.TAGS_MAX_ITEMS, metadata=_TAGS_METADATA)
-# In requests only: clients would read it as a set, without order.
-TagsInput = partial(
-    List,
-    Tag(),
-    constraints.TAGS_MAX_ITEMS,
-    validators=[_unique],
-    metadata={**_TAGS_METADATA, "uniqueItems": True},
 )
 PublishedAt = partial(
     DateTime,

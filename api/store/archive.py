@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from api.store.engine.connections import Connection, Query
-from api.store.posts import posts
+from api.store.posts_table import posts
 from api.store.users import User, lock, users
 
 Key = TypeVar("Key", bound=Hashable)

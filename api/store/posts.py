@@ -1,8 +1,4 @@
-"""Posts.
-
-`published_at` determines the state: public if it is past, scheduled if it is in the future, a draft if it is the end of
-time. No job publishes anything, because every query compares it with the current time.
-"""
+"""Posts: read, publish, revise, remove."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,11 +7,11 @@ from typing import Literal, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from api import constraints
 from api.store import posts_tags
-from api.store.columns import JSON, Id, PublishedAt, Timestamp, metadata, now
+from api.store.columns import PublishedAt, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Forbidden, Unauthenticated
+from api.store.posts_table import POST, Post, posts
 from api.store.queries import (
     FOREIGN_KEY_VIOLATION,
     delete_if_unchanged,
@@ -24,42 +20,7 @@ from api.store.queries import (
     unchanged_since_read,
     update_if_unchanged,
 )
-from api.store.users import Principal, users
-
-posts = sa.Table(
-    "posts",
-    metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("author_id", sa.ForeignKey("users.id"), nullable=False),
-    sa.Column("title", sa.String(constraints.TITLE_MAX_LENGTH), nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
-    sa.Column("tags", JSON, nullable=False),
-    sa.Column("published_at", PublishedAt, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("created_at", Timestamp, nullable=False),
-    sa.Column("updated_at", Timestamp, nullable=False),
-    sa.CheckConstraint(sa.func.length(sa.column("title")).between(1, constraints.TITLE_MAX_LENGTH), name="title"),
-    sa.CheckConstraint(sa.func.length(sa.column("body")).between(1, constraints.BODY_MAX_LENGTH), name="body"),
-    sa.Index(None, "published_at", "id"),
-    sa.Index(None, "author_id", "published_at", "id"),
-    sqlite_autoincrement=True,  # an id is never used again
-)
-
-
-class Post(NamedTuple):
-    """A post with its author's names."""
-
-    id: int
-    author_id: int
-    title: str
-    body: str
-    tags: list[str]
-    published_at: datetime | None
-    version: int
-    created_at: datetime
-    updated_at: datetime
-    username: str
-    display_name: str
+from api.store.users import Principal
 
 
 class PostId(NamedTuple):
@@ -68,7 +29,6 @@ class PostId(NamedTuple):
     id: int
 
 
-POST = sa.select(posts, users.c.username, users.c.display_name).join_from(posts, users)
 _HAS_ID = posts.c.id == sa.bindparam("post_id")
 # Part of the statements, so that an unpublished post costs others what a missing one does: its body is not read.
 _IS_OWN = sa.or_(posts.c.author_id == sa.bindparam("viewer_id"), sa.bindparam("is_admin", type_=sa.Boolean))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from api.store.columns import END_OF_TIME, now
 from api.store.engine.connections import Connection, Row, Select
 from api.store.pages import NewestFirst, Page
-from api.store.posts import POST, Post, posts
+from api.store.posts_table import POST, Post, posts
 from api.store.posts_tags import post_tags
 from api.store.users import Principal, users
 

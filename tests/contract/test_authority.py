@@ -20,9 +20,10 @@ from api.http import authentication
 from api.http.application import Application
 from api.passwords import hash_password
 from api.resources import me
-from api.store import credentials, idempotency, posts, tokens, users
+from api.store import credentials, idempotency, tokens, users
 from api.store.columns import now
 from api.store.engine.connections import Connection
+from api.store.posts_table import posts
 from tests.contract.catalogue import BODIES, OPERATIONS, PERMISSIONS, Permission, arrange, path_of
 from tests.support.clients import ANY_VERSION, Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
@@ -48,7 +49,7 @@ def change_password(db: Connection, username: str) -> None:
 
 def remove_user(db: Connection, username: str) -> None:
     user = users.get(db, username)
-    db.execute(posts.posts.delete().where(posts.posts.c.author_id == user.id))
+    db.execute(posts.delete().where(posts.c.author_id == user.id))
     users.remove(db, user)
 
 
@@ -149,7 +150,7 @@ def send(client: Client, case: Case, **options: Any) -> TestResponse:
 def stored(app: Application) -> list[Any]:
     """Return all rows, without the times when tokens were used last."""
     columns = [column for column in tokens.tokens.c if column.name != "last_used_at"]
-    selects = [users.users.select(), posts.posts.select(), idempotency.keys.select(), sa.select(*columns)]
+    selects = [users.users.select(), posts.select(), idempotency.keys.select(), sa.select(*columns)]
     with app.database.read() as db:
         return [sorted(select_rows(db, select), key=str) for select in selects]
 

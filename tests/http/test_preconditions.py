@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 from api.http.application import Application
 from api.store import posts
 from api.store.engine.connections import Connection
+from api.store.posts_table import Post
 from api.store.users import User
 from tests.contract.catalogue import CHANGES, READS, arrange
 from tests.support.clients import Client
@@ -169,7 +170,7 @@ def test_a_change_between_the_check_and_the_update_is_not_overwritten(
 ) -> None:
     """On PostgreSQL the row is locked; if it changes nevertheless, the UPDATE finds no row."""
 
-    def change_concurrently(db: Connection, post_id: int, *, principal: User) -> posts.Post:
+    def change_concurrently(db: Connection, post_id: int, *, principal: User) -> Post:
         post = get_for_update(db, post_id, principal=principal)
         posts.revise(db, post, title="concurrent")
         return post

@@ -14,7 +14,7 @@ from api.store import posts, users
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.engine.migrate import HEAD
-from api.store.posts import Post
+from api.store.posts_table import Post
 from api.store.users import User
 from tests.support.postgresql import Cluster
 

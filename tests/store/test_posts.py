@@ -17,7 +17,7 @@ from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import Forbidden, NotFound, PreconditionFailed, Unauthenticated
-from api.store.posts import Post
+from api.store.posts_table import Post
 from api.store.posts_tags import post_tags
 from api.store.users import User
 from tests.store.conftest import savepoint

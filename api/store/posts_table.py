@@ -1,0 +1,52 @@
+"""The table of posts.
+
+`published_at` determines the state: public if it is past, scheduled if it is in the future, a draft if it is the end of
+time. No job publishes anything, because every query compares it with the current time.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from api import constraints
+from api.store.columns import JSON, Id, PublishedAt, Timestamp, metadata
+from api.store.users import users
+
+posts = sa.Table(
+    "posts",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("author_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("title", sa.String(constraints.TITLE_MAX_LENGTH), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("tags", JSON, nullable=False),
+    sa.Column("published_at", PublishedAt, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False),
+    sa.Column("updated_at", Timestamp, nullable=False),
+    sa.CheckConstraint(sa.func.length(sa.column("title")).between(1, constraints.TITLE_MAX_LENGTH), name="title"),
+    sa.CheckConstraint(sa.func.length(sa.column("body")).between(1, constraints.BODY_MAX_LENGTH), name="body"),
+    sa.Index(None, "published_at", "id"),
+    sa.Index(None, "author_id", "published_at", "id"),
+    sqlite_autoincrement=True,  # an id is never used again
+)
+
+
+class Post(NamedTuple):
+    """A post with its author's names."""
+
+    id: int
+    author_id: int
+    title: str
+    body: str
+    tags: list[str]
+    published_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    username: str
+    display_name: str
+
+
+POST = sa.select(posts, users.c.username, users.c.display_name).join_from(posts, users)
