@@ -52,7 +52,9 @@ class Request(flask.Request):
     app: "Application"
     """The application that serves this request."""
     unit_of_work: UnitOfWork
-    is_if_match_checked = False
+    creates = False
+    """Whether a PUT may only create the resource; otherwise it may only replace it."""
+    is_precondition_checked = False
     viewer: TokenUser | None = None
     """The user authenticated by a bearer token; None for an anonymous client."""
     token_hash: bytes

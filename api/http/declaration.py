@@ -1,7 +1,7 @@
 """An operation as it is declared, and checks at start-up that the declaration can work."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, cast, get_args, get_type_hints
+from typing import Concatenate, NamedTuple, TypeAlias, cast, get_args, get_type_hints
 
 from flask_httpauth import HTTPAuth
 
@@ -11,6 +11,9 @@ from api.http.rate_limits import RateLimit
 from api.json import JSONObject
 from api.schemas.base import StrictSchema
 from api.schemas.compiled import RowType, URLTemplate
+
+Authorize: TypeAlias = Callable[Concatenate[Request, ...], None]
+"""`authorize(request, **path)`."""
 
 
 class Operation(NamedTuple):
@@ -22,7 +25,7 @@ class Operation(NamedTuple):
     auth: HTTPAuth | None
     anonymous: bool
     limits: tuple[RateLimit, ...]
-    authorize: Callable[[Request], None] | None
+    authorize: Authorize | None
     sign_in: Callable[[Request, Values], None] | None
     query: StrictSchema | None
     body: StrictSchema | None
@@ -33,12 +36,18 @@ class Operation(NamedTuple):
     idempotent: bool
     metered: bool
     conditional: bool
+    content_location: bool
     description: str | None
 
     @property
     def is_metered(self) -> bool:
         """Whether it counts toward the daily quotas of the user."""
         return self.metered and self.body is not None and self.auth is not None and not self.anonymous
+
+    @property
+    def creates_or_replaces(self) -> bool:
+        """Whether it is a PUT that creates a resource or replaces it, as its precondition says."""
+        return self.conditional and self.method == "put"
 
 
 def check(operation: Operation, handler: Callable[..., object]) -> None:
@@ -47,6 +56,8 @@ def check(operation: Operation, handler: Callable[..., object]) -> None:
         raise TypeError(f"{operation.operation_id}: signing in needs an authentication scheme and a body.")
     if operation.idempotent and (operation.auth is None or operation.anonymous):
         raise TypeError(f"{operation.operation_id}: an idempotency key needs an authenticated user.")
+    if operation.creates_or_replaces and (operation.body is None or operation.authorize is None):
+        raise TypeError(f"{operation.operation_id}: a conditional PUT needs a body, and `authorize` before its 412.")
     if operation.body and operation.body.Meta.allow_null == operation.body_required:
         raise TypeError(f"{operation.operation_id}: a body allows null if and only if it is optional.")
     if isinstance(operation.returns, StrictSchema):
@@ -55,8 +66,9 @@ def check(operation: Operation, handler: Callable[..., object]) -> None:
             raise TypeError(f"{operation.operation_id}: annotate what the handler returns.")
         for row_type in row_types:
             operation.returns.compile_for(row_type)
-        if operation.status == 201 and not isinstance(operation.returns.fields.get("url"), URLTemplate):
-            raise TypeError(f"{operation.operation_id}: what is created needs a `url`, for Location.")
+        names_url = operation.status == 201 or operation.creates_or_replaces or operation.content_location
+        if names_url and not isinstance(operation.returns.fields.get("url"), URLTemplate):
+            raise TypeError(f"{operation.operation_id}: its result needs a `url`, for Location and Content-Location.")
 
 
 def _row_types(annotation: object) -> Iterator[RowType]:

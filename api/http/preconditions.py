@@ -1,12 +1,13 @@
 """Conditional requests (RFC 9110, section 13)."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import TypeVar
 
 from flask import Response
 
 from api.http.application import Request
-from api.http.problems import abort
+from api.http.problems import HTTPProblem, abort
 from api.http.target_uri import is_canonical, request_target
 from api.json import dumps
 from api.schemas.base import StrictSchema
@@ -43,12 +44,48 @@ def check_if_match(request: Request, schema: StrictSchema, row: Row) -> Row:
     Section 13.1.1 requires strong comparison. Every tag sent here is strong, so a weak one was weakened by a proxy that
     compressed the response: it still identifies one version.
     """
-    request.is_if_match_checked = True
+    request.is_precondition_checked = True
     if "If-Match" not in request.headers:
         abort(428)
     if not request.if_match.contains_weak(_etag(dumps(schema.dump_row(row, request.root_path)))):
         abort(412)
     return row
+
+
+def must_create(request: Request) -> bool:
+    """Return whether a PUT may only create, by `If-None-Match: *`, or only replace, by `If-Match`.
+
+    428 without either, 400 with both. `If-None-Match` with entity tags is 400, too: it would replace any other version
+    (section 13.1.2), and so lose updates.
+    """
+    if_match, if_none_match = (request.environ.get(name) for name in ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"))
+    if if_match is None and if_none_match is None:
+        abort(428, "Send `If-None-Match: *` to create it, or the `ETag` of the version that you read as `If-Match`.")
+    if if_match is not None and if_none_match is not None:
+        abort(400, "Send either `If-Match`, to replace it, or `If-None-Match: *`, to create it.")
+    if if_none_match is not None and if_none_match.strip() != "*":
+        abort(400, "Invalid If-None-Match: with `PUT` it must be `*`, to create it. Send `If-Match` to replace it.")
+    return if_none_match is not None
+
+
+def check_put(request: Request, schema: StrictSchema, row: Row | None, content: Mapping[str, object]) -> None:
+    """412 unless the PUT may create what does not exist yet, or replace the version in `row` by `content`.
+
+    A row that has the content already needs no matching tag: the change has been made (section 13.1.1).
+    """
+    request.is_precondition_checked = True
+    if request.creates:
+        if row is not None:
+            raise exists()
+    elif row is None:
+        abort(412, "There is nothing to replace. Send `If-None-Match: *` to create it.")
+    elif any(getattr(row, name) != value for name, value in content.items()):
+        check_if_match(request, schema, row)
+
+
+def exists() -> HTTPProblem:
+    """Return the problem of a PUT that may only create, if the resource exists."""
+    return HTTPProblem(412, "It exists already. Read it, and send its `ETag` as `If-Match` to replace it.")
 
 
 def _etag(body: bytes) -> str:

@@ -14,18 +14,21 @@ from api.schemas.pages import PageSchema
 
 def responder(operation: Operation) -> Callable[[Request, object], Response]:
     """Return the function that makes the response of what the handler returns."""
-    returns, status = operation.returns, operation.status
+    returns, content_location = operation.returns, operation.content_location
 
     def respond(request: Request, result: object) -> Response:
         if isinstance(result, Response):
             return result
+        status = 201 if request.creates else operation.status
         if not isinstance(returns, StrictSchema):
             return BufferedResponse(status=status)
         content = returns.dump_row(result, request.root_path)
         response = json_response(content, status)
         if status == 201:
             response.headers.add("Location", str(content["url"]))
-        elif isinstance(returns, PageSchema) and content["next_cursor"] is not None:
+        if content_location:
+            response.headers.add("Content-Location", str(content["url"]))
+        if isinstance(returns, PageSchema) and content["next_cursor"] is not None:
             response.headers.add("Link", link_to_next(request, str(content["next_cursor"])))
         return response
 

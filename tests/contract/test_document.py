@@ -72,6 +72,8 @@ def evaluate(expression: str, body: Any) -> object:
     """Evaluate a runtime expression (OpenAPI, section 4.8.20.3) for the body and the ETag of a response."""
     if expression == "$response.header.ETag":
         return '"etag"'
+    if embedded := re.fullmatch(r'"{(.*)}"', expression):
+        return f'"{evaluate(embedded[1], body)}"'
     value = body
     for token in expression.removeprefix("$response.body#/").split("/"):
         value = value[int(token) if isinstance(value, list) else token]
@@ -96,9 +98,14 @@ def linked_urls(document: Any, response: Any, body: Any) -> set[tuple[str, str]]
     requests = set()
     for name, link in response.get("links", {}).items():
         path, method, operation = found[link["operationId"]]
-        values = {key.removeprefix("header."): evaluate(each, body) for key, each in link["parameters"].items()}
         declared = {
             each["name"]: each for each in (resolve(document, each) for each in operation.get("parameters", []))
+        }
+        values = {
+            key.removeprefix("header."): (
+                declared[key]["example"] if each == f"$request.path.{key}" else evaluate(each, body)
+            )
+            for key, each in link["parameters"].items()
         }
         for key, value in values.items():
             assert is_valid(document, declared[key]["schema"], value), (name, key, value)
@@ -110,7 +117,10 @@ def linked_urls(document: Any, response: Any, body: Any) -> set[tuple[str, str]]
 
 
 def test_every_response_links_to_what_it_names(document: Any) -> None:
-    """Each URL in a body to what reads it, the URL of the body itself to all of its operations, a page to the next."""
+    """Each URL in a body to what reads it, the URL of the body itself to all of its operations, a page to the next.
+
+    A response with the URL of the body in Content-Location links to the operations at the requested URL, too.
+    """
     count = 0
     for path, method, operation in operations(document):
         for response in (resolve(document, each) for each in operation["responses"].values()):
@@ -125,6 +135,9 @@ def test_every_response_links_to_what_it_names(document: Any) -> None:
                 if url := body.get("url"):
                     own = {each for each, _, _ in own_operations(document, url)}
                     assert {(each, url) for each in own} <= requests, (method, path, requests)
+                if "Content-Location" in response.get("headers", {}):
+                    example = {each["name"]: each.get("example") for each in operation["parameters"]}
+                    assert {(each, path.format(**example)) for each in document["paths"][path]} <= requests, path
                 if cursor := body.get("next_cursor"):
                     assert ("get", f"{path}?cursor={cursor}") in requests, path
                 count += len(requests)

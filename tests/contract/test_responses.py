@@ -88,12 +88,12 @@ def test_a_documented_response_is_sent(
             for _ in range(300):  # the highest limit
                 send(client, operation_id, **changes)
         case 500:
-            monkeypatch.setattr("api.http.operation.in_transaction", raising(ZeroDivisionError()))
+            monkeypatch.setattr("api.http.views.in_transaction", raising(ZeroDivisionError()))
         case 503:
             app.database = Database(Settings(database_url="sqlite:////nowhere/pressroom.sqlite"))
         case 507:
             # tests/faults/test_sqlite.py fills a disk.
-            monkeypatch.setattr("api.http.operation.in_transaction", raising(DiskFull("There is no space left.")))
+            monkeypatch.setattr("api.http.views.in_transaction", raising(DiskFull("There is no space left.")))
 
     response = send(client, operation_id, **changes)
 

@@ -8,6 +8,7 @@ from flask_httpauth import HTTPTokenAuth
 from api.http.application import Application, Request
 from api.http.authentication import bearer
 from api.http.operation import Blueprint, Resource
+from api.http.parsing import Values
 from api.schemas.base import StrictSchema
 from api.schemas.fields import RelativeURL, Text
 from api.schemas.posts import PostCreate
@@ -60,8 +61,23 @@ def test_a_handler_without_a_return_type_is_a_type_error() -> None:
 
 
 def test_a_created_resource_without_a_url_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="x: what is created needs a `url`"):
+    with pytest.raises(TypeError, match="x: its result needs a `url`, for Location"):
         blueprint.operation("x", auth=bearer, returns=Named())(post)
+    with pytest.raises(TypeError, match="x: its result needs a `url`, for Location and Content-Location"):
+        blueprint.operation("x", returns=Named(), content_location=True)(get)
+
+
+def allow(request: Request, **path: object) -> None:
+    """Allow everything."""
+
+
+def test_a_conditional_put_that_authorizes_nothing_before_it_shows_what_exists_is_a_type_error() -> None:
+    def put(self: Resource, request: Request, content: Values) -> Row:
+        return Row("ada")
+
+    for incomplete in ({"authorize": allow}, {"body": PostCreate()}):
+        with pytest.raises(TypeError, match="x: a conditional PUT needs a body, and `authorize`"):
+            blueprint.operation("x", returns=Linked(), conditional=True, **incomplete)(put)
 
 
 @pytest.mark.parametrize("is_required", [True, False])
@@ -94,3 +110,19 @@ def test_a_conditional_change_that_does_not_check_if_match_fails(app: Applicatio
     app.register_blueprint(names)
     app.config["PROPAGATE_EXCEPTIONS"] = False
     assert_problem(app.test_client().patch("/unchecked"), 500)
+
+
+@pytest.mark.parametrize("precondition", ["If-Match", "If-None-Match"])
+def test_a_conditional_put_that_does_not_check_its_precondition_fails(app: Application, precondition: str) -> None:
+    names = Blueprint("unchecked", "Names.", url_prefix="/unchecked")
+
+    @names.route("")
+    class Unchecked(Resource):
+        @names.operation("x", authorize=allow, body=Named(), returns=Linked(), conditional=True)
+        def put(self, request: Request, content: Values) -> Row:
+            return Row("ada")
+
+    app.register_blueprint(names)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    response = app.test_client().put("/unchecked", json={"name": "ada"}, headers={precondition: "*"})
+    assert_problem(response, 500)

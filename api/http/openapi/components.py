@@ -24,6 +24,12 @@ HEADERS: dict[str, JSONObject] = {
         "schema": {"type": "string", "format": "uri-reference", "maxLength": 2048},
         "example": "/items/1",
     },
+    "ContentLocation": {
+        "description": "The URL of the representation in the response, which is the `url` in it.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference", "maxLength": 2048},
+        "example": "/items/1",
+    },
     "Link": {
         "description": "The next page (RFC 8288); absent on the last.",
         "schema": {"type": "string", "maxLength": 4096, "pattern": '^<[!-;=?-~]+>; rel="next"$'},
@@ -94,6 +100,8 @@ RESPONSE_HEADERS = {
 """Of the responses that operations share, by status."""
 UNSUPPORTED_PATCH = "UnsupportedPatch"
 """The response with 415 to PATCH, which has another header field (RFC 5789, section 2.2)."""
+NOT_MODIFIED_AT_OTHER_URL = "NotModifiedAtOtherURL"
+"""The response with 304 of a URL that is not that of the representation (RFC 9110, section 15.4.5)."""
 SCHEMAS: dict[str, JSONObject] = {
     "Document": {
         "type": "object",
@@ -126,6 +134,19 @@ PARAMETERS = {
         "description": "The `ETag` of the version that you read, in its quotes; `*` overwrites any version.",
         # Without an example: "*" in Swagger UI's form would overwrite what others have changed.
         "schema": {"type": "string"},
+    },
+    "IF_MATCH_OR_NONE": {
+        "name": "If-Match",
+        "description": (
+            "To replace it: the `ETag` of the version that you read, in its quotes; `*` overwrites any version. "
+            "Required without `If-None-Match`."
+        ),
+        "schema": {"type": "string"},
+    },
+    "IF_NONE_MATCH_ANY": {
+        "name": "If-None-Match",
+        "description": "`*` to create it, if there is none yet. Required without `If-Match`.",
+        "schema": {"type": "string", "maxLength": 1, "pattern": "^[*]$"},
     },
     "IDEMPOTENCY_KEY": {
         "name": "Idempotency-Key",

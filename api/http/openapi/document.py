@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from api.http import problems
 from api.http.openapi.components import (
     HEADERS,
+    NOT_MODIFIED_AT_OTHER_URL,
     PARAMETERS,
     RATE_LIMIT_HEADERS,
     RESPONSE_HEADERS,
@@ -101,6 +102,9 @@ class Api(flask_smorest.Api):
                 response["content"] = {problems.MEDIA_TYPE: {"schema": Problem, "example": _example(code, status)}}
                 response["headers"].update(RATE_LIMIT_HEADERS)
             components.response(status.component, response, lazy=True)
+            if code == 304:
+                headers = {**response["headers"], "Content-Location": "ContentLocation"}
+                components.response(NOT_MODIFIED_AT_OTHER_URL, {**response, "headers": headers}, lazy=True)
             if code == 415:
                 patch_headers = {**response["headers"], "Accept-Patch": "AcceptPatch"}
                 components.response(UNSUPPORTED_PATCH, {**response, "headers": patch_headers}, lazy=True)

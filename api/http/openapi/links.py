@@ -28,32 +28,52 @@ class _URL(NamedTuple):
 def add_links(document: JSONObject, schemas: Iterable[StrictSchema]) -> None:
     """Add links to each response that has one of `schemas`."""
     by_name = {type(schema).__name__: schema for schema in schemas}
-    operations = [operation for item in document["paths"].values() for operation in item.values()]
-    responses = [(operation, each) for operation in operations for each in operation["responses"].values()]
+    responses = [
+        (path, operation, each)
+        for path, item in document["paths"].items()
+        for operation in item.values()
+        for each in operation["responses"].values()
+    ]
     # Only responses to reads are pages, so those that operations share need no operation.
-    responses += [({}, response) for response in document["components"].get("responses", {}).values()]
-    for operation, response in responses:
+    responses += [("", {}, response) for response in document["components"].get("responses", {}).values()]
+    for path, operation, response in responses:
         for content in response.get("content", {}).values():
             schema = by_name.get(content["schema"].get("$ref", "").rpartition("/")[2])
-            if schema and (links := _links(document, operation, response, schema)):
+            if schema and (links := _links(document, path, operation, response, schema)):
                 response["links"] = links
 
 
-def _links(document: JSONObject, operation: JSONObject, response: JSONObject, schema: StrictSchema) -> JSONObject:
+def _links(
+    document: JSONObject, own_path: str, operation: JSONObject, response: JSONObject, schema: StrictSchema
+) -> JSONObject:
     links: JSONObject = {}
     if isinstance(schema, PageSchema):
         cursor = {"cursor": "$response.body#/next_cursor"}
         links[operation["operationId"]] = _link(operation, cursor, "The next page, unless the cursor is null.")
-    has_etag = "ETag" in response.get("headers", {})
-    for url in _urls(schema):
-        path, parameters = _target(document, url)
+    headers = response.get("headers", {})
+    targets = [(*_target(document, url), url.is_own) for url in _urls(schema)]
+    if "Content-Location" in headers:  # the requested URL is another one of the same resource
+        targets.append((own_path, {name: f"$request.path.{name}" for name in _PLACEHOLDER.findall(own_path)}, True))
+    for path, parameters, is_own in targets:
         for method in _METHODS:
             target = document["paths"][path].get(method)
-            if target and (url.is_own or method == "get"):
-                conditional = {"$ref": "#/components/parameters/IF_MATCH"} in target.get("parameters", [])
-                etag = {"header.If-Match": "$response.header.ETag"} if conditional and has_etag else {}
+            if target and (is_own or method == "get"):
+                etag = _if_match(schema, has_etag="ETag" in headers) if _is_change(target) else {}
                 links.setdefault(target["operationId"], _link(target, {**parameters, **etag}, target["summary"]))
     return links
+
+
+def _is_change(operation: JSONObject) -> bool:
+    """Return whether it takes `If-Match`."""
+    references = {parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])}
+    return bool(references & {"IF_MATCH", "IF_MATCH_OR_NONE"})
+
+
+def _if_match(schema: StrictSchema, *, has_etag: bool) -> dict[str, str]:
+    """Return the `If-Match` for the version in a response: its ETag, or else the revision in its body, in quotes."""
+    if has_etag:
+        return {"header.If-Match": "$response.header.ETag"}
+    return {"header.If-Match": '"{$response.body#/revision}"'} if "revision" in schema.fields else {}
 
 
 def _urls(schema: StrictSchema, place: str = "", *, nested: bool = False) -> Iterator[_URL]:

@@ -8,7 +8,7 @@ import flask_smorest
 from apispec import BasePlugin
 
 from api.http.declaration import Operation
-from api.http.openapi.components import RATE_LIMIT_HEADERS, UNSUPPORTED_PATCH
+from api.http.openapi.components import NOT_MODIFIED_AT_OTHER_URL, RATE_LIMIT_HEADERS, UNSUPPORTED_PATCH
 from api.http.openapi.schemas import path_parameter
 from api.http.statuses import STATUSES
 from api.json import JSONObject
@@ -49,11 +49,7 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
     def document(self, handler: Callable[..., object], view: Any, operation: Operation) -> None:
         """Describe `view` as flask-smorest's decorators describe `handler`; they are not used to serve it."""
         view.operation = operation
-        headers = {"Location": "Location"} if operation.status == 201 else {}
-        if isinstance(operation.returns, PageSchema):
-            headers["Link"] = "Link"
-        response: JSONObject = {"description": operation.description, "content_type": operation.content_type}
-        documented = super().response(operation.status, operation.returns, headers=headers or None, **response)(handler)
+        documented = self._document_success(handler, operation)
         if operation.query:
             documented = super().arguments(operation.query, location="query")(documented)
         if operation.body:
@@ -62,7 +58,9 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
         scheme = operation.auth and operation.auth.scheme.lower()
         view._apidoc = {
             **documented._apidoc,
-            "etag": operation.conditional,
+            "etag": operation.conditional and not operation.creates_or_replaces,
+            "creates_or_replaces": operation.creates_or_replaces,
+            "content_location": operation.content_location,
             "security": [{scheme: []}, *([{}] if operation.anonymous else [])] if scheme else [],
             "limits": [limit.description for limit in operation.limits],
             "idempotent": operation.idempotent,
@@ -71,10 +69,30 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
             "is_read": operation.method == "get",
         }
 
+    def _document_success(self, handler: Callable[..., object], operation: Operation) -> Any:
+        """Describe the successful responses."""
+        headers = {"Location": "Location"} if operation.status == 201 else {}
+        if isinstance(operation.returns, PageSchema):
+            headers["Link"] = "Link"
+        if operation.content_location:
+            headers["Content-Location"] = "ContentLocation"
+        response: JSONObject = {"description": operation.description, "content_type": operation.content_type}
+        documented = super().response(operation.status, operation.returns, headers=headers or None, **response)(handler)
+        if operation.creates_or_replaces:
+            headers = {"Location": "Location", **headers}
+            created = super().alt_response(
+                201, schema=operation.returns, headers=headers, description="It has been created.", success=True
+            )
+            documented = created(documented)
+        return documented
+
     def _prepare_operation_doc(self, doc: JSONObject, doc_info: JSONObject, **_: object) -> JSONObject:
         """Add to an operation what flask-smorest has no decorator for."""
         doc["security"] = doc_info["security"]
         statuses = {*doc_info["raises"]}
+        if doc_info["creates_or_replaces"]:
+            doc.setdefault("parameters", []).extend(["IF_MATCH_OR_NONE", "IF_NONE_MATCH_ANY"])
+            statuses |= {412, 428}
         if self._database:
             statuses |= {503} if doc_info["is_read"] else {503, 507}
         if doc_info["idempotent"]:
@@ -142,6 +160,8 @@ class OperationsPlugin(BasePlugin):
         components = {code: status.component for code, status in STATUSES.items()}
         if method == "patch":
             components[415] = UNSUPPORTED_PATCH
+        if "Content-Location" in responses[min(responses, key=int)].get("headers", {}):
+            components[304] = NOT_MODIFIED_AT_OTHER_URL
         for status in sorted(responses):
             # flask-smorest names shared responses by Python's list of statuses, which changes with its version.
             response = responses.pop(status)
