@@ -1,6 +1,7 @@
 """How gunicorn's workers read bodies that the application leaves unread, and close connections (RFC 9112, section 9.6).
 
-A connection that is closed while the client sends is reset, and the client may lose the response.
+A connection that is closed while the client sends is reset, and the client may lose the response. The workers also
+check every second whether the files of an SQLite database have been replaced.
 """
 
 import ctypes
@@ -21,13 +22,16 @@ DRAIN_SECONDS = 0.5
 """How long a response waits for the rest of the body, so that the connection can stay open."""
 LINGER_SECONDS, LINGER_IDLE_SECONDS, LINGER_MAX_BYTES = 5.0, 1.0, 64 * 1024 * 1024
 """After the last response: how long and how much the client may go on sending, and how long it may pause."""
+FILE_CHECK_SECONDS = 1.0
+"""How often a worker without requests checks whether the files of an SQLite database have been replaced."""
 _M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES = -3, 256 * 1024
 _BLOCK_SIZE = 256 * 1024
 
 
 def install(worker: Any) -> None:
     """Make a worker that has loaded the application do so, whatever its class."""
-    wsgi, handle_error = worker.wsgi, worker.handle_error
+    wsgi, handle_error, notify = worker.wsgi, worker.handle_error, worker.notify
+    next_check = 0.0
 
     def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         response: Iterable[bytes] = wsgi(environ, start_response)
@@ -39,7 +43,14 @@ def install(worker: Any) -> None:
         handle_error(request, client, address, error)
         linger(client)
 
-    worker.wsgi, worker.handle_error = serve, handle_error_and_linger
+    def notify_and_check_files() -> None:
+        nonlocal next_check
+        notify()
+        if (now := time.monotonic()) >= next_check:
+            next_check = now + FILE_CHECK_SECONDS
+            wsgi.database.pool.close_if_replaced()
+
+    worker.wsgi, worker.handle_error, worker.notify = serve, handle_error_and_linger, notify_and_check_files
     worker.cfg.set("pre_request", _replace_body)
     worker.cfg.set("post_request", _close_in_stages)
     # By default, glibc raises this limit to the largest block that was freed, and keeps as much for each thread.

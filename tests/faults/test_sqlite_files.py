@@ -227,6 +227,25 @@ def test_another_process_may_read_and_checkpoint_and_vacuum(site: Site) -> None:
     assert len(load.writes) > 20
 
 
+def test_a_server_without_requests_does_not_prevent_others_from_using_a_database_without_its_log(
+    site: Site, serve: Callable[..., Server]
+) -> None:
+    (site.directory / "run").mkdir()
+    idle = serve(PRESSROOM_DATABASE_URL=f"sqlite:///{site.database}", PRESSROOM_RUN_DIR=str(site.directory / "run"))
+    assert [idle.get_status("/posts") for _ in range(9)] == [200] * 9
+    site.file("-wal").unlink()
+    wait_until(lambda: site.server.get_status("/posts") == 200, timeout=5)
+    assert site.server.post_json("/posts", {"title": "t", "body": "b"}, site.headers)["title"] == "t"
+    assert len(site.server.get_json("/posts?limit=100")["items"]) == 51
+
+
+def test_nothing_is_lost_if_servers_stop_right_after_the_log_was_removed(site: Site) -> None:
+    site.file("-wal").unlink()
+    site.server.process.terminate()
+    site.server.process.wait(20)
+    assert len(stored_titles(site.database)) == 50
+
+
 def test_a_restarted_worker_does_not_create_a_database_that_was_removed(site: Site) -> None:
     remove("")(site)
     workers = worker_pids(site.server)

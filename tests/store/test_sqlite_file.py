@@ -4,8 +4,10 @@ import os
 import resource
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,12 @@ from api.store import users
 from api.store.engine.database import Database
 from api.store.engine.timeouts import Timeouts
 from api.store.errors import DatabaseNeedsRepair, Unavailable
+from tests.support.paths import PROJECT_ROOT
 
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings, timeouts=Timeouts(pool_wait_seconds=0.1))
+    database = Database(settings, timeouts=Timeouts(pool_wait_seconds=0.1, file_check_seconds=0))
     with database.write() as db:
         users.register(db, username="ada")
     yield database
@@ -58,6 +61,22 @@ def remove(*suffixes: str) -> Callable[[Path, Path], None]:
             sibling(path, suffix).unlink()
 
     return swap
+
+
+@contextmanager
+def lock_in_another_process(path: Path) -> Iterator[None]:
+    """Hold SQLite's SHARED lock, as a process does that checks whether it is the only one."""
+    program = (
+        "import fcntl, sys; file = open(sys.argv[1]); "
+        "fcntl.lockf(file, fcntl.LOCK_SH, 510, 0x40000002); print(flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        yield
+        process.communicate(b"\n")
 
 
 def rename(path: Path, _copy: Path) -> None:
@@ -131,6 +150,29 @@ def test_nothing_is_lost_if_the_log_or_its_index_is_removed(
         users.register(db, username="cleo")
     database.close()
     assert usernames(database) == ["ada", "bob", "cleo"]
+
+
+def test_nothing_is_lost_if_another_process_locks_the_database_while_its_last_connections_close(
+    database: Database, path: Path, copy: Path
+) -> None:
+    remove("-wal")(path, copy)
+    with lock_in_another_process(path), pytest.raises(Unavailable), database.read():
+        pass
+    assert usernames(database) == ["ada", "bob"]
+
+
+@pytest.mark.parametrize("method", ["close", "close_if_replaced"])
+def test_idle_connections_do_not_prevent_another_process_from_opening_a_database_without_its_log(
+    database: Database, path: Path, copy: Path, method: str
+) -> None:
+    remove("-wal")(path, copy)
+    getattr(database.pool, method)()
+    program = (
+        "import sys; from pathlib import Path; from api.store.engine.sqlite_connection import begin_alone; "
+        "begin_alone(Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", program, path], cwd=PROJECT_ROOT, check=True)
+    assert usernames(database) == ["ada", "bob"]
 
 
 def test_the_log_of_a_replaced_database_is_set_aside(database: Database, path: Path, copy: Path) -> None:

@@ -5,7 +5,8 @@ factory (both in `connections`) are our own: a query costs 49 µs with them, and
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 from api.atomic import delete_leftovers
 from api.settings import Settings
@@ -33,7 +34,7 @@ class Database:
         self._statements = StatementCache(self.engine.dialect)
         # With three or more threads, one is reserved for requests that need no database.
         size = connections or max(min(2, settings.threads), settings.threads - 1)
-        self._pool = Pool(self.engine, size, timeouts, self.file)
+        self.pool = Pool(self.engine, size, timeouts, self.file)
         self._driver_errors = DriverErrors(self.engine, *([self.file.explain_failure] if self.file else []))
         # In SQLite a DEFERRED transaction fails at its first write if another one has committed since its first read.
         self._begin_write = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
@@ -72,27 +73,30 @@ class Database:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._pool.close()
+        self.pool.close()
         if self.file:
             self.file.close()
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """Open an autocommitting connection: each statement sees the data committed so far.
 
         Raises `Unavailable` if the database fails.
         """
+        return self._open(to_write=False)
+
+    @contextmanager
+    def _open(self, *, to_write: bool) -> Iterator[Connection]:
         try:
-            driver = self._pool.acquire()
+            driver = self.pool.acquire(to_write=to_write)
             try:
                 yield Connection(driver, self._statements)
             except self._driver_errors.types:
                 # The connection may lead to a server that hangs, or is no longer the primary.
                 broken, driver = driver, None
-                self._pool.discard(broken)
+                self.pool.discard(broken)
                 raise
             finally:
-                self._pool.release(driver)
+                self.pool.release(driver)
         except self._driver_errors.types as error:
             self._driver_errors.translate(error)
             raise
@@ -107,7 +111,7 @@ class Database:
             self._write_queue.acquire(wait=wait)
         has_begun = False
         try:
-            with self.read() as connection:
+            with self._open(to_write=True) as connection:
                 if wait or not self.is_sqlite:
                     connection.execute_sql(self._begin_write)
                 else:
@@ -161,8 +165,4 @@ class Database:
         """Create or migrate the tables for this version. Safe to run from many processes at once."""
         if self.file:
             self.file.create()
-        retries.run(self._upgrade)
-
-    def _upgrade(self) -> None:
-        with self._driver_errors.translating():
-            migrate.upgrade_all(self.engine)
+        retries.run(self._driver_errors.translating()(partial(migrate.upgrade_all, self.engine)))

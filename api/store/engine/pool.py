@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api import metrics
+from api.store.engine import sqlite_connection
 from api.store.engine.breaker import CircuitBreaker
 from api.store.engine.sqlite_file import SQLiteFile
 from api.store.engine.timeouts import Timeouts
@@ -34,7 +35,7 @@ class Pool:
         for _ in range(size):
             self._slots.put(None)
 
-    def acquire(self) -> Any:
+    def acquire(self, *, to_write: bool) -> Any:
         """Return a driver connection for the caller's exclusive use until `release`.
 
         Raises `Unavailable` if all stay in use for too long or the circuit breaker is open.
@@ -54,7 +55,7 @@ class Pool:
                 driver = self._idle.pop()
             except IndexError:
                 return self._connect()
-            if self._is_usable(driver):
+            if self._is_usable(driver, to_write=to_write):
                 return driver
             self.discard(driver)
             if self._file:
@@ -77,10 +78,22 @@ class Pool:
             while True:
                 self.discard(self._idle.pop())
 
+    def close_if_replaced(self) -> None:
+        """Close the idle connections if the files of the SQLite database have been replaced.
+
+        Without its log, no process can open the database before all have closed it, also those without requests.
+        """
+        with suppress(IndexError):
+            if self._file and not self._file.is_current(self._idle[-1]):
+                self.close()
+
     def discard(self, driver: Any) -> None:
         """Close a connection that must not be used again."""
         metrics.CONNECTIONS.dec()
-        driver.close()
+        if self._file:
+            sqlite_connection.close(driver)
+        else:
+            driver.close()
 
     def _probe(self) -> None:
         """Run a trivial query on a new connection: the idle ones may all lead to a server that is gone."""
@@ -97,14 +110,16 @@ class Pool:
         metrics.CONNECTIONS.inc()
         return connection.dbapi_connection
 
-    def _is_usable(self, driver: Any) -> bool:
+    def _is_usable(self, driver: Any, *, to_write: bool) -> bool:
         """Whether the connection is outside a transaction, and its server or file is still there.
 
         SQLite's files may have been replaced. An idle connection becomes readable when PostgreSQL closes it; a
         query would cost a round trip per request.
         """
         if self._file:
-            return not driver.in_transaction and self._file.is_current(driver)
+            return not driver.in_transaction and (
+                self._file.is_current(driver) if to_write else self._file.was_current(driver)
+            )
         if driver.closed or driver.pgconn.transaction_status:
             return False
         readable = poll()

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -33,6 +33,8 @@ class Connection(sqlite3.Connection):
     files: Files
     checked: tuple[int, int] | None = None
     """Time of the last change and size of the database when its header was checked for this connection."""
+    check_again_at = 0.0
+    """Monotonic time until which reads rely on the last check of the files."""
     version = 0
     """Of the file that the connection opened: another one if it has since been overwritten by an intact copy."""
 
@@ -80,6 +82,18 @@ def open_files(path: Path, synchronous: str, lock_seconds: float) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def close(connection: Connection) -> None:
+    """Close a connection; if its log was removed, first move what is committed there into the database.
+
+    SQLite does so when the last connection closes, but not while another process checks whether it is the last.
+    """
+    found = find_files(Path(connection.paths[0]))
+    if found and found.main == connection.files.main and found != connection.files:
+        with suppress(sqlite3.Error):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    connection.close()
 
 
 def begin_alone(path: Path) -> None:

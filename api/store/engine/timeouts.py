@@ -17,6 +17,8 @@ class Timeouts:
     """Longest wait for another transaction's lock: PostgreSQL's `lock_timeout`, SQLite's `busy_timeout`."""
     statement_seconds: float = 10
     """Longest run of a statement, PostgreSQL's `statement_timeout`: `lock_seconds`, and as long again to work."""
+    file_check_seconds: float = 0.1
+    """How long reads of an SQLite database rely on a check that its files have not been replaced; writes never do."""
     pool_wait_seconds: float = 1
     """Longest wait for a connection while all are in use: each waiting request occupies a worker thread."""
 
