@@ -37,6 +37,10 @@ PAGE_MAX_BYTES = 2 * 1024 * 1024
 """Bytes of a page of a list, which ends early; a post in JSON takes up to 1.5 MiB, if every character is escaped."""
 CURSOR_PATTERN = r"([0-7][0-9a-f]{15}){2}"
 CURSOR_LENGTH = 32
+SINCE_PATTERN = r"[A-Za-z0-9_-]{76}"
+SINCE_LENGTH = 76
+SINCE_DAYS = 90
+"""Days for which a token of a change feed is valid."""
 
 REQUEST_BODY_MAX_BYTES = 4 * 1024 * 1024
 """Bytes. The longest post takes 3 MiB when every character is sent as an escaped surrogate pair."""

@@ -12,7 +12,8 @@ from marshmallow import Schema, ValidationError
 
 from api import constraints
 from api.http.application import Request
-from api.http.problems import RETRY_AFTER, HTTPProblem, abort
+from api.http.problems import HTTPProblem, abort
+from api.http.store_errors import RETRY_AFTER
 from api.json import InvalidJSON, TooManyValues, loads
 
 Values: TypeAlias = Mapping[str, Any]

@@ -44,6 +44,13 @@ _SPECIFIC = [
         [422],
         "This `Idempotency-Key` was sent with another request. Choose a new one for each request.",
     ),
+    ProblemType(
+        "sync-token-expired",
+        "Sync Token Expired",
+        [410],
+        "The changes after this token may no longer be complete: it is too old, or of another database, such as before "
+        "a backup was restored. Delete your copy, and start again without `since`.",
+    ),
 ]
 PROBLEM_TYPES = {
     type_.code: type_

@@ -13,60 +13,11 @@ from api import constraints, metrics
 from api.http.problem_types import PROBLEM_TYPES
 from api.http.responses import READ_METHODS, json_response
 from api.http.statuses import STATUSES, Status
+from api.http.store_errors import CODE_OF, HEADERS_OF, STATUS_OF
 from api.schemas.problems import flatten_messages
-from api.store.errors import (
-    Conflict,
-    DatabaseNeedsRepair,
-    DiskFull,
-    Forbidden,
-    IdempotencyKeyReused,
-    NotFound,
-    PreconditionFailed,
-    QuotaExceeded,
-    RequestInProgress,
-    StoreError,
-    Unauthenticated,
-    Unavailable,
-    UserHasPosts,
-    UsernameTaken,
-    WrongPassword,
-)
+from api.store.errors import DatabaseNeedsRepair, DiskFull, StoreError, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER = 1
-"""Seconds after which a request that met a temporary error may be repeated."""
-RETRY_AFTER_REPAIR = 60
-"""The same, if an operator has to repair something first: retries each second would only fill the log."""
-
-STATUS_OF: dict[type[StoreError], int] = {
-    NotFound: 404,
-    Forbidden: 403,
-    Unauthenticated: 401,
-    WrongPassword: 403,
-    QuotaExceeded: 403,
-    PreconditionFailed: 412,
-    Conflict: 409,
-    IdempotencyKeyReused: 422,
-    Unavailable: 503,
-    DiskFull: 507,  # RFC 4918, section 11.5: unlike 503, clients do not repeat the request by themselves
-}
-"""The status of each error of the store; a subclass without an entry has its base class's."""
-CODE_OF: dict[type[StoreError], str] = {
-    WrongPassword: "wrong-credentials",
-    QuotaExceeded: "quota-exceeded",
-    UsernameTaken: "username-taken",
-    UserHasPosts: "user-has-posts",
-    RequestInProgress: "request-in-progress",
-    IdempotencyKeyReused: "idempotency-key-reused",
-}
-"""The code of each error of the store that has its own; that of the others follows from the status."""
-_HEADERS: dict[type[StoreError], Mapping[str, str]] = {
-    Unauthenticated: {"WWW-Authenticate": 'Bearer realm="Pressroom"'},
-    RequestInProgress: {"Retry-After": str(RETRY_AFTER)},
-    Unavailable: {"Retry-After": str(RETRY_AFTER)},
-    DatabaseNeedsRepair: {"Retry-After": str(RETRY_AFTER_REPAIR)},
-    DiskFull: {},
-}
 
 
 def init_app(app: Flask) -> None:
@@ -154,7 +105,7 @@ def _from_store_error(error: StoreError) -> Response:
     bases = type(error).__mro__
     status = next(STATUS_OF[base] for base in bases if base in STATUS_OF)
     code = next((CODE_OF[base] for base in bases if base in CODE_OF), None)
-    headers = next((_HEADERS[base] for base in bases if base in _HEADERS), {})
+    headers = next((HEADERS_OF[base] for base in bases if base in HEADERS_OF), {})
     return problem_response(status, str(error), code=code, headers=headers.items())
 
 

@@ -56,6 +56,11 @@ STATUSES = {
         "The request conflicts with the current state of the resource.",
         "The request conflicts with the current state of the resource. Read it again.",
     ),
+    410: Status(
+        "Gone",
+        "The token of the change feed has expired, or is of another database: start again without `since`.",
+        "The token of the change feed has expired. Start again without `since`.",
+    ),
     412: Status(
         "Precondition Failed",
         "`If-Match` does not match the current `ETag`.",

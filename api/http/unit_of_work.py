@@ -21,10 +21,10 @@ class UnitOfWork:
         self._open_connection = open_connection
         self._authorize = authorize
 
-    def open(self) -> Connection:
-        """Open the connection."""
+    def open(self, open_connection: Read | None = None) -> Connection:
+        """Open the connection, by `open_connection` instead if it is given."""
         self.is_used = True
-        self._context = self._open_connection()
+        self._context = (open_connection or self._open_connection)()
         self.connection = self._context.__enter__()
         if self._authorize:
             self._authorize(self.connection)

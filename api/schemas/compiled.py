@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias, get_type_hints
+from typing import Any, TypeAlias, get_args, get_type_hints
 from urllib.parse import quote
 
 from marshmallow import Schema, ValidationError, fields, missing
@@ -41,6 +41,10 @@ class FromRow(fields.Nested):
     """A nested object made of attributes of the same row."""
 
 
+class FromNestedRow(fields.Nested):
+    """A nested object made of a row that is an attribute of the row, or null if that is None."""
+
+
 def compile_dump(schema: Schema, row_type: RowType) -> DumpRow:
     """Compile a function of a row and the URL prefix; `TypeError` for a field that such rows lack."""
     dump: DumpRow = _evaluate(f"lambda row, root: {_object(schema, row_type)}")
@@ -76,6 +80,9 @@ def _value(schema: Schema, name: str, field: AnyField, row_type: RowType) -> str
     types, place = get_type_hints(row_type), f"{type(schema).__name__}.{name}"
     if isinstance(field, FromRow):
         return _object(field.schema, row_type)
+    if isinstance(field, FromNestedRow):
+        [nested] = (type_ for type_ in get_args(types[name]) if hasattr(type_, "_fields"))
+        return f"None if row.{name} is None else (lambda row: {_object(field.schema, nested)})(row.{name})"
     if isinstance(field, URLTemplate):
         if unknown := {name for name in field.placeholders if types.get(name) not in (int, str)}:
             raise TypeError(f"{place}: {row_type.__qualname__} has no {sorted(unknown)} that are int or str.")

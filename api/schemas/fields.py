@@ -105,6 +105,10 @@ class OneOf(PassThrough, fields.String):
 Id = partial(Integer, 1, constraints.ID_MAX, metadata={"description": "The number in the URL.", "examples": [1]})
 
 
+class Boolean(PassThrough, fields.Boolean):
+    """True or false, in a response."""
+
+
 class Constant(PassThrough, fields.String):
     """Always the same text."""
 

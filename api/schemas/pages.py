@@ -47,8 +47,8 @@ class _Page(Protocol):
     next_cursor: str | None
 
 
-class PageSchema(StrictSchema):
-    """A page of a list."""
+class ItemsSchema(StrictSchema):
+    """A part of a list, whose `items` are rows."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -63,11 +63,18 @@ class PageSchema(StrictSchema):
         """Compile the dump of pages of such rows; `TypeError` if they lack a field."""
         self._dump_items[row_type] = compile_dump_many(self.item, row_type)
 
+    def dump_items(self, rows: Sequence[object], root: str) -> list[dict[str, object]]:
+        """Return the JSON objects of rows of one type; `root` is the prefix of all URLs."""
+        return self._dump_items[type(rows[0])](rows, root) if rows else []
+
+
+class PageSchema(ItemsSchema):
+    """A page of a list."""
+
     def dump_row(self, row: object, root: str) -> dict[str, object]:
         """Return the JSON object of a `store.pages.Page`; `root` is the prefix of all URLs."""
         page = cast("_Page", row)
-        items = self._dump_items[type(page.rows[0])](page.rows, root) if page.rows else []
-        return {"items": items, "next_cursor": page.next_cursor}
+        return {"items": self.dump_items(page.rows, root), "next_cursor": page.next_cursor}
 
 
 def page_of(item: type[Schema], description: str) -> type[PageSchema]:

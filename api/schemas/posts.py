@@ -95,12 +95,15 @@ class Post(PostSummary):
     body = Body(required=True)
 
 
+Expand = partial(OneOf, ["body"], metadata={"description": "`body` adds the body to each post.", "examples": ["body"]})
+
+
 class PostQuery(PageQuery):
     """Which posts, and whether with their bodies."""
 
     author = Username(metadata={"description": "Only posts by this user.", "examples": ["ada"]})
     tag = Tag(metadata={"description": "Only posts with this tag.", "examples": ["engines"]})
-    expand = OneOf(["body"], metadata={"description": "`body` adds the body to each post.", "examples": ["body"]})
+    expand = Expand()
 
 
 PostPage = page_of(PostSummary, "Posts, newest first.")

@@ -23,6 +23,8 @@ class Root(StrictSchema):
     about_url = RelativeURL("About this service.", "/about")
     users_url = RelativeURL("The users.", "/users")
     posts_url = RelativeURL("The posts.", "/posts")
+    post_changes_url = RelativeURL("Changes of posts.", "/changes/posts")
+    user_changes_url = RelativeURL("Changes of users.", "/changes/users")
     tokens_url = RelativeURL("Your tokens.", "/tokens")
     me_url = RelativeURL("Your account.", "/me")
     docs_url = RelativeURL("The interactive documentation.", "/docs")

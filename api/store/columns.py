@@ -84,16 +84,16 @@ def _published_to_text(value: datetime | None) -> str:
     return (value or END_OF_TIME).astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
-def _published_from_text(text: str) -> datetime | None:
-    return None if text == _END_OF_TIME_TEXT else datetime.fromisoformat(f"{text}+00:00")
+def _published_from_text(text: str | None) -> datetime | None:
+    return None if text is None or text == _END_OF_TIME_TEXT else datetime.fromisoformat(f"{text}+00:00")
 
 
 def _published_to_utc(value: datetime | None) -> datetime:
     return value.astimezone(UTC) if value else END_OF_TIME
 
 
-def _published_from_utc(value: datetime) -> datetime | None:
-    return None if value == END_OF_TIME else value.astimezone(UTC)
+def _published_from_utc(value: datetime | None) -> datetime | None:
+    return None if value is None or value == END_OF_TIME else value.astimezone(UTC)
 
 
 def now() -> datetime:

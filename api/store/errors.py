@@ -12,6 +12,7 @@ StoreError
 │   ├── UserHasPosts
 │   └── RequestInProgress      a request with the same idempotency key has not finished
 ├── IdempotencyKeyReused  another request was sent with the same idempotency key
+├── SyncTokenExpired      the token of a change feed is too old, or of another database
 └── Unavailable           the database is not responding; the same request may succeed later
     ├── TransactionRolledBack  it may succeed at once: other transactions have prevented this one
     ├── OutcomeUnknown         the connection was lost while the transaction was committed
@@ -66,6 +67,10 @@ class RequestInProgress(Conflict):
 
 class IdempotencyKeyReused(StoreError):
     """Another request was sent with the same idempotency key."""
+
+
+class SyncTokenExpired(StoreError):
+    """The token of a change feed is too old, or of another database or another copy of it."""
 
 
 class Unavailable(StoreError):

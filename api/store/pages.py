@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import accumulate, chain, islice, takewhile, tee
 from operator import attrgetter
-from typing import Generic, NamedTuple, Protocol, cast
+from typing import Any, Generic, NamedTuple, Protocol, cast
 
 import sqlalchemy as sa
 
@@ -62,10 +62,7 @@ class NewestFirst(Generic[Row]):
         if large is None:
             self._query, self._until_full = Query(row_type, page), None
             return
-        # PostgreSQL sends all rows at once, so it ends the page itself. JSON is longer than the text, so two more rows
-        # than fit into that many bytes are enough.
-        preceding = sa.func.sum(sa.func.octet_length(large)).over(order_by=newest_first, rows=(None, -2))
-        rows = page.add_columns(preceding.label("preceding_bytes")).subquery()
+        rows = page.add_columns(preceding_bytes(large, newest_first)).subquery()
         self._query = Query(
             row_type,
             page,
@@ -73,7 +70,7 @@ class NewestFirst(Generic[Row]):
             .where(sa.func.coalesce(rows.c.preceding_bytes, 0) < constraints.PAGE_MAX_BYTES)
             .order_by(rows.c[timestamp.key].desc(), rows.c.id.desc()),
         )
-        self._until_full = partial(_until_full, attrgetter(large.key))
+        self._until_full = partial(until_full, attrgetter(large.key))
 
     def page(
         self, db: Connection, *, limit: int, cursor: str | None, until: datetime = END_OF_TIME, **parameters: object
@@ -94,7 +91,15 @@ class NewestFirst(Generic[Row]):
         return Page(rows[:limit], _encode_cursor(timestamp or END_OF_TIME, id_))
 
 
-def _until_full(large: Callable[[Row], str], rows: Iterator[Row]) -> tuple[list[Row], int]:
+def preceding_bytes(large: sa.ColumnElement[str], order: Sequence[sa.ColumnElement[Any]]) -> sa.Label[Any]:
+    """Return the column by which PostgreSQL, which sends all rows at once, ends a page itself.
+
+    JSON is longer than the text, so two more rows than fit into `PAGE_MAX_BYTES` are enough.
+    """
+    return sa.func.sum(sa.func.octet_length(large)).over(order_by=order, rows=(None, -2)).label("preceding_bytes")
+
+
+def until_full(large: Callable[[Row], str], rows: Iterator[Row]) -> tuple[list[Row], int]:
     """Return rows, and how many of them fit into `PAGE_MAX_BYTES`, at least one; if not all, there is one more."""
     counted, rows = tee(rows)
     characters = accumulate(map(len, map(large, counted)))

@@ -8,10 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from api.store import posts_tags
-from api.store.columns import PublishedAt, now
+from api.store.change_positions import next_position, record_removal, removed_posts
+from api.store.columns import END_OF_TIME, PublishedAt, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Forbidden, Unauthenticated
-from api.store.posts_table import POST, Post, posts
+from api.store.posts_table import POST, POST_COLUMNS, Post, posts
+from api.store.principals import Principal
 from api.store.queries import (
     FOREIGN_KEY_VIOLATION,
     delete_if_unchanged,
@@ -20,7 +22,6 @@ from api.store.queries import (
     unchanged_since_read,
     update_if_unchanged,
 )
-from api.store.users import Principal
 
 
 class PostId(NamedTuple):
@@ -42,17 +43,35 @@ _AUTHOR_COLUMNS = [
     sa.literal_column(f"(SELECT {name} FROM users WHERE users.id = posts.author_id)", sa.String).label(name)  # noqa: S608 (two constants)
     for name in ("username", "display_name")
 ]
-_INSERT = Query(Post, sa.insert(posts).returning(posts, *_AUTHOR_COLUMNS))
+_RETURNED = [*POST_COLUMNS, *_AUTHOR_COLUMNS]
+_INSERT_DRAFT = sa.insert(posts).returning(*_RETURNED)
+_INSERT = _INSERT_DRAFT.values(change_position=next_position("posts"))
 # SQLite has the same syntax.
-_INSERT_WITH_ID = Query(
-    Post, insert(posts).on_conflict_do_nothing(index_elements=[posts.c.id]).returning(posts, *_AUTHOR_COLUMNS)
+_INSERT_DRAFT_WITH_ID = insert(posts).on_conflict_do_nothing(index_elements=[posts.c.id]).returning(*_RETURNED)
+_INSERT_WITH_ID = _INSERT_DRAFT_WITH_ID.values(change_position=next_position("posts"))
+_INSERTS = {
+    (is_draft, has_id): Query(Post, statement)
+    for (is_draft, has_id), statement in {
+        (False, False): _INSERT,
+        (False, True): _INSERT_WITH_ID,
+        (True, False): _INSERT_DRAFT,
+        (True, True): _INSERT_DRAFT_WITH_ID,
+    }.items()
+}
+_UPDATE_DRAFT = (
+    sa.update(posts).where(unchanged_since_read(posts)).values(version=posts.c.version + 1).returning(*_RETURNED)
 )
-_UPDATE = Query(
-    Post,
-    sa.update(posts)
-    .where(unchanged_since_read(posts))
-    .values(version=posts.c.version + 1)
-    .returning(posts, *_AUTHOR_COLUMNS),
+_UPDATE = _UPDATE_DRAFT.values(change_position=next_position("posts"))
+_UPDATES = {True: Query(Post, _UPDATE_DRAFT), False: Query(Post, _UPDATE)}
+"""By whether the post was a draft, and still is: then the change is not in the feed."""
+# A draft that was public before: a client may not have read yet that it no longer is.
+_RECORD_REMOVAL = record_removal(
+    removed_posts,
+    ["post_id"],
+    sa.select(posts.c.id, next_position("posts"), sa.bindparam("at", type_=removed_posts.c.removed_at.type)).where(
+        posts.c.id == sa.bindparam("read_id"),
+        sa.or_(posts.c.published_at < sa.literal(END_OF_TIME, PublishedAt()), posts.c.was_public_until.is_not(None)),
+    ),
 )
 _DELETE = sa.delete(posts).where(unchanged_since_read(posts))
 
@@ -101,16 +120,22 @@ def publish(
         "created_at": created_at,
         "updated_at": updated_at or created_at,
     }
+    is_draft = published_at is None
     with translating(FOREIGN_KEY_VIOLATION, Unauthenticated("The author has been removed. Register again.")):
-        inserted = None if post_id is None else db.one_or_none(_INSERT_WITH_ID, id=post_id, **values)
-        [post] = [inserted] if inserted else db.all(_INSERT, **values)
+        inserted = None if post_id is None else db.one_or_none(_INSERTS[is_draft, True], id=post_id, **values)
+        [post] = [inserted] if inserted else db.all(_INSERTS[is_draft, False], **values)
     posts_tags.add(db, post)
     return post
 
 
 def revise(db: Connection, post: Post, **changes: object) -> Post:
     """Update the post; `PreconditionFailed` if it has been changed since `post` was read."""
-    revised = update_if_unchanged(db, _UPDATE, post, updated_at=now(), **changes)
+    updated_at = now()
+    values = {"updated_at": updated_at, **changes}
+    if post.published_at is not None:
+        values["was_public_until"] = updated_at
+    is_draft = post.published_at is None and changes.get("published_at") is None
+    revised = update_if_unchanged(db, _UPDATES[is_draft], post, **values)
     if changes.keys() & {"tags", "published_at"}:
         posts_tags.replace(db, revised)
     return revised
@@ -118,6 +143,7 @@ def revise(db: Connection, post: Post, **changes: object) -> Post:
 
 def remove(db: Connection, post: Post) -> None:
     """Delete the post; `PreconditionFailed` if it has been changed since `post` was read."""
+    db.execute(_RECORD_REMOVAL, read_id=post.id, at=now())
     delete_if_unchanged(db, _DELETE, post)
 
 

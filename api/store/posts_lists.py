@@ -11,7 +11,8 @@ from api.store.engine.connections import Connection, Row, Select
 from api.store.pages import NewestFirst, Page
 from api.store.posts_table import POST, Post, posts
 from api.store.posts_tags import post_tags
-from api.store.users import Principal, users
+from api.store.principals import Principal
+from api.store.users import users
 
 
 class PostSummary(NamedTuple):
@@ -29,7 +30,7 @@ class PostSummary(NamedTuple):
     display_name: str
 
 
-_SUMMARY = POST.with_only_columns(*(POST.selected_columns[name] for name in PostSummary._fields))
+SUMMARY = POST.with_only_columns(*(POST.selected_columns[name] for name in PostSummary._fields))
 
 
 def _list(row_type: type[Row], statement: Select, *, by_author: bool, by_tag: bool) -> NewestFirst[Row]:
@@ -53,7 +54,7 @@ def _lists(row_type: type[Row], statement: Select) -> dict[tuple[bool, bool], Ne
     }
 
 
-_SUMMARIES = _lists(PostSummary, _SUMMARY)
+_SUMMARIES = _lists(PostSummary, SUMMARY)
 _POSTS = _lists(Post, POST)
 
 

@@ -25,10 +25,15 @@ posts = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("updated_at", Timestamp, nullable=False),
+    # NULL for a draft that has never been anything else.
+    sa.Column("change_position", sa.BigInteger),
+    # When an earlier version that may have been public was replaced; NULL if there is none.
+    sa.Column("was_public_until", Timestamp),
     sa.CheckConstraint(sa.func.length(sa.column("title")).between(1, constraints.TITLE_MAX_LENGTH), name="title"),
     sa.CheckConstraint(sa.func.length(sa.column("body")).between(1, constraints.BODY_MAX_LENGTH), name="body"),
     sa.Index(None, "published_at", "id"),
     sa.Index(None, "author_id", "published_at", "id"),
+    sa.Index(None, "change_position", "id"),
     sqlite_autoincrement=True,  # an id is never used again
 )
 
@@ -49,4 +54,5 @@ class Post(NamedTuple):
     display_name: str
 
 
-POST = sa.select(posts, users.c.username, users.c.display_name).join_from(posts, users)
+POST_COLUMNS = [posts.c[name] for name in Post._fields if name in posts.c]
+POST = sa.select(*POST_COLUMNS, users.c.username, users.c.display_name).join_from(posts, users)

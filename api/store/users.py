@@ -1,16 +1,18 @@
 """Users."""
 
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from api import constraints
+from api.store.change_positions import next_position, record_removal, removed_users
 from api.store.columns import Id, Timestamp, metadata, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Forbidden, UserHasPosts, UsernameTaken
 from api.store.pages import NewestFirst, Page
+from api.store.principals import Principal, may_change
 from api.store.queries import (
     FOREIGN_KEY_VIOLATION,
     delete_if_unchanged,
@@ -32,12 +34,14 @@ users = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("updated_at", Timestamp, nullable=False),
+    sa.Column("change_position", sa.BigInteger),
     sa.CheckConstraint(
         sa.func.length(sa.column("display_name")).between(1, constraints.DISPLAY_NAME_MAX_LENGTH), name="display_name"
     ),
     sa.CheckConstraint(sa.func.length(sa.column("bio")) <= constraints.BIO_MAX_LENGTH, name="bio"),
     sa.CheckConstraint(sa.column("role").in_(["member", "admin"]), name="role"),
     sa.Index(None, "created_at", "id"),
+    sa.Index(None, "change_position", "id"),
     sqlite_autoincrement=True,  # an id is never used again
 )
 
@@ -55,22 +59,6 @@ class User(NamedTuple):
     updated_at: datetime
 
 
-class Principal(Protocol):
-    """The attributes of a user on which permissions depend."""
-
-    @property
-    def id(self) -> int:
-        """The primary key."""
-
-    @property
-    def username(self) -> str:
-        """The username."""
-
-    @property
-    def role(self) -> str:
-        """`member` or `admin`."""
-
-
 USER_COLUMNS = [users.c[name] for name in User._fields]
 
 _USER = sa.select(*USER_COLUMNS)
@@ -81,13 +69,29 @@ _BY_USERNAME_FOR_UPDATE = Query(User, _WHERE_USERNAME.with_for_update(key_share=
 _BY_USERNAME_FOR_KEY_SHARE = Query(User, _WHERE_USERNAME.with_for_update(key_share=True, read=True))
 _NEWEST_FIRST = NewestFirst(User, _USER, users.c.created_at, users.c.id)
 # SQLite has the same syntax.
-_INSERT = Query(User, insert(users).on_conflict_do_nothing(index_elements=[users.c.username]).returning(*USER_COLUMNS))
+_INSERT = Query(
+    User,
+    insert(users)
+    .on_conflict_do_nothing(index_elements=[users.c.username])
+    .values(change_position=next_position("users"))
+    .returning(*USER_COLUMNS),
+)
 _UPDATE = Query(
     User,
-    sa.update(users).where(unchanged_since_read(users)).values(version=users.c.version + 1).returning(*USER_COLUMNS),
+    sa.update(users)
+    .where(unchanged_since_read(users))
+    .values(version=users.c.version + 1, change_position=next_position("users"))
+    .returning(*USER_COLUMNS),
 )
 _UPDATE_ROLE = Query(
     User, sa.update(users).where(users.c.username == sa.bindparam("by_username")).returning(*USER_COLUMNS)
+)
+_RECORD_REMOVAL = record_removal(
+    removed_users,
+    ["username"],
+    sa.select(
+        users.c.username, users.c.id, next_position("users"), sa.bindparam("at", type_=removed_users.c.removed_at.type)
+    ).where(users.c.id == sa.bindparam("read_id")),
 )
 _DELETE = sa.delete(users).where(unchanged_since_read(users))
 
@@ -139,11 +143,6 @@ def register(
     return registered
 
 
-def may_change(principal: Principal, *, owner_id: int) -> bool:
-    """Return whether the principal may change a row of that owner: members their own, admins any."""
-    return principal.id == owner_id or principal.role == "admin"
-
-
 def set_role(db: Connection, username: str, role: str) -> User:
     """Make the user a `member` or an `admin`; `NotFound` if there is none."""
     return one(db, _UPDATE_ROLE, f"There is no user {username!r}.", by_username=username, role=role)
@@ -166,4 +165,5 @@ def remove(db: Connection, user: User) -> None:
     """Delete the user and their tokens; `UserHasPosts` while posts exist, `PreconditionFailed` if out of date."""
     posts_exist = UserHasPosts(f"{user.username!r} still has posts, drafts included. Delete them first.")
     with translating(FOREIGN_KEY_VIOLATION, posts_exist):
+        db.execute(_RECORD_REMOVAL, read_id=user.id, at=now())
         delete_if_unchanged(db, _DELETE, user)

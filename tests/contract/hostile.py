@@ -209,6 +209,19 @@ QUERIES = [
     *(Hostile(f"GET /posts?{query}", 200) for query in ("%6cimit=1", "limit=%31", "%6Cimit=1", "author=%61da")),
     Hostile("GET /posts?cursor=" + "7fffffffffffffff" * 2, 200),
     Hostile("GET /posts?cursor=" + "0" * 32, 200),
+    *(
+        Hostile(f"GET /changes/{feed}?since={since}", 422, "since Not a token")
+        for feed in ("posts", "users")
+        for since in (
+            "A" * 76,
+            "Aw" + "A" * 73,
+            "Aw" + "A" * 75,
+            "Aw" + "A" * 73 + "%0A",
+            "Aw" + "A" * 73 + "=",
+            "/" * 76,
+        )
+    ),
+    *(Hostile(f"GET /changes/{feed}?since=A{kind}{'A' * 74}", 410) for feed in ("posts", "users") for kind in "gw"),
     Hostile("GET /posts/1?", 200),
     Hostile("GET /posts/1?x=1", 422, "x Unknown parameter."),
     Hostile("GET /health/live?x=1", 422, "x Unknown parameter."),

@@ -9,7 +9,7 @@ import schemathesis
 from schemathesis.specs.openapi import checks
 from werkzeug.test import TestResponse
 
-from api import constraints
+from api import constraints, sync_tokens
 from api.http.application import Application
 from api.settings import Settings
 from api.store import usage
@@ -45,6 +45,7 @@ CHANGES: dict[int, dict[str, Any]] = {
     401: {"headers": {"Authorization": "Bearer x"}},
     403: {"username": "bob"},
     404: {"ids": ABSENT_IDS},
+    410: {"query": f"?since={sync_tokens.encode(sync_tokens.EXAMPLE)}"},
     412: {"headers": {"If-Match": '"x"'}},
     413: {"json": None, "data": b" " * (constraints.REQUEST_BODY_MAX_BYTES + 1), **JSON},
     415: {"json": None, "data": b"x", "content_type": "text/plain"},

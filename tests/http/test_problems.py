@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from api import wsgi
 from api.http.application import Application
 from api.http.problem_types import PROBLEM_TYPES
-from api.http.problems import CODE_OF, STATUS_OF
+from api.http.store_errors import CODE_OF, STATUS_OF
 from api.store import errors
 from tests.support.clients import Client
 from tests.support.problems import assert_problem

@@ -29,6 +29,8 @@ EXCEPTIONS = {
     "tokens._COUNT_OF_USER": "the same",
 }
 """Statements that read more, by the beginning of their names, with the reason."""
+MERGED = re.compile(r"changes\._[A-Z]+\._delta")
+"""Statements that sort the entries of two or three subqueries, each with a LIMIT."""
 
 for _module in pkgutil.iter_modules(api.store.__path__):
     importlib.import_module(f"api.store.{_module.name}")
@@ -95,11 +97,11 @@ def fill(database: Database, rows: int) -> None:
     blob = "CAST(printf('%032d', i) AS BLOB)" if database.is_sqlite else "decode(lpad(i::text, 64, '0'), 'hex')"
     i = "i" if database.is_sqlite else "i::text"
     inserts = {
-        "users (id, username, display_name, bio, version, created_at, updated_at)": (
-            f"i, 'u' || {i}, 'u', '', 1, {old}, {old}"
+        "users (id, username, display_name, bio, version, created_at, updated_at, change_position)": (
+            f"i, 'u' || {i}, 'u', '', 1, {old}, {old}, i"
         ),
-        "posts (id, author_id, title, body, tags, published_at, version, created_at, updated_at)": (
-            f"i, CASE WHEN i % 2 = 0 THEN 1 ELSE i END, 't', 'b', '[]', {old}, 1, {old}, {old}"
+        "posts (id, author_id, title, body, tags, published_at, version, created_at, updated_at, change_position)": (
+            f"i, CASE WHEN i % 2 = 0 THEN 1 ELSE i END, 't', 'b', '[]', {old}, 1, {old}, {old}, i"
         ),
         "post_tags (post_id, tag, published_at, author_id)": (
             f"i, CASE WHEN i % 2 = 1 THEN 'x' ELSE 't' || {i} END, {old}, CASE WHEN i % 2 = 0 THEN 1 ELSE i END"
@@ -109,6 +111,9 @@ def fill(database: Database, rows: int) -> None:
             f"CASE WHEN i % 2 = 0 THEN 1 ELSE i END, 'k' || {i}, {blob}, {old}"
         ),
         "usage (user_id, day, posts, bytes)": "i, '2026-01-01', 1, 1",
+        "removed_posts (post_id, change_position, removed_at)": f"i, i, {old}",
+        "removed_users (username, user_id, change_position, removed_at)": f"'u' || {i}, i, i, {old}",
+        "sync_epochs (feed, first_position, epoch, swept_position, swept_id)": "'posts', i, 'x', 0, 0",
     }
     assert {each.split()[0] for each in inserts} == set(metadata.tables)
     with database.write() as db:
@@ -143,6 +148,7 @@ def sql_of(database: Database, name: str) -> str:
     values["author"] = "'u1'"  # half of the posts; the other half has the tag
     later = "'2027-01-01 00:00:00.000000'" if database.is_sqlite else "timestamptz '2027-01-01'"
     values |= {"page_timestamp": later, "page_id": "1", "page_limit": "101"}  # the first page
+    values["entries_limit"] = "101"
     if compiled.positional:
         parts = text.split("?")
         return "".join(
@@ -185,7 +191,7 @@ def full_scans(database: Database, sql: str) -> list[str]:
                 for step in steps
                 if (
                     step.startswith("SCAN ")
-                    and not re.match(r"SCAN (\(|anon|SUBQUERY|CONSTANT)", step)
+                    and not re.match(r"SCAN (\(|anon|positions|entries|SUBQUERY|CONSTANT)", step)
                     and not (bounded and "USING" in step)
                 )
                 or step.startswith("USE TEMP B-TREE")
@@ -213,6 +219,9 @@ def test_no_statement_reads_a_number_of_rows_that_grows_with_a_table(database: D
     fill(database, rows)
     scans = {}
     for name in CHECKED:
-        if found := full_scans(database, sql_of(database, name)):
+        found = full_scans(database, sql_of(database, name))
+        if MERGED.fullmatch(name):
+            found = [step for step in found if not step.startswith("USE TEMP B-TREE FOR ORDER BY")]
+        if found:
             scans[name] = found, sql_of(database, name)
     assert scans == {}

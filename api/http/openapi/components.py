@@ -2,7 +2,7 @@
 
 from api import constraints
 from api.http.openapi.schemas import OPENAPI_VERSION
-from api.http.problems import RETRY_AFTER
+from api.http.store_errors import RETRY_AFTER
 from api.json import JSONObject
 
 

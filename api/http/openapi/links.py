@@ -8,7 +8,7 @@ from marshmallow import fields
 
 from api.json import JSONObject
 from api.schemas.base import StrictSchema
-from api.schemas.compiled import FromRow, URLTemplate
+from api.schemas.compiled import FromNestedRow, FromRow, URLTemplate
 from api.schemas.pages import PageSchema
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
@@ -81,7 +81,7 @@ def _urls(schema: StrictSchema, place: str = "", *, nested: bool = False) -> Ite
     for name, field in schema.fields.items():
         if isinstance(field, URLTemplate):
             yield _URL(field.template, place, is_own=name == "url" and not nested)
-        elif isinstance(field, FromRow):
+        elif isinstance(field, FromRow | FromNestedRow):
             yield from _urls(cast("StrictSchema", field.schema), f"{place}/{name}", nested=True)
         elif isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
             yield from _urls(cast("StrictSchema", field.inner.schema), f"{place}/{name}/0", nested=True)

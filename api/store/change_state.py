@@ -1,0 +1,68 @@
+"""What a change feed must know of the database before it reads changes: its epoch, and which positions are final."""
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from api.store.change_positions import XID, Feed, last_position
+
+HORIZON = XID.format("pg_snapshot_xmin(pg_current_snapshot())")
+"""On PostgreSQL, the position below which no change can appear anymore."""
+_END = XID.format("pg_snapshot_xmax(pg_current_snapshot())")
+# A fail-over begins a timeline, which the checkpoint in the control file has only later; a dump that is restored makes
+# new tables, and a copy by CREATE DATABASE is another database. Ordinary roles may read all of these.
+_SERVER = """
+    {0}.epoch || ' ' || {0}.tableoid || ' ' || (SELECT oid FROM pg_database WHERE datname = current_database())
+    || ' ' || (SELECT system_identifier FROM pg_control_system())
+    || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+"""
+_STATE = """
+SELECT {now} AS epoch, {then} AS epoch_of_token, current.swept_position AS swept_position,
+    current.swept_id AS swept_id, positions.last_position AS last_position, positions.end_position AS end_position
+FROM (SELECT {last_position} AS last_position, {end_position} AS end_position) AS positions
+JOIN sync_epochs AS current ON current.feed = '{feed}' AND current.first_position = (
+    SELECT max(first_position) FROM sync_epochs WHERE feed = '{feed}' AND first_position <= positions.last_position
+)
+LEFT JOIN sync_epochs AS token ON token.feed = '{feed}' AND token.first_position = (
+    SELECT max(first_position) FROM sync_epochs WHERE feed = '{feed}' AND first_position <= :token_seen
+)
+"""
+
+
+class State(NamedTuple):
+    """The state of a feed in a snapshot."""
+
+    epoch: str
+    """That of the last position."""
+    epoch_of_token: str | None
+    """That of the last position that the token's reader may have seen something of."""
+    swept_position: int
+    swept_id: int
+    last_position: int
+    """The highest final position that there is."""
+    end_position: int
+    """Above all positions in the snapshot."""
+
+
+def select_state(feed: Feed, *, is_sqlite: bool) -> sa.Subquery:
+    """Return the statement that reads the state, one row, as a subquery."""
+    if is_sqlite:
+        last = last_position(feed)
+        sql = _STATE.format(
+            feed=feed,
+            now="current.epoch",
+            then="token.epoch",
+            last_position=last,
+            end_position=f"{last} + 1",
+        )
+    else:
+        sql = _STATE.format(
+            feed=feed,
+            now=_SERVER.format("current"),
+            then=_SERVER.format("token"),
+            last_position=last_position(feed, below=HORIZON),
+            end_position=_END,
+        )
+    types = dict.fromkeys(State._fields, sa.BigInteger) | dict.fromkeys(("epoch", "epoch_of_token"), sa.String)
+    text = sa.text(sql).bindparams(sa.bindparam("token_seen", type_=sa.BigInteger))
+    return text.columns(**types).subquery("state")
