@@ -27,13 +27,14 @@ def postgresql_server(posts: int) -> Iterator[str]:
         database = Database(Settings(database_url=url))
         database.upgrade()
         database.close()
-        _fill(address, posts)
+        fill(address, posts)
         yield url
     finally:
         server.cleanup()
 
 
-def _fill(address: str, posts: int) -> None:
+def fill(address: str, posts: int) -> None:
+    """Insert the rows into a database with empty tables."""
     contents = {"users": rows.users(), "tokens": rows.tokens(), "posts": rows.posts(posts)}
     with psycopg.connect(address, options="-c timezone=UTC") as db:
         for table, values in contents.items():

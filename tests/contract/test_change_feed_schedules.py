@@ -1,0 +1,114 @@
+"""Schedules that would lose a change if a rule of the change feeds were simpler."""
+
+import json
+from datetime import datetime
+
+import pytest
+
+from api import archive
+from api.store import posts
+from tests.support.change_feed_site import ADMIN, HOUR, START, Site
+from tests.support.mirrors import Mirrors, listed
+
+
+class Editor:
+    """Writes to a site, each time in a transaction of its own, and a pair of mirrors that follow it."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.mirrors = Mirrors(site.get)
+
+    def publish(self, published_at: datetime | None = START) -> int:
+        with self.site.app.database.write() as db:
+            author = self.site.authors[0]
+            return posts.publish(db, author_id=author.id, title="t", body="b", tags=[], published_at=published_at).id
+
+    def revise(self, post_id: int, **changes: object) -> None:
+        with self.site.app.database.write() as db:
+            posts.revise(db, posts.get_for_update(db, post_id, principal=ADMIN), **changes)
+
+    def remove(self, post_id: int) -> None:
+        with self.site.app.database.write() as db:
+            posts.remove(db, posts.get_for_update(db, post_id, principal=ADMIN))
+
+    def import_(self, post_id: int, published_at: str | None) -> None:
+        content = {"id": post_id, "author": "ada", "title": "imported", "body": "b", "published_at": published_at}
+        [outcome] = archive.import_(self.site.app.database, [json.dumps({"post": content}).encode()])
+        assert outcome.result == "imported"
+
+    def follow(self, limit: int = 100) -> None:
+        """Read all changes, and compare."""
+        self.mirrors.catch_up(limit)
+        assert self.mirrors.content == listed(self.site.get)
+
+
+@pytest.fixture
+def editor(site: Site) -> Editor:
+    return Editor(site)
+
+
+def test_a_published_post_that_is_unpublished_and_then_removed_is_reported(editor: Editor) -> None:
+    post_id = editor.publish()
+    editor.follow()
+    editor.revise(post_id, published_at=None)
+    editor.remove(post_id)
+    editor.follow()
+
+
+def test_a_removed_post_is_reported_though_a_draft_with_its_id_is_imported(editor: Editor) -> None:
+    post_id = editor.publish()
+    editor.follow()
+    editor.remove(post_id)
+    editor.import_(post_id, None)
+    editor.follow()
+
+
+def test_an_imported_post_with_the_id_of_a_removed_post_is_reported_and_can_be_removed_again(editor: Editor) -> None:
+    post_id = editor.publish()
+    editor.remove(post_id)
+    editor.follow()
+    editor.import_(post_id, "2020-01-01T00:00:00Z")
+    editor.follow(limit=1)
+    editor.remove(post_id)
+    editor.follow()
+
+
+def test_an_unpublished_post_is_reported_though_the_clock_is_behind_its_publication(editor: Editor) -> None:
+    editor.site.clock.step(HOUR)
+    post_id = editor.publish(editor.site.clock.time)
+    editor.follow()
+    editor.site.clock.step(-2 * HOUR)
+    editor.revise(post_id, published_at=None)
+    editor.follow()
+
+
+def test_a_scheduled_post_is_reported_when_its_time_comes_though_the_clock_was_ahead_before(editor: Editor) -> None:
+    editor.publish()
+    editor.follow()
+    editor.site.clock.step(2 * HOUR)
+    editor.publish(editor.site.clock.time)
+    editor.mirrors.catch_up()
+    editor.site.clock.step(-2 * HOUR)
+    editor.publish(START + HOUR)
+    editor.mirrors.catch_up()
+    editor.site.clock.step(3 * HOUR)
+    editor.follow()
+
+
+def test_a_restart_expires_no_token(editor: Editor) -> None:
+    for _ in range(3):
+        editor.publish()
+        editor.follow()
+        editor.site.start_again()
+        editor.follow()
+    assert not editor.mirrors.posts.restarts
+
+
+def test_a_poll_with_nothing_new_is_not_modified(editor: Editor) -> None:
+    editor.publish()
+    editor.follow()
+    path = f"/changes/posts?since={editor.mirrors.posts.since}"
+    first = editor.site.client.get(path)
+    editor.site.clock.step(HOUR / 2)
+    again = editor.site.client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304

@@ -1,0 +1,168 @@
+"""Mirrors that poll while clients write and workers are killed miss nothing."""
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
+from typing import Any
+
+import pytest
+
+from tests.faults.accounting import LOAD_SECONDS, note
+from tests.support.mirrors import Mirrors, listed
+from tests.support.servers import Server, sign_up, worker_pids
+
+pytestmark = pytest.mark.heavy
+
+WRITERS = 4
+PAGE_SIZES = (1, 7, 100)
+"""Of the mirrors."""
+SCHEDULED_SECONDS = 0.3
+UNREACHABLE = (OSError, HTTPException)
+
+
+class Writer:
+    """A client that publishes, schedules, changes, unpublishes and removes its posts, and changes its name."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        self.changes: Counter[str] = Counter()
+        """Acknowledged ones."""
+        self._server = server
+        self._headers = {**sign_up(server, f"writer-{number}"), "Content-Type": "application/json", "If-Match": "*"}
+        self._profile = f"/users/writer-{number}"
+        self._random = random.Random(number)
+        self._urls: list[str] = []
+
+    def write(self) -> None:
+        """Send one request."""
+        kinds = ["publish", "schedule", "draft"] if len(self._urls) < 3 else [*["publish", "schedule", "draft"]]
+        if self._urls:
+            kinds += ["revise", "revise", "unpublish", "republish", "remove", "rename"]
+        kind = self._random.choice(kinds)
+        with suppress(*UNREACHABLE):
+            if self._send(kind):
+                self.changes[kind] += 1
+
+    def _send(self, kind: str) -> bool:
+        now = datetime.now(UTC)
+        text, soon = str(self._random.random()), now + timedelta(seconds=SCHEDULED_SECONDS)
+        published_at = {
+            "publish": now.isoformat(),
+            "schedule": soon.isoformat(),
+            "republish": now.isoformat(),
+        }.get(kind)
+        if kind in {"publish", "schedule", "draft"}:
+            status, created = self._request(
+                "POST", "/posts", {"title": text, "body": text, "published_at": published_at}
+            )
+            if status == 201:
+                self._urls.append(created["url"])
+            return status == 201
+        if kind == "rename":
+            return self._request("PATCH", self._profile, {"display_name": text})[0] == 200
+        url = self._random.choice(self._urls)
+        if kind == "remove":
+            self._urls.remove(url)
+            return self._request("DELETE", url)[0] == 204
+        changes = {"title": text} if kind == "revise" else {"published_at": published_at}
+        return self._request("PATCH", url, changes)[0] == 200
+
+    def _request(self, method: str, path: str, content: object = None) -> tuple[int, Any]:
+        with closing(self._server.connect(30)) as connection:
+            connection.request(
+                method, path, None if content is None else json.dumps(content), {**self._headers, "Connection": "close"}
+            )
+            response = connection.getresponse()
+            raw = response.read()
+            return response.status, json.loads(raw) if raw else None
+
+
+def _repeat_until_set(stopped: threading.Event, action: Callable[[], object], pause: float) -> threading.Thread:
+    def run() -> None:
+        while not stopped.wait(pause):
+            action()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+@contextmanager
+def _in_background(actions: Mapping[Callable[[], object], float]) -> Iterator[None]:
+    """Repeat each action in a thread of its own, with so many seconds in between, until the end of the block."""
+    stopped = threading.Event()
+    threads = [_repeat_until_set(stopped, action, pause) for action, pause in actions.items()]
+    try:
+        yield
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_mirrors_miss_nothing_while_workers_are_killed(
+    serve: Callable[..., Server], request: pytest.FixtureRequest, engine: str
+) -> None:
+    options = {"PRESSROOM_RATE_LIMITS": "off"}
+    if engine == "postgresql":
+        options["PRESSROOM_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+    server = serve(**options)
+    kills = Counter[str]()
+
+    def get(path: str) -> tuple[int, Any]:
+        while True:
+            with suppress(*UNREACHABLE), closing(server.connect(30)) as connection:
+                connection.request("GET", path, headers={"Connection": "close"})
+                response = connection.getresponse()
+                content = json.loads(response.read())
+                if response.status != 503:
+                    return response.status, content
+            time.sleep(0.01)
+
+    def follow(mirrors: Mirrors, limit: int) -> Callable[[], object]:
+        def poll() -> None:
+            mirrors.posts.poll(limit)
+            mirrors.users.poll(limit)
+
+        return poll
+
+    def kill_a_worker() -> None:
+        with suppress(ProcessLookupError, IndexError):
+            os.kill(random.choice(worker_pids(server)), signal.SIGKILL)
+            kills["killed"] += 1
+
+    writers = [Writer(server, number) for number in range(WRITERS)]
+    mirrors = [Mirrors(get) for _ in PAGE_SIZES]
+    followers = {follow(mirror, limit): 0.005 for mirror, limit in zip(mirrors, PAGE_SIZES, strict=True)}
+    with _in_background({**{writer.write: 0.002 for writer in writers}, **followers, kill_a_worker: 1}):
+        time.sleep(5 * LOAD_SECONDS)
+    time.sleep(SCHEDULED_SECONDS)
+    stored = listed(get)
+    missing = 0
+    for each in mirrors:
+        each.catch_up()
+        content = each.content
+        missing += sum(content.get(url) != item for url, item in stored.items())
+        assert content.keys() == stored.keys()
+        assert not each.posts.restarts
+        assert not each.users.restarts
+    changes = sum((writer.changes for writer in writers), Counter[str]())
+    entries = [each.posts.entries + each.users.entries for each in mirrors]
+    note(
+        f"{kills['killed']} workers killed under {len(mirrors)} mirrors on {engine}",
+        f"{changes.total()} changes acknowledged",
+        f"{entries} entries mirrored",
+        f"{missing} missing",
+        "-",
+        "-",
+    )
+    assert changes.total() > 20 * LOAD_SECONDS
+    assert missing == 0
