@@ -11,13 +11,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from api.app import create_app
+from api.settings import Settings
+from api.store import posts, users
+from api.store.engine.connections import Connection
+from api.store.posts_table import posts as posts_table
 from tests.faults.accounting import LOAD_SECONDS, note
 from tests.support.mirrors import Mirrors, listed
+from tests.support.postgresql import Cluster
+from tests.support.rows import select_rows
 from tests.support.servers import Server, sign_up, worker_pids
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.heavy
 
@@ -166,3 +176,92 @@ def test_mirrors_miss_nothing_while_workers_are_killed(
     )
     assert changes.total() > 20 * LOAD_SECONDS
     assert missing == 0
+
+
+@pytest.fixture
+def primary(tmp_path: Path) -> Iterator[Cluster]:
+    # A transaction that is rolled back leaves nothing in the log that a crash does not lose.
+    with Cluster.create(tmp_path / "primary", wal_writer_delay="10s") as cluster:
+        yield cluster
+
+
+class Site:
+    """An application on a server, and mirrors that read from it."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.app = create_app(Settings(database_url=cluster.url(), rate_limits="off", access_log=""))
+        self._published_at = datetime.now(UTC)
+
+    def get(self, path: str) -> tuple[int, Any]:
+        """Send a GET request."""
+        response = self.app.test_client().get(path)
+        return response.status_code, response.json
+
+    def publish(self) -> None:
+        """Publish a post by the first user."""
+        with self.app.database.write() as db:
+            self._publish(db)
+
+    def publish_and_roll_back(self) -> int:
+        """Publish a post in a transaction that is rolled back; return the id of the transaction."""
+        with suppress(InterruptedError), self.app.database.write() as db:
+            self._publish(db)
+            current = sa.literal_column("CAST(CAST(pg_current_xact_id() AS text) AS bigint)", sa.BigInteger)
+            [row] = select_rows(db, sa.select(current.label("id")))
+            raise InterruptedError
+        return int(row.id)
+
+    def _publish(self, db: Connection) -> None:
+        # Each before the last one, or it would also be among those that have become public.
+        self._published_at -= timedelta(1)
+        posts.publish(db, author_id=1, title="t", body="b", tags=[], published_at=self._published_at)
+
+
+def test_a_change_is_mirrored_though_its_transaction_has_the_id_of_one_before_a_crash(primary: Cluster) -> None:
+    site = Site(primary)
+    with site.app.database.write() as db:
+        users.register(db, username="ada")
+    site.publish()
+    mirrors = Mirrors(site.get)
+    mirrors.catch_up()
+    site.publish()
+    rolled_back = site.publish_and_roll_back()
+    mirrors.catch_up()
+    site.app.database.close()
+    primary.kill()
+    primary.start()
+    site.publish()
+    with site.app.database.read() as db:
+        [last] = select_rows(db, sa.select(sa.func.max(posts_table.c.change_position).label("position")))
+    assert last.position <= rolled_back
+    for _ in range(3):
+        mirrors.catch_up()
+        assert mirrors.content == listed(site.get)
+        site.publish()
+    site.app.database.close()
+
+
+def test_a_mirror_starts_again_after_a_fail_over_that_lost_changes(primary: Cluster, tmp_path: Path) -> None:
+    before = Site(primary)
+    with before.app.database.write() as db:
+        users.register(db, username="ada")
+    before.publish()
+    with primary.replica(tmp_path / "replica") as replica:
+        replica.catch_up(primary)
+        replica.stop()
+        mirrors = Mirrors(before.get)
+        before.publish()
+        mirrors.catch_up()
+        before.app.database.close()
+        primary.kill()
+        replica.start()
+        replica.promote()
+        wait_until(lambda: replica.query("SELECT pg_is_in_recovery()") == [(False,)])
+        after = Site(replica)
+        for _ in range(5):
+            after.publish()
+        mirrors.posts._get = mirrors.users._get = after.get
+        mirrors.catch_up()
+        assert mirrors.posts.restarts == mirrors.users.restarts == 1
+        assert mirrors.content == listed(after.get)
+        after.app.database.close()
