@@ -1,4 +1,4 @@
-# Every target installs what it needs, in .venv, build or openapi/node_modules.
+# Every target installs what it needs, in .venv, build or node_modules.
 PYTHON ?= python3
 BIN := .venv/bin
 # A test file or directory for `make test`; empty for all tests.
@@ -63,7 +63,7 @@ lock: .venv/bin/python ## Update requirements.lock to the newest versions that p
 		--custom-compile-command='make lock' --output-file=requirements.lock pyproject.toml
 
 clean: ## Remove everything that was installed or built.
-	rm -rf .venv build *.egg-info openapi/node_modules
+	rm -rf .venv build *.egg-info openapi/node_modules examples/eleventy/node_modules
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
@@ -85,6 +85,6 @@ build/peers/installed: pyproject.toml requirements.lock
 	build/peers/bin/pip install --quiet --constraint=requirements.lock --group=bench --editable '.[postgresql]'
 	touch $@
 
-openapi/node_modules: openapi/package.json openapi/package-lock.json
-	cd openapi && npm ci --silent
+%/node_modules: %/package.json %/package-lock.json
+	cd $* && npm ci --silent
 	touch $@

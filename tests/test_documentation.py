@@ -90,7 +90,8 @@ def test_the_tree_has_every_module() -> None:
 
 def test_linked_files_exist() -> None:
     names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "openapi/README.md")
-    for name in (*names, *(str(each.relative_to(PROJECT_ROOT)) for each in PROJECT_ROOT.glob("deploy/**/*.md"))):
+    globbed = [*PROJECT_ROOT.glob("deploy/**/*.md"), *PROJECT_ROOT.glob("examples/*/README.md")]
+    for name in (*names, *(str(each.relative_to(PROJECT_ROOT)) for each in globbed)):
         for target in re.findall(r"\]\(([^)#:]+)\)", (PROJECT_ROOT / name).read_text()):
             assert (PROJECT_ROOT / name).parent.joinpath(target).exists(), f"{name}: {target}"
 

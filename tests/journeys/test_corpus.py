@@ -12,18 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.corpus import CORPUS, corpus_lines, needs_corpus
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server
 
-CORPUS = PROJECT_ROOT.parent / "shared" / "data" / "rust-blog.ndjson"
-
-pytestmark = [
-    pytest.mark.heavy,
-    pytest.mark.skipif(
-        not CORPUS.exists(),
-        reason=f"the corpus is not included: put 750 posts as NDJSON at {CORPUS}",
-    ),
-]
+pytestmark = [pytest.mark.heavy, needs_corpus]
 
 
 def pressroom(database_url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -38,7 +31,7 @@ def pressroom(database_url: str, *arguments: str | Path) -> subprocess.Completed
 
 
 def test_a_real_blog_is_imported_listed_read_and_exported(serve: Callable[..., Server], tmp_path: Path) -> None:
-    lines = [json.loads(line) for line in CORPUS.read_text().splitlines()]
+    lines = corpus_lines()
     sent = [line["post"] for line in lines if "post" in line]
     server = serve()
     started = time.monotonic()
@@ -81,7 +74,7 @@ def test_a_real_blog_is_imported_listed_read_and_exported(serve: Callable[..., S
 def test_moving_a_site_to_postgresql_and_back_keeps_urls(
     serve: Callable[..., Server], postgresql_url: str, tmp_path: Path
 ) -> None:
-    lines = [json.loads(line) for line in CORPUS.read_text().splitlines()]
+    lines = corpus_lines()
     for number, line in enumerate(lines):
         if "post" in line:
             line["post"]["id"] = 7 * number  # with gaps, as if posts had been deleted

@@ -1,0 +1,295 @@
+"""The examples, run against a server whose posts change at the same time."""
+
+import json
+import os
+import random
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.support.http import send_request
+from tests.support.paths import PROJECT_ROOT
+from tests.support.readme import console_session, matches
+from tests.support.servers import Server, sign_up
+
+EXAMPLES = PROJECT_ROOT / "examples"
+NODE_MODULES = EXAMPLES / "eleventy" / "node_modules"
+UNLIMITED = {"PRESSROOM_RATE_LIMITS": "off", "PRESSROOM_ACCESS_LOG": ""}
+
+pytestmark = pytest.mark.heavy
+needs_eleventy = pytest.mark.skipif(
+    shutil.which("npm") is None or not NODE_MODULES.exists(),
+    reason="the site needs Node 20 and its packages: npm ci --prefix examples/eleventy",
+)
+
+
+class Ada(NamedTuple):
+    """A signed-in client."""
+
+    server: Server
+    headers: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+    def send(self, method: str, path: str, content: object = None) -> Any:
+        """Send a request that must succeed, and return the JSON of the response, if there is any."""
+        condition = {"If-Match": "*"} if method in {"PATCH", "DELETE"} else {}
+        response = send_request(self.server.connect(), method, path, content, self.headers | condition)
+        assert response.status < 300, response.body
+        return response.json if response.body else None
+
+
+@pytest.fixture
+def ada(serve: Callable[..., Server]) -> Ada:
+    server = serve(**UNLIMITED)
+    return Ada(server, sign_up(server))
+
+
+def listed(server: Server, path: str) -> dict[str, Any]:
+    """Return all items of a list by URL, as an anonymous client reads them."""
+    items: list[Any] = []
+    page: dict[str, Any] = {"next_cursor": ""}
+    while page["next_cursor"] is not None:
+        page = server.get_json(f"{path}limit=100" + (page["next_cursor"] and f"&cursor={page['next_cursor']}"))
+        items += page["items"]
+    return {item["url"]: item for item in items}
+
+
+def in_seconds(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def edit_at_random(ada: Ada, seed: int, stop: threading.Event, restarting: threading.Lock) -> list[str]:
+    """Publish, schedule, edit, unpublish and remove posts, and rename their author; return what was done."""
+    chance = random.Random(seed)
+    urls: list[str] = []
+    done = []
+    for step in count():
+        if stop.wait(0.01):
+            break
+        with restarting:
+            times = [in_seconds(-chance.randrange(10_000)), in_seconds(chance.random()), None]
+            action = (
+                chance.choice(["publish", "publish", "edit", "reschedule", "remove", "rename"]) if urls else "publish"
+            )
+            url = chance.choice(urls or [""])
+            if action == "publish":
+                content = {"title": f"Post {step}", "body": "b" * chance.randrange(1, 2_000), "tags": ["a"]}
+                urls.append(ada.send("POST", "/posts", content | {"published_at": chance.choice(times)})["url"])
+            elif action == "edit":
+                ada.send("PATCH", url, {"title": f"Edited in step {step}"})
+            elif action == "reschedule":
+                ada.send("PATCH", url, {"published_at": chance.choice(times)})
+            elif action == "remove":
+                urls.remove(url)
+                ada.send("DELETE", url)
+            else:
+                ada.send("PATCH", "/users/ada", {"display_name": f"Ada {step}"})
+            done.append(action)
+    return done
+
+
+@contextmanager
+def edited(ada: Ada, restarting: threading.Lock) -> Iterator[list[str]]:
+    """Edit posts at random in another thread; the list has what was done, at the end."""
+    stop = threading.Event()
+    actions: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        edits = pool.submit(edit_at_random, ada, 1, stop, restarting)
+        try:
+            yield actions
+        finally:
+            stop.set()
+        actions += edits.result()
+
+
+# The mirror
+
+
+def mirror_command(server: Server, file: Path, script: Path = EXAMPLES / "mirror" / "mirror.py") -> list[str]:
+    return [sys.executable, str(script), f"http://127.0.0.1:{server.port}", str(file)]
+
+
+def mirrored(file: Path, kind: str) -> dict[str, Any]:
+    """Return the items in a mirror by URL."""
+    with closing(sqlite3.connect(file)) as database:
+        rows = database.execute("SELECT url, content FROM items WHERE kind = ?", [kind]).fetchall()
+    return {url: json.loads(content) for url, content in rows}
+
+
+def with_names_of_users(posts: dict[str, Any], users: dict[str, Any]) -> dict[str, Any]:
+    """Return posts in which the authors have their current names."""
+    return {
+        url: {**post, "author": {**post["author"], "display_name": users[post["author"]["url"]]["display_name"]}}
+        for url, post in posts.items()
+    }
+
+
+def assert_mirrors(file: Path, server: Server) -> None:
+    users = mirrored(file, "user")
+    assert users == listed(server, "/users?")
+    assert with_names_of_users(mirrored(file, "post"), users) == listed(server, "/posts?expand=body&")
+
+
+def test_the_mirror_has_40_lines_at_most() -> None:
+    assert len((EXAMPLES / "mirror" / "mirror.py").read_text().splitlines()) <= 40
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_mirror_equals_the_lists_though_it_was_killed_and_the_server_restarted(
+    database: str, request: pytest.FixtureRequest, serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    environment = UNLIMITED | {"WEB_CONCURRENCY": "2"}
+    if database == "postgresql":
+        environment["PRESSROOM_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+    server = serve(**environment)
+    ada = Ada(server, sign_up(server))
+    script = (EXAMPLES / "mirror" / "mirror.py").read_text()
+    ignorant = tmp_path / "ignorant.py"
+    # The control: a mirror that ignores what is no longer public.
+    ignorant.write_text(script.replace('in page["items"]:', 'in filter(lambda item: item[kind], page["items"]):'))
+    assert ignorant.read_text() != script
+    file, wrong = tmp_path / "site.sqlite", tmp_path / "wrong.sqlite"
+    restarting = threading.Lock()
+    kills = 0
+    with edited(ada, restarting) as actions:
+        for run in range(14):
+            with subprocess.Popen(mirror_command(server, file)) as process:
+                try:
+                    process.wait(0.1 + 0.03 * run if run % 2 else 30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    kills += 1
+            subprocess.run(mirror_command(server, wrong, ignorant), check=True)
+            if run == 7:
+                with restarting:
+                    server.stop()
+                    server.start().wait_until_ready()
+    time.sleep(1.5)  # the last scheduled posts become public
+    subprocess.run(mirror_command(server, file), check=True)
+    assert_mirrors(file, server)
+    subprocess.run(mirror_command(server, wrong, ignorant), check=True)
+    assert mirrored(wrong, "post").keys() > mirrored(file, "post").keys()
+    assert kills > 0
+    assert min(actions.count(action) for action in set(actions)) > 10
+
+
+def test_a_mirror_starts_again_after_the_site_was_restored(ada: Ada, tmp_path: Path) -> None:
+    file, saved = tmp_path / "site.sqlite", tmp_path / "saved.sqlite"
+    environment = {**os.environ, "PRESSROOM_DATABASE_URL": ada.server.database_url}
+    executable = Path(sys.executable).with_name("pressroom")
+    old = ada.send("POST", "/posts", {"title": "Before the backup", "body": "b"})["url"]
+    subprocess.run([executable, "backup", saved], env=environment, check=True)
+    lost = [ada.send("POST", "/posts", {"title": "After the backup", "body": "b"})["url"] for _ in range(3)]
+    subprocess.run(mirror_command(ada.server, file), check=True)
+    assert mirrored(file, "post").keys() == {old, *lost}
+    subprocess.run([executable, "restore", saved, "--yes"], env=environment, check=True)
+    subprocess.run(mirror_command(ada.server, file), check=True)
+    assert mirrored(file, "post").keys() == {old}
+    assert_mirrors(file, ada.server)
+
+
+def test_a_mirror_with_nothing_new_gets_304(serve: Callable[..., Server], tmp_path: Path) -> None:
+    server = serve()
+    sign_up(server)
+    for _ in range(3):
+        subprocess.run(mirror_command(server, tmp_path / "site.sqlite"), check=True)
+    server.stop()
+    requests = [json.loads(line) for line in server.log.read_text().splitlines() if '"/changes/' in line]
+    assert [request["status"] for request in requests[-2:]] == [304, 304]
+
+
+# The static site
+
+
+class Site:
+    """A copy of the Eleventy example, which is built from a server."""
+
+    def __init__(self, directory: Path, server: Server) -> None:
+        self.directory = directory / "eleventy"
+        ignored = shutil.ignore_patterns("node_modules", "_site", ".cache")
+        shutil.copytree(EXAMPLES / "eleventy", self.directory, ignore=ignored)
+        (self.directory / "node_modules").symlink_to(NODE_MODULES)
+        self.environment = {**os.environ, "API_URL": f"http://127.0.0.1:{server.port}"}
+        self.written: dict[str, int] = {}
+
+    def build(self) -> set[str]:
+        """Build the site; return the pages that were written, and those that were removed with a minus sign."""
+        command = ["npm", "run", "build"]
+        result = subprocess.run(
+            command, cwd=self.directory, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        pages = self.directory.joinpath("_site").rglob("*")
+        now = {self._url(page): page.stat().st_mtime_ns for page in pages if page.is_file()}
+        changed = {url for url, time in now.items() if self.written.get(url) != time}
+        removed = {f"-{url}" for url in self.written.keys() - now.keys()}
+        self.written = now
+        return changed | removed
+
+    def read(self, url: str) -> str:
+        return (self.directory / "_site" / url.strip("/") / "index.html").read_text()
+
+    def _url(self, page: Path) -> str:
+        assert page.name == "index.html"
+        return f"/{page.relative_to(self.directory / '_site').parent}/".replace("/./", "/")
+
+
+@needs_eleventy
+def test_a_site_that_is_built_again_and_again_has_the_public_posts(ada: Ada, tmp_path: Path) -> None:
+    site = Site(tmp_path, ada.server)
+    with edited(ada, threading.Lock()):
+        for _ in range(8):
+            site.build()
+    time.sleep(1.5)  # the last scheduled posts become public
+    site.build()
+    posts = listed(ada.server, "/posts?")
+    assert site.written.keys() == {"/", "/tags/a/", *(f"{url}/" for url in posts)}
+    shown = re.findall(r'<a href="(.+?)/">(.+?)</a>, (.+?), (.+?)</li>', site.read("/"))
+    expected = [
+        (url, post["title"], post["author"]["display_name"], post["published_at"][:10]) for url, post in posts.items()
+    ]
+    assert shown == expected
+
+
+# All of them
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the session needs curl: apt-get install curl")
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            "mirror", marks=pytest.mark.skipif(shutil.which("sqlite3") is None, reason="apt-get install sqlite3")
+        ),
+        pytest.param("eleventy", marks=needs_eleventy),
+    ],
+)
+def test_the_sessions_of_the_examples_work_as_documented(name: str, ada: Ada, tmp_path: Path) -> None:
+    ada.send("POST", "/posts", {"title": "Notes", "body": "b", "published_at": "1843-09-01T00:00:00Z"})
+    directory = tmp_path / "project"
+    shutil.copytree(EXAMPLES, directory / "examples", ignore=shutil.ignore_patterns("node_modules", "_site", ".*"))
+    commands = [*console_session((EXAMPLES / name / "README.md").read_text())]
+    assert len(commands) > 1
+    script = "\n".join(f"{command}\necho =====" for command, _ in commands)
+    script = script.replace("127.0.0.1:8000", f"127.0.0.1:{ada.server.port}")
+    script = script.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    result = subprocess.run(["bash", "-ec", script], cwd=directory, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    for (command, documented), actual in zip(commands, result.stdout.split("=====\n"), strict=False):
+        assert matches(actual, documented.partition("\n\n")[0]), f"$ {command}\n{actual}{result.stderr}"
