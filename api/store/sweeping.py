@@ -23,18 +23,21 @@ class Sweep:
 
     def __init__(self, table: sa.Table, condition: sa.ColumnElement[bool]) -> None:
         columns = list(table.primary_key.columns)
-        key = sa.tuple_(*columns)
-        after, until = (
-            sa.tuple_(*(sa.bindparam(f"{place}_{column.name}", type_=column.type) for column in columns))
-            for place in ("after", "until")
-        )
+        after = sa.tuple_(*(sa.bindparam(f"after_{column.name}", type_=column.type) for column in columns))
         self._names = [column.name for column in columns]
-        self._first = [-1 if isinstance(column.type.as_generic(), sa.Integer) else "" for column in columns]
-        self._keys = Query[Any](
-            namedtuple("Key", self._names),
-            sa.select(*columns).where(key > after).order_by(*columns).limit(ROWS_PER_TRANSACTION),
+        self._first = tuple(-1 if isinstance(column.type.as_generic(), sa.Integer) else "" for column in columns)
+        self._rows = Query[Any](
+            namedtuple("Row", [*self._names, "meets_condition"]),
+            sa.select(*columns, condition.label("meets_condition"))
+            .where(sa.tuple_(*columns) > after)
+            .order_by(*columns)
+            .limit(ROWS_PER_TRANSACTION),
         )
-        self._delete = sa.delete(table).where(key > after, key <= until, condition)
+        # By their keys, and with a condition that no index serves: by another one, PostgreSQL may read many more rows.
+        self._delete = sa.delete(table).where(
+            *(column == sa.bindparam(f"old_{column.name}", type_=column.type) for column in columns),
+            sa.case((condition, sa.true()), else_=sa.false()),
+        )
 
     def run(self, transact: Transact, **parameters: object) -> int:
         """Delete the rows, and return how many."""
@@ -46,9 +49,9 @@ class Sweep:
         return deleted
 
     def _delete_next(self, db: Connection, *, after: Any, parameters: dict[str, object]) -> tuple[int, Any]:
-        lower = {f"after_{name}": value for name, value in zip(self._names, after, strict=True)}
-        keys = db.all(self._keys, **lower)
-        if not keys:
-            return 0, None
-        upper = {f"until_{name}": value for name, value in zip(self._names, keys[-1], strict=True)}
-        return db.execute(self._delete, **lower, **upper, **parameters), keys[-1]
+        rows = db.all(self._rows, **self._named("after", after), **parameters)
+        old = [self._named("old", row) | parameters for row in rows if row.meets_condition]
+        return db.execute_many(self._delete, old) if old else 0, rows[-1][:-1] if rows else None
+
+    def _named(self, prefix: str, key: Any) -> dict[str, object]:
+        return {f"{prefix}_{name}": value for name, value in zip(self._names, key, strict=False)}

@@ -155,7 +155,12 @@ def sql_of(database: Database, name: str) -> str:
             part + value
             for part, value in zip(parts, [*(values[key] for key in compiled.positiontup), ""], strict=True)
         )
-    return re.sub(r"%\((\w+)\)s(::[A-Z]+( WITH TIME ZONE)?)?", lambda match: values[match[1]], text).replace("%%", "%")
+    # As the application executes it: with the same plan for all values.
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
+    for number, key in enumerate(names, 1):
+        text = text.replace(f"%({key})s", f"${number}")
+    arguments = f" ({', '.join(values[key] for key in names)})" if names else ""
+    return f"PREPARE checked AS {text.replace('%%', '%')};\nEXECUTE checked{arguments}"
 
 
 def literal(database: Database, type_: Any, value: object) -> str:
@@ -196,8 +201,12 @@ def full_scans(database: Database, sql: str) -> list[str]:
                 )
                 or step.startswith("USE TEMP B-TREE")
             ]
+        assert db.scalar(sa.text("SHOW plan_cache_mode")) == "force_generic_plan"
+        prepare, execute = sql.replace("%", "%%").split(";\n")
+        db.exec_driver_sql(prepare)
         # ANALYZE executes the statement; the transaction is rolled back.
-        [(plan,)] = db.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}".replace("%", "%%")).all()
+        [(plan,)] = db.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {execute}").all()
+        db.exec_driver_sql("DEALLOCATE checked")
         db.rollback()
         return [*read_too_much(plan[0]["Plan"] if isinstance(plan, list) else json.loads(plan)[0]["Plan"])]
 

@@ -150,10 +150,11 @@ class Connection:
         changed: int = self._driver.execute(compiled.text, compiled.bind(parameters)).rowcount
         return changed
 
-    def execute_many(self, statement: Statement, parameters: Sequence[Mapping[str, object]]) -> None:
-        """Execute a statement once for each of `parameters`, at least one, which all have the same names."""
-        compiled = self._statements.get(statement, parameters[0])
-        self._driver.cursor().executemany(compiled.text, [*map(compiled.bind, parameters)])
+    def execute_many(self, statement: Statement, parameters: Sequence[Mapping[str, object]]) -> int:
+        """Execute a statement for each of `parameters`, which have the same names; return how many rows it changed."""
+        compiled, cursor = self._statements.get(statement, parameters[0]), self._driver.cursor()
+        cursor.executemany(compiled.text, [*map(compiled.bind, parameters)])
+        return int(cursor.rowcount)
 
     def execute_sql(self, sql: str) -> None:
         """Execute SQL without parameters or rows."""
