@@ -16,7 +16,7 @@ from api.schemas.problems import flatten_messages
 from api.store.archive import Import
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
-from api.store.errors import Conflict, NotFound
+from api.store.errors import Conflict, NotFound, SlugTaken
 
 BATCH_MAX_LINES, BATCH_MAX_BYTES = 2_000, 4 * 1024 * 1024
 """Limits of one transaction: it takes a third of a second, in which no other client can write to SQLite."""
@@ -84,6 +84,8 @@ def _import_line(run: Import, line: Line) -> Outcome:
         if kind.is_stored and kind.is_stored(run, line.content):
             return Outcome(line.number, line.size, "skipped")
         kind.create(run, line.content)
+    except SlugTaken as error:
+        return Outcome(line.number, line.size, "error", f"/{line.kind}/slug: {error}")
     except Conflict:
         return Outcome(line.number, line.size, "skipped")
     except NotFound as error:

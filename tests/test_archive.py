@@ -36,9 +36,11 @@ TOKEN = {
 }
 POST = {
     "post": {
+        "slug": "s",
         "title": "t",
         "body": "b",
         "tags": ["x"],
+        "metadata": {"zz": "1", "a": "é"},
         "published_at": "2026-01-31T12:00:00Z",
         "id": 7,
         "author": "ada",
@@ -85,7 +87,9 @@ def site(settings: Settings) -> Client:
         db.execute_sql("UPDATE users SET role = 'admin' WHERE username = 'bob'")
     client = ada.with_token(sign_in(ada))
     for published_at in ("2026-01-31T12:00:00.5Z", None, "2031-01-01T00:00:00Z"):
-        client.post("/posts", {"title": "é", "body": "b", "tags": ["x", "a"], "published_at": published_at})
+        content = {"title": "é", "body": "b", "tags": ["x", "a"], "published_at": published_at}
+        slug = "scheduled" if published_at and published_at > "2030" else None
+        client.post("/posts", {**content, "slug": slug, "metadata": {"zz": "1", "a": "é"}})
     client.patch("/posts/1", {"title": "changed"})
     client.patch("/users/ada", {"bio": "Writes."})
     client.delete("/posts/2")
@@ -178,6 +182,16 @@ def test_updated_at_defaults_to_created_at(pressroom: Run) -> None:
     assert records(pressroom("export").stdout)[0]["user"]["updated_at"] == TIMES["created_at"]
 
 
+def test_a_line_whose_slug_is_taken_is_an_error_that_names_it(pressroom: Run) -> None:
+    other = changed(POST, title="other", id=8)
+    taken = "/post/slug: Another post of the same author has the slug 's'."
+    for imported, skipped in ((3, 0), (0, 3)):
+        result = pressroom("import", write(USER, POST, other, changed(other, title="third", slug="free", body="")))
+        assert result.stdout == f"Imported {imported}, skipped {skipped} already present, 1 errors.\n"
+        assert [line for line in result.stderr.splitlines() if "in.ndjson:3: " + taken in line]
+    assert [line["post"]["slug"] for line in records(pressroom("export").stdout)[1:]] == ["s", "free"]
+
+
 def test_times_with_an_offset_are_exported_in_utc(pressroom: Run) -> None:
     pressroom("import", write(changed(USER, created_at="2025-01-31T13:00:00+02:00")))
     assert records(pressroom("export").stdout)[0]["user"]["created_at"] == "2025-01-31T11:00:00Z"
@@ -221,6 +235,8 @@ def test_a_revoked_token_is_not_restored_by_a_second_import(pressroom: Run) -> N
                 ),
             )
         ),
+        (changed(POST, slug="A"), "/post/slug: Use a-z and 0-9, with single `-` between them."),
+        (changed(POST, metadata={"A": "x"}), "/post/metadata/A: Use 1 to 40 of a-z, 0-9 and _ as the name"),
         (changed(ACCOUNT, role="owner"), "/user/role: Must be one of: member, admin."),
         (changed(ACCOUNT, password_hash="secret"), "/user/password_hash: Use an argon2id hash"),
         (changed(ACCOUNT, password_hash="x" * 201), "/user/password_hash: Length must be between 1 and 200."),

@@ -30,7 +30,17 @@ from tests.support.clients import PASSWORD, Client, sign_in
 from tests.support.rows import select_rows
 
 USER = {"user": {"username": "ada", "display_name": "Ada", "bio": ""}}
-POST = {"post": {"author": "ada", "title": "t", "body": "b", "tags": ["x"], "published_at": "2026-01-31T12:00:00Z"}}
+POST: dict[str, dict[str, Any]] = {
+    "post": {
+        "author": "ada",
+        "slug": None,
+        "title": "t",
+        "body": "b",
+        "tags": ["x"],
+        "metadata": {},
+        "published_at": "2026-01-31T12:00:00Z",
+    }
+}
 DRAFT = {"post": {**POST["post"], "published_at": None}}
 
 

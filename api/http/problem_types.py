@@ -31,6 +31,12 @@ _SPECIFIC = [
     ),
     ProblemType("registration-closed", "Registration Closed", [401, 403], "Only admins can register users."),
     ProblemType("username-taken", "Username Taken", [409], "A user of that name exists. Choose another name."),
+    ProblemType(
+        "slug-taken",
+        "Slug Taken",
+        [409],
+        "The author has another post with that slug. Choose another slug, or change or delete the other post first.",
+    ),
     ProblemType("user-has-posts", "User Has Posts", [409], "The user has posts. Delete them first."),
     ProblemType(
         "request-in-progress",

@@ -8,9 +8,21 @@ from api.schemas.compiled import FromRow
 from api.schemas.datetimes import DateTime, DateTimeInput
 from api.schemas.fields import Id, OneOf, RelativeURL, Text
 from api.schemas.pages import PageQuery, page_of
+from api.schemas.posts_metadata import Metadata
 from api.schemas.posts_tags import Tag, Tags, TagsInput
 from api.schemas.users import Author, CreatedAt, UpdatedAt, Username
 
+Slug = partial(
+    Text,
+    constraints.SLUG_MAX_LENGTH,
+    pattern=constraints.SLUG_PATTERN,
+    error="Use a-z and 0-9, with single `-` between them.",
+    allow_none=True,
+    metadata={
+        "description": "A name for the post that you choose, unique among those of its author; null for none.",
+        "examples": ["notes-on-the-engine"],
+    },
+)
 Title = partial(
     Text,
     constraints.TITLE_MAX_LENGTH,
@@ -19,6 +31,7 @@ Title = partial(
 Body = partial(
     Text,
     constraints.BODY_MAX_LENGTH,
+    minimum=0,
     metadata={
         "description": "The text, usually Markdown; stored unchanged.",
         "examples": ["It *weaves* patterns."],
@@ -55,9 +68,11 @@ class PostCreate(StrictSchema):
             "examples": [{"title": "Notes on the engine", "body": "It *weaves* patterns.", "tags": ["engines"]}]
         }
 
+    slug = Slug()
     title = Title(required=True)
     body = Body(required=True)
     tags = TagsInput(load_default=[])
+    metadata = Metadata()
     published_at = PublishedAtInput()
 
 
@@ -69,9 +84,11 @@ class PostPatch(PatchSchema):
 
         json_schema = {**PatchSchema.Meta.json_schema, "examples": [{"title": "Notes on the Analytical Engine"}]}
 
+    slug = Slug()
     title = Title()
     body = Body()
     tags = TagsInput()
+    metadata = Metadata()
     published_at = PublishedAtInput()
 
 
@@ -79,9 +96,11 @@ class PostSummary(StrictSchema):
     """A post in a list, with its body if `expand` is `body`."""
 
     id = Id(required=True)
+    slug = Slug(required=True)
     title = Title(required=True)
     body = Body()
     tags = Tags(required=True)
+    metadata = Metadata(required=True)
     author = FromRow(Author, required=True, metadata={"description": "The author."})
     published_at = PublishedAt(required=True)
     created_at = CreatedAt()

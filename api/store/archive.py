@@ -30,9 +30,11 @@ class ArchivedPost(NamedTuple):
 
     id: int
     author: str
+    slug: str | None
     title: str
     body: str
     tags: list[str]
+    metadata: dict[str, str]
     published_at: datetime | None
     created_at: datetime
     updated_at: datetime

@@ -48,7 +48,7 @@ class ChangeFeed(Generic[Change]):
         self._walk = statements.walk(source, row_type, columns)
         self._delta = statements.delta(source, row_type, columns)
         self._is_scheduled = source.scheduled
-        self._is_large = "body" in getattr(row_type, "_fields", ())
+        self._is_large = "metadata" in getattr(row_type, "_fields", ())
 
     def page(self, db: Connection, *, since: SyncToken | None, limit: int, at: datetime | None) -> ChangesPage[Change]:
         """Return at most `limit` changes after `since`, or the first page of the walk if None.
@@ -118,7 +118,13 @@ class ChangeFeed(Generic[Change]):
 
 
 def _until_full(rows: Iterator[AnyRow]) -> tuple[list[AnyRow], int]:
-    return until_full(lambda row: row.body or "", rows)
+    return until_full(_characters, rows)
+
+
+def _characters(row: AnyRow) -> int:
+    """Count those of the body, if the rows have one, and of the metadata; both are None if there is no post."""
+    body: str | None = getattr(row, "body", None)
+    return len(body or "") + sum(map(len, (row.metadata or {}).values()))
 
 
 def _identify(epoch: str) -> bytes:

@@ -164,5 +164,4 @@ def _row(source: Source, fields: tuple[str, ...], columns: Select) -> dict[str, 
     posts = source.table.c
     if "body" in row:
         row["body"] = sa.case((posts.published_at <= _AT, posts.body))
-    # In SQLite, this column is behind the body, so it is read only if it is needed.
     return {**row, "was_public_until": sa.case((posts.published_at > _AT, posts.was_public_until))}

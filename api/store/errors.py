@@ -9,6 +9,7 @@ StoreError
 ├── PreconditionFailed    the row has been changed or deleted since it was read
 ├── Conflict              the change contradicts stored data
 │   ├── UsernameTaken
+│   ├── SlugTaken
 │   ├── UserHasPosts
 │   └── RequestInProgress      a request with the same idempotency key has not finished
 ├── IdempotencyKeyReused  another request was sent with the same idempotency key
@@ -55,6 +56,10 @@ class Conflict(StoreError):
 
 class UsernameTaken(Conflict):
     """A user of that name exists."""
+
+
+class SlugTaken(Conflict):
+    """The author has another post with that slug."""
 
 
 class UserHasPosts(Conflict):

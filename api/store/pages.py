@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import accumulate, chain, islice, takewhile, tee
-from operator import attrgetter
 from typing import Any, Generic, NamedTuple, Protocol, cast
 
 import sqlalchemy as sa
@@ -18,8 +17,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _MAX_MICROSECONDS = (END_OF_TIME - START_OF_TIME) // _MICROSECOND
 _NAMES_BYTES = 512
 """More than the names and URLs take in the JSON of a row."""
-_SMALL_PAGE_CHARACTERS = (constraints.PAGE_MAX_BYTES - (constraints.PAGE_SIZE_MAX + 1) * 4096) // 6
-"""Characters of a large column that fit into any page: `\\u0001` takes 6 bytes, the rest of a row under 4096."""
+_SMALL_PAGE_CHARACTERS = (constraints.PAGE_MAX_BYTES - (constraints.PAGE_SIZE_MAX + 1) * 8192) // 6
+"""Characters of large columns that fit into any page: `\\u0001` takes 6 bytes, the rest of a row under 8192."""
 
 
 class _Identified(Protocol):
@@ -36,7 +35,8 @@ class Page(NamedTuple, Generic[Row]):
 class NewestFirst(Generic[Row]):
     """Keyset pagination by (timestamp, id), descending.
 
-    With `large`, the column that makes rows large, a page has at most `PAGE_MAX_BYTES`, and is not read any further.
+    With `characters`, which counts those of a row's large columns, a page has at most `PAGE_MAX_BYTES`, and is not read
+    any further; on PostgreSQL, unless `large` is the column that makes rows large, it is read to its end.
     """
 
     def __init__(
@@ -46,10 +46,11 @@ class NewestFirst(Generic[Row]):
         timestamp: sa.Column[datetime],
         id_: sa.Column[int],
         *,
+        characters: Callable[[Row], int] | None = None,
         large: sa.Column[str] | None = None,
     ) -> None:
         self._timestamp = timestamp.key
-        self._until_full: Callable[[Iterator[Row]], tuple[list[Row], int]] | None
+        self._until_full = partial(until_full, characters) if characters else None
         position = sa.tuple_(
             sa.bindparam("page_timestamp", type_=timestamp.type), sa.bindparam("page_id", type_=id_.type)
         )
@@ -60,7 +61,7 @@ class NewestFirst(Generic[Row]):
             .limit(sa.bindparam("page_limit"))
         )
         if large is None:
-            self._query, self._until_full = Query(row_type, page), None
+            self._query = Query(row_type, page)
             return
         rows = page.add_columns(preceding_bytes(large, newest_first)).subquery()
         self._query = Query(
@@ -70,7 +71,6 @@ class NewestFirst(Generic[Row]):
             .where(sa.func.coalesce(rows.c.preceding_bytes, 0) < constraints.PAGE_MAX_BYTES)
             .order_by(rows.c[timestamp.key].desc(), rows.c.id.desc()),
         )
-        self._until_full = partial(until_full, attrgetter(large.key))
 
     def page(
         self, db: Connection, *, limit: int, cursor: str | None, until: datetime = END_OF_TIME, **parameters: object
@@ -99,11 +99,10 @@ def preceding_bytes(large: sa.ColumnElement[str], order: Sequence[sa.ColumnEleme
     return sa.func.sum(sa.func.octet_length(large)).over(order_by=order, rows=(None, -2)).label("preceding_bytes")
 
 
-def until_full(large: Callable[[Row], str], rows: Iterator[Row]) -> tuple[list[Row], int]:
+def until_full(characters: Callable[[Row], int], rows: Iterator[Row]) -> tuple[list[Row], int]:
     """Return rows, and how many of them fit into `PAGE_MAX_BYTES`, at least one; if not all, there is one more."""
     counted, rows = tee(rows)
-    characters = accumulate(map(len, map(large, counted)))
-    small = len([*takewhile(_SMALL_PAGE_CHARACTERS.__ge__, characters)])
+    small = len([*takewhile(_SMALL_PAGE_CHARACTERS.__ge__, accumulate(map(characters, counted)))])
     read = [*islice(rows, small + 1)]
     if len(read) == small:
         return read, small

@@ -1,5 +1,6 @@
 """Lists of posts: all, by author, by tag."""
 
+from collections.abc import Callable
 from datetime import datetime
 from itertools import product
 from typing import NamedTuple
@@ -20,8 +21,10 @@ class PostSummary(NamedTuple):
 
     id: int
     author_id: int
+    slug: str | None
     title: str
     tags: list[str]
+    metadata: dict[str, str]
     published_at: datetime | None
     version: int
     created_at: datetime
@@ -33,29 +36,40 @@ class PostSummary(NamedTuple):
 SUMMARY = POST.with_only_columns(*(POST.selected_columns[name] for name in PostSummary._fields))
 
 
-def _list(row_type: type[Row], statement: Select, *, by_author: bool, by_tag: bool) -> NewestFirst[Row]:
+def _characters_of_metadata(post: PostSummary | Post) -> int:
+    return sum(map(len, post.metadata.values())) if post.metadata else 0
+
+
+def _characters(post: Post) -> int:
+    return len(post.body) + _characters_of_metadata(post)
+
+
+def _list(
+    row_type: type[Row], statement: Select, characters: Callable[[Row], int], *, by_author: bool, by_tag: bool
+) -> NewestFirst[Row]:
     if by_author:
         author_id = sa.select(users.c.id).where(users.c.username == sa.bindparam("author")).scalar_subquery()
         # With a tag, too, the index of tags has the posts in their order.
         statement = statement.where((post_tags if by_tag else posts).c.author_id == author_id)
     if by_tag:
         statement = statement.join(post_tags).where(post_tags.c.tag == sa.bindparam("tag"))
+    position = (post_tags.c.published_at, post_tags.c.post_id) if by_tag else (posts.c.published_at, posts.c.id)
     large = posts.c.body if row_type is Post else None
-    if by_tag:
-        return NewestFirst(row_type, statement, post_tags.c.published_at, post_tags.c.post_id, large=large)
-    return NewestFirst(row_type, statement, posts.c.published_at, posts.c.id, large=large)
+    return NewestFirst(row_type, statement, *position, characters=characters, large=large)
 
 
-def _lists(row_type: type[Row], statement: Select) -> dict[tuple[bool, bool], NewestFirst[Row]]:
+def _lists(
+    row_type: type[Row], statement: Select, characters: Callable[[Row], int]
+) -> dict[tuple[bool, bool], NewestFirst[Row]]:
     """Return a list for each combination of (by author, by tag)."""
     return {
-        (by_author, by_tag): _list(row_type, statement, by_author=by_author, by_tag=by_tag)
+        (by_author, by_tag): _list(row_type, statement, characters, by_author=by_author, by_tag=by_tag)
         for by_author, by_tag in product((False, True), repeat=2)
     }
 
 
-_SUMMARIES = _lists(PostSummary, SUMMARY)
-_POSTS = _lists(Post, POST)
+_SUMMARIES = _lists(PostSummary, SUMMARY, _characters_of_metadata)
+_POSTS = _lists(Post, POST, _characters)
 
 
 def page(

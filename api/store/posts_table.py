@@ -13,14 +13,18 @@ from api import constraints
 from api.store.columns import JSON, Id, PublishedAt, Timestamp, metadata
 from api.store.users import users
 
+HAS_SLUG = sa.column("slug").is_not(None)
 posts = sa.Table(
     "posts",
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("author_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("slug", sa.String(constraints.SLUG_MAX_LENGTH)),
     sa.Column("title", sa.String(constraints.TITLE_MAX_LENGTH), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("tags", JSON, nullable=False),
+    # A server of the version before does not know it.
+    sa.Column("metadata", JSON, nullable=False, server_default=sa.text("'{}'")),
     sa.Column("published_at", PublishedAt, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False),
@@ -30,10 +34,12 @@ posts = sa.Table(
     # When an earlier version that may have been public was replaced; NULL if there is none.
     sa.Column("was_public_until", Timestamp),
     sa.CheckConstraint(sa.func.length(sa.column("title")).between(1, constraints.TITLE_MAX_LENGTH), name="title"),
-    sa.CheckConstraint(sa.func.length(sa.column("body")).between(1, constraints.BODY_MAX_LENGTH), name="body"),
+    sa.CheckConstraint(sa.func.length(sa.column("body")) <= constraints.BODY_MAX_LENGTH, name="body"),
     sa.Index(None, "published_at", "id"),
     sa.Index(None, "author_id", "published_at", "id"),
     sa.Index(None, "change_position", "id"),
+    # Partial, so that it takes no space for a post without a slug.
+    sa.Index(None, "author_id", "slug", unique=True, sqlite_where=HAS_SLUG, postgresql_where=HAS_SLUG),
     sqlite_autoincrement=True,  # an id is never used again
 )
 
@@ -43,9 +49,11 @@ class Post(NamedTuple):
 
     id: int
     author_id: int
+    slug: str | None
     title: str
     body: str
     tags: list[str]
+    metadata: dict[str, str]
     published_at: datetime | None
     version: int
     created_at: datetime

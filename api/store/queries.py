@@ -11,6 +11,8 @@ from api.store.errors import NotFound, PreconditionFailed, StoreError
 
 FOREIGN_KEY_VIOLATION = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
 """PostgreSQL's SQLSTATE and SQLite's error name."""
+UNIQUE_VIOLATION = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE"})
+"""The same."""
 LOCK_TIMEOUT = frozenset({"55P03"})
 """PostgreSQL's SQLSTATE. On SQLite, a transaction that writes never waits for a row."""
 

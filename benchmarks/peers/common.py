@@ -8,6 +8,8 @@ PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_time
 TAG = r"^[a-z0-9][a-z0-9-]{0,48}\Z"
 END = datetime.max.replace(tzinfo=UTC)
 """The `published_at` that is stored for drafts."""
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*\Z"
+METADATA_NAME = r"^[a-z][a-z0-9_]{0,39}\Z"
 MAX_ID = 2**53 - 1
 
 _EPOCH = datetime.min.replace(tzinfo=UTC)

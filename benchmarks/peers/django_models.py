@@ -65,9 +65,11 @@ class Post(models.Model):
     """A post."""
 
     author = models.ForeignKey(User, models.PROTECT)
+    slug = models.CharField(max_length=80, null=True)
     title = models.CharField(max_length=200)
     body = models.TextField()
     tags = models.JSONField()
+    metadata = models.JSONField()
     published_at = models.DateTimeField()
     version = models.IntegerField(default=1)
     created_at = models.DateTimeField()

@@ -1,10 +1,11 @@
 """F: Django REST framework with model serializers and generic views, as in its tutorial."""
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from typing import Any
 
-from common import END, TAG, cursor, link, position
+from common import END, METADATA_NAME, SLUG, TAG, cursor, link, position
 
 from django_models import Post, PostTag, Token, User  # isort: skip (configures Django)
 from django.core.wsgi import get_wsgi_application
@@ -33,14 +34,30 @@ class PublishedAt(serializers.DateTimeField):
 class PostSerializer(serializers.ModelSerializer):
     """A post."""
 
-    body = serializers.CharField(max_length=262_144, trim_whitespace=False)
+    slug = serializers.RegexField(SLUG, max_length=80, allow_null=True, default=None)
+    body = serializers.CharField(max_length=262_144, trim_whitespace=False, allow_blank=True)
     tags = serializers.ListField(child=serializers.RegexField(TAG), max_length=10, default=list)
+    metadata = serializers.DictField(
+        child=serializers.CharField(max_length=500, trim_whitespace=False, allow_blank=True), default=dict
+    )
     author = AuthorSerializer(read_only=True)
     published_at = PublishedAt(allow_null=True, default=lambda: datetime.now(UTC))
 
     class Meta:
         model = Post
-        fields = ("id", "title", "body", "tags", "author", "published_at", "created_at", "updated_at", "url")
+        fields = (
+            "id",
+            "slug",
+            "title",
+            "body",
+            "tags",
+            "metadata",
+            "author",
+            "published_at",
+            "created_at",
+            "updated_at",
+            "url",
+        )
         read_only_fields = ("created_at", "updated_at")
 
     def validate_tags(self, tags: list[str]) -> list[str]:
@@ -48,6 +65,12 @@ class PostSerializer(serializers.ModelSerializer):
         if len(set(tags)) < len(tags):
             raise serializers.ValidationError("Tags must be unique.")
         return tags
+
+    def validate_metadata(self, metadata: dict[str, str]) -> dict[str, str]:
+        """Reject too many properties, and names of another form."""
+        if len(metadata) > 20 or not all(re.match(METADATA_NAME, name) for name in metadata):
+            raise serializers.ValidationError("Invalid names, or too many.")
+        return metadata
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Reject unknown properties."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import orm
-from common import TAG, link
+from common import METADATA_NAME, SLUG, TAG, link
 from fastapi import Depends, FastAPI, Header, HTTPException, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -36,16 +36,21 @@ def _distinct(tags: list[str]) -> list[str]:
     return tags
 
 
+Slug = Annotated[str, StringConstraints(pattern=SLUG.replace(r"\Z", "$"), max_length=80)]
 Tag = Annotated[str, StringConstraints(pattern=TAG.replace(r"\Z", "$"))]
+Name = Annotated[str, StringConstraints(pattern=METADATA_NAME.replace(r"\Z", "$"))]
+Text = Annotated[str, StringConstraints(max_length=500)]
 
 
 class PostCreate(BaseModel):
     """A post to publish."""
 
     model_config = ConfigDict(extra="forbid")
+    slug: Slug | None = None
     title: str = Field(min_length=1, max_length=200)
-    body: str = Field(min_length=1, max_length=262_144)
+    body: str = Field(max_length=262_144)
     tags: Annotated[list[Tag], Field(max_length=10), AfterValidator(_distinct)] = []
+    metadata: Annotated[dict[Name, Text], Field(max_length=20)] = {}
     published_at: AwareDatetime | None = Field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -63,9 +68,11 @@ class Post(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
     id: int
+    slug: str | None
     title: str
     body: str
     tags: list[str]
+    metadata: dict[str, str] = Field(validation_alias="properties")
     author: Author
     published_at: datetime | None
     created_at: datetime

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import orm
-from common import TAG, link
+from common import METADATA_NAME, SLUG, TAG, link
 from litestar import Litestar, Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.di import Provide
 from litestar.exceptions import NotAuthorizedException, NotFoundException, ValidationException
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 from sqlalchemy.orm import Session
 
 IN_THREADS = bool(os.environ.get("BENCH_THREADS"))
@@ -35,12 +35,17 @@ def _in_thread(handler: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+Name = Annotated[str, Meta(pattern=METADATA_NAME)]
+
+
 class PostCreate(Struct, forbid_unknown_fields=True):
     """A post to publish."""
 
     title: Annotated[str, Meta(min_length=1, max_length=200)]
-    body: Annotated[str, Meta(min_length=1, max_length=262_144)]
+    body: Annotated[str, Meta(max_length=262_144)]
+    slug: Annotated[str, Meta(pattern=SLUG, max_length=80)] | None = None
     tags: Annotated[list[Annotated[str, Meta(pattern=TAG)]], Meta(max_length=10)] = []
+    metadata: Annotated[dict[Name, Annotated[str, Meta(max_length=500)]], Meta(max_length=20)] = {}
     published_at: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
@@ -61,9 +66,11 @@ class Post(Struct):
     """A post."""
 
     id: int
+    slug: str | None
     title: str
     body: str
     tags: list[str]
+    properties: dict[str, str] = field(name="metadata")
     author: Author
     published_at: datetime | None
     created_at: datetime
@@ -122,7 +129,16 @@ def browse(session: Session, cursor: str | None = None, expand: Literal["body"] 
 def publish(data: PostCreate, session: Session, user: orm.User) -> Response[Post]:
     """Publish a post."""
     published_at = datetime.now(UTC) if data.published_at is UNSET else data.published_at
-    row = orm.publish(session, user, title=data.title, body=data.body, tags=data.tags, published_at=published_at)
+    row = orm.publish(
+        session,
+        user,
+        slug=data.slug,
+        title=data.title,
+        body=data.body,
+        tags=data.tags,
+        metadata=data.metadata,
+        published_at=published_at,
+    )
     headers = {"Location": row.url, "ETag": f'"{row.etag}"'}
     return Response(msgspec.convert(row, Post, from_attributes=True), headers=headers)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orm
-from common import TAG, link
+from common import METADATA_NAME, SLUG, TAG, link
 from flask import Flask, request
 from flask.views import MethodView
 from flask_httpauth import HTTPTokenAuth
@@ -42,10 +42,18 @@ class PostSchema(Schema):
     """A post."""
 
     id = fields.Integer(dump_only=True)
+    slug = fields.String(allow_none=True, load_default=None, validate=[validate.Length(max=80), validate.Regexp(SLUG)])
     title = fields.String(required=True, validate=validate.Length(1, 200))
-    body = fields.String(required=True, validate=validate.Length(1, 262_144))
+    body = fields.String(required=True, validate=validate.Length(max=262_144))
     tags = fields.List(
         fields.String(validate=validate.Regexp(TAG)), load_default=[], validate=[validate.Length(max=10), _distinct]
+    )
+    metadata = fields.Dict(
+        fields.String(validate=validate.Regexp(METADATA_NAME)),
+        fields.String(validate=validate.Length(max=500)),
+        attribute="properties",
+        load_default={},
+        validate=validate.Length(max=20),
     )
     author = fields.Nested(AuthorSchema, dump_only=True)
     published_at = DateTime(allow_none=True, load_default=lambda: datetime.now(UTC))
@@ -93,7 +101,8 @@ class Posts(MethodView):
     @blueprint.response(201, PostSchema)
     def post(self, content: dict[str, Any]) -> Any:
         """Publish a post."""
-        post = orm.publish(session(), auth.current_user(), **content)
+        metadata = content.pop("properties")
+        post = orm.publish(session(), auth.current_user(), metadata=metadata, **content)
         blueprint.set_etag(post.etag)
         return post, {"Location": post.url}
 

@@ -78,9 +78,11 @@ class Post(Base):
     __tablename__ = "posts"
     id: Mapped[int] = mapped_column(primary_key=True)
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    slug: Mapped[str | None]
     title: Mapped[str]
     body: Mapped[str]
     tags: Mapped[list[str]] = mapped_column(JSON)
+    properties: Mapped[dict[str, str]] = mapped_column("metadata", JSON)
     publication: Mapped[datetime] = mapped_column("published_at", UTCDateTime)
     version: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -134,12 +136,21 @@ def user(session: Session, token: str) -> User | None:
 
 
 def publish(
-    session: Session, author: User, *, title: str, body: str, tags: list[str], published_at: datetime | None
+    session: Session,
+    author: User,
+    *,
+    slug: str | None,
+    title: str,
+    body: str,
+    tags: list[str],
+    metadata: dict[str, str],
+    published_at: datetime | None,
 ) -> Post:
     """Store a new post and commit."""
     now, publication = datetime.now(UTC), published_at.astimezone(UTC) if published_at else END
     index = [PostTag(tag=tag, published_at=publication) for tag in tags]
-    post = Post(title=title, body=body, tags=tags, publication=publication, author=author, index=index)
+    post = Post(slug=slug, title=title, body=body, tags=tags, properties=metadata, publication=publication)
+    post.author, post.index = author, index
     post.version, post.created_at, post.updated_at = 1, now, now
     session.add(post)
     session.commit()

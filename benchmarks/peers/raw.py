@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from common import DATABASE, PRAGMAS, TAG, cursor, link, position
+from common import DATABASE, METADATA_NAME, PRAGMAS, SLUG, TAG, cursor, link, position
 
 END = "9999-12-31 23:59:59.999999"
 _FROM = "FROM posts p JOIN users u ON u.id = p.author_id"
 _POST = (
-    "SELECT p.id, p.title, p.body, p.tags, u.username, u.display_name, p.published_at, p.created_at, p.updated_at,"
-    f" u.updated_at {_FROM}"
+    "SELECT p.id, p.slug, p.title, p.body, p.tags, p.metadata, u.username, u.display_name, p.published_at,"
+    f" p.created_at, p.updated_at, u.updated_at {_FROM}"
 )
 _ONE = f"{_POST} WHERE p.id = ? AND p.published_at <= ?"
 _VERSIONS = f"SELECT p.updated_at, u.updated_at {_FROM} WHERE p.id = ? AND p.published_at <= ?"
@@ -24,12 +24,12 @@ _USER = (
     " WHERE t.sha256 = ? AND t.expires_at > ?"
 )
 _INSERT = (
-    "INSERT INTO posts (author_id, title, body, tags, published_at, version, created_at, updated_at)"
-    " VALUES (?, ?, ?, ?, ?, 1, ?, ?)"
+    "INSERT INTO posts (author_id, slug, title, body, tags, metadata, published_at, version, created_at, updated_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
 )
 _INDEX = "INSERT INTO post_tags (post_id, tag, published_at) VALUES (?, ?, ?)"
-_PROPERTIES = frozenset({"title", "body", "tags", "published_at"})
-_TAG = re.compile(TAG)
+_PROPERTIES = frozenset({"slug", "title", "body", "tags", "metadata", "published_at"})
+_SLUG, _TAG, _NAME = re.compile(SLUG), re.compile(TAG), re.compile(METADATA_NAME)
 _local = threading.local()
 # Writers that wait for SQLite sleep; waiting for this lock loses no time.
 _write_lock = threading.Lock()
@@ -52,12 +52,14 @@ def _etag(post_id: int, *updated_at: str) -> str:
 
 
 def _json(row: tuple[Any, ...]) -> dict[str, Any]:
-    post_id, title, body, tags, username, display_name, published, created, updated, _ = row
+    post_id, slug, title, body, tags, metadata, username, display_name, published, created, updated, _ = row
     return {
         "id": post_id,
+        "slug": slug,
         "title": title,
         "body": body,
         "tags": orjson.Fragment(tags),
+        "metadata": orjson.Fragment(metadata),
         "author": {"username": username, "display_name": display_name, "url": f"/users/{username}"},
         "published_at": None if published == END else f"{published[:10]}T{published[11:]}Z",
         "created_at": f"{created[:10]}T{created[11:]}Z",
@@ -75,14 +77,14 @@ def etag(post_id: int) -> str | None:
 def read(post_id: int) -> tuple[bytes, str] | None:
     """Return a post and its ETag, or None if there is none."""
     row = _db().execute(_ONE, (post_id, _now())).fetchone()
-    return row and (orjson.dumps(_json(row)), _etag(post_id, row[8], row[9]))
+    return row and (orjson.dumps(_json(row)), _etag(post_id, row[10], row[11]))
 
 
 def page(after: str | None) -> tuple[bytes, str | None]:
     """Return the page after a cursor, and the `Link` to the next one; `ValueError` for an invalid cursor."""
     published_at, post_id = position(after)
     rows = _db().execute(_PAGE, (published_at.isoformat(" ", "microseconds")[:26], post_id)).fetchall()
-    next_cursor = cursor(datetime.fromisoformat(f"{rows[19][6]}Z"), rows[19][0]) if len(rows) > 20 else None
+    next_cursor = cursor(datetime.fromisoformat(f"{rows[19][8]}Z"), rows[19][0]) if len(rows) > 20 else None
     body = orjson.dumps({"items": [_json(row) for row in rows[:20]], "next_cursor": next_cursor})
     return body, next_cursor and link(next_cursor)
 
@@ -97,39 +99,52 @@ def user(authorization: str | None) -> tuple[Any, ...] | None:
 
 def publish(author: tuple[Any, ...], data: bytes) -> tuple[bytes, str, str]:
     """Store a new post, and return it with its URL and its ETag; `ValueError` for invalid input."""
-    title, body, tags, published = _validated(orjson.loads(data))
+    slug, title, body, tags, metadata, published = _validated(orjson.loads(data))
     now = _now()
-    published, stored_tags = published or now, orjson.dumps(tags).decode()
+    published, stored_tags, stored_metadata = (
+        published or now,
+        orjson.dumps(tags).decode(),
+        orjson.dumps(metadata).decode(),
+    )
     db = _db()
     with _write_lock:
         db.execute("BEGIN IMMEDIATE")
         try:
-            values = (author[0], title, body, stored_tags, published, now, now)
+            values = (author[0], slug, title, body, stored_tags, stored_metadata, published, now, now)
             post_id = db.execute(_INSERT, values).lastrowid or 0
             db.executemany(_INDEX, [(post_id, tag, published) for tag in tags])
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
             raise
-    row = (post_id, title, body, stored_tags, author[1], author[2], published, now, now, author[3])
+    content = slug, title, body, stored_tags, stored_metadata
+    row = (post_id, *content, author[1], author[2], published, now, now, author[3])
     return orjson.dumps(_json(row)), f"/posts/{post_id}", _etag(post_id, now, author[3])
 
 
-def _validated(value: Any) -> tuple[str, str, list[str], str | None]:
+def _validated(value: Any) -> tuple[str | None, str, str, list[str], dict[str, str], str | None]:
     if type(value) is not dict or not value.keys() <= _PROPERTIES:
         raise ValueError(value)
     title, body, tags = value.get("title"), value.get("body"), value.get("tags", [])
-    if not (type(title) is str and 0 < len(title) <= 200 and type(body) is str and 0 < len(body) <= 262_144):
+    if not (type(title) is str and 0 < len(title) <= 200 and type(body) is str and len(body) <= 262_144):
         raise ValueError(value)
     if type(tags) is not list or len(tags) > 10 or not all(type(tag) is str and _TAG.match(tag) for tag in tags):
         raise ValueError(value)
     if len(set(tags)) < len(tags):
         raise ValueError(value)
+    slug, metadata = value.get("slug"), value.get("metadata", {})
+    if slug is not None and not (type(slug) is str and len(slug) <= 80 and _SLUG.match(slug)):
+        raise ValueError(value)
+    if type(metadata) is not dict or len(metadata) > 20:
+        raise ValueError(value)
+    if not all(_NAME.match(name) and type(text) is str and len(text) <= 500 for name, text in metadata.items()):
+        raise ValueError(value)
+    content = slug, title, body, tags, metadata
     if "published_at" not in value:
-        return title, body, tags, None
+        return *content, None
     if value["published_at"] is None:
-        return title, body, tags, END
+        return *content, END
     published_at = datetime.fromisoformat(value["published_at"])
     if published_at.tzinfo is None:
         raise ValueError(value)
-    return title, body, tags, published_at.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+    return *content, published_at.astimezone(UTC).isoformat(" ", "microseconds")[:26]

@@ -96,11 +96,76 @@ INVALID_CONTENT = [
     publish(title(b'"t", "tags": ["a\\n"]'), 422, "#/tags/0 Use 1 to 49 of a-z"),
     publish(title(b'"t", "tags": ["a", "a"]'), 422, "#/tags Tags must be unique."),
     publish(title(b'"t", "tags": {"0": "a"}'), 422, "#/tags Not a valid list."),
+    *(
+        publish(title(b'"t", "slug": ' + value), 422, "#/slug Use a-z and 0-9, with single `-` between them.")
+        for value in (
+            b'""',
+            b'"-"',
+            b'"-a"',
+            b'"a-"',
+            b'"a--b"',
+            b'"A"',
+            b'"a_b"',
+            b'"a b"',
+            b'"a/b"',
+            b'"."',
+            b'"a\\n"',
+            b'"a\\u0000"',
+            b'"%61"',
+            b'"\\u00e9"',
+            b'"\\u0430"',
+            b'"\\u0661"',
+        )
+    ),
+    publish(title(b'"t", "slug": "' + b"a" * 81 + b'"'), 422, "#/slug Length must be between 1 and 80."),
+    publish(title(b'"t", "slug": 1'), 422, "#/slug Not a valid string."),
+    *(
+        publish(title(b'"t", "metadata": ' + value), 422, "#/metadata Send a JSON object.")
+        for value in (b"[]", b"[{}]", b'"{}"', b"1", b"false")
+    ),
+    publish(title(b'"t", "metadata": null'), 422, "#/metadata Field may not be null."),
+    *(
+        publish(title(b'"t", "metadata": {"' + name + b'": "x"}'), 422, f"#/metadata{place} Use 1 to 40 of a-z")
+        for name, place in [
+            (b"", "/"),
+            (b"A", "/A"),
+            (b"1", "/1"),
+            (b"_a", "/_a"),
+            (b"a-b", "/a-b"),
+            (b"a.b", "/a.b"),
+            (b"a b", "/a%20b"),
+            (b"a/b", "/a~1b"),
+            (b"$ref", "/%24ref"),
+            (b"__proto__", "/__proto__"),
+            (b"a\\n", "/a%EF%BF%BD"),
+            (b"a\\u0000", "/a%EF%BF%BD"),
+            (b"\\u00e9", "/%C3%A9"),
+            (b"a" * 41, "/" + "a" * 41),
+        ]
+    ),
+    *(
+        publish(title(b'"t", "metadata": {"a": ' + value + b"}"), 422, f"#/metadata/a {detail}")
+        for value, detail in [
+            (b"1", "Not a valid string."),
+            (b"true", "Not a valid string."),
+            (b"null", "Field may not be null."),
+            (b"[]", "Not a valid string."),
+            (b"{}", "Not a valid string."),
+            (b'"\\u0000"', "U+0000 is not allowed."),
+            (b'"' + b"x" * 501 + b'"', "Length must be between 0 and 500."),
+        ]
+    ),
+    publish(title(b'"t", "metadata": {"a": "b", "a": "b"}'), 400, "has a duplicate name"),
+    publish(
+        title(b'"t", "metadata": {' + b", ".join(b'"a%d": ""' % number for number in range(21)) + b"}"),
+        422,
+        "#/metadata Longer than maximum length 20.",
+    ),
     publish(title(b'"t", "tags": "a"'), 422, "#/tags Not a valid list."),
     publish(title(b'"t", "published_at": "2026-02-30T00:00:00Z"'), 422, "#/published_at Not a valid RFC 3339 datetime"),
     publish(title(b'"t", "published_at": "2026-01-01T00:00:00"'), 422, "#/published_at Not a valid RFC 3339 datetime"),
     publish(title(b'"t", "published_at": 0'), 422, "#/published_at Not a valid RFC 3339 datetime"),
-    publish(b'{"title": "t", "body": "' + b"b" * 262_145 + b'"}', 422, "#/body Length must be between 1 and 262144."),
+    publish(b'{"title": "t", "body": "' + b"b" * 262_145 + b'"}', 422, "#/body Length must be between 0 and 262144."),
     Hostile("POST /users", 422, "#/username Use 2 to 39", b'{"username": "bob\\n", "password": "12345678"}'),
     Hostile("POST /users", 422, "#/username Use 2 to 39", '{"username": "böb", "password": "12345678"}'.encode()),
     Hostile("POST /users", 422, "#/username Use 2 to 39", b'{"username": "Ada", "password": "12345678"}'),

@@ -60,8 +60,11 @@ def test_no_operation_fails_unexpectedly_with_the_tables_of_an_older_version(
     postgresql.psql(f"CREATE DATABASE {name}")
     url = postgresql.get_uri(name)
     database = Database(Settings(database_url=url))
-    with database.engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
-        migrate.upgrade(connection, revision)
+    engine = database.engine.execution_options(isolation_level="READ COMMITTED")
+    while database.revision() != revision:
+        with engine.begin() as connection:
+            migrate.upgrade(connection)
+    with engine.begin() as connection:
         row = {"hash": password_hash(), "now": now(), "sha256": hash_token(TOKEN), "later": now() + timedelta(days=1)}
         for statement in (
             """INSERT INTO users (username, display_name, bio, password_hash, version, created_at, updated_at)

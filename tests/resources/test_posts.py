@@ -12,7 +12,9 @@ POST = {"title": "t", "body": "b"}
 
 INVALID: dict[str, list[Any]] = {
     "title": ["", "x" * 201, "\x00", 1, None],
-    "body": ["", "x" * 262_145, "a\x00b", {}, None],
+    "slug": ["", "-", "-x", "x-", "x--y", "X", "x_y", "é", "x" * 81, "x\n", 1, True],
+    "body": ["x" * 262_145, "a\x00b", {}, None],
+    "metadata": [None, [], "x", {f"n{number}": "" for number in range(21)}],
     "tags": [None, "x", ["x", "x"], [str(number) for number in range(11)]],
     "published_at": ["", "now", 0, True],
     **{name: [1] for name in ("id", "author", "author_id", "created_at", "version", "url")},
@@ -43,7 +45,9 @@ def test_a_published_post_is_public_at_once(ada: Client, anyone: Client) -> None
     assert read == {
         **POST,
         "id": 1,
+        "slug": None,
         "tags": ["engines"],
+        "metadata": {},
         "author": {"username": "ada", "display_name": "ada", "url": "/users/ada"},
         "url": "/posts/1",
         **{name: read[name] for name in ("published_at", "created_at", "updated_at")},
@@ -52,7 +56,20 @@ def test_a_published_post_is_public_at_once(ada: Client, anyone: Client) -> None
 
 @pytest.mark.parametrize(
     "body",
-    [" ", "\n", "\r\n\r", "x\u2028y", "😀" * 10, "\ufeffx", "e\u0301", "\u202e", "</script>", "{{7*7}}", "\x7f\x1b"],
+    [
+        "",
+        " ",
+        "\n",
+        "\r\n\r",
+        "x\u2028y",
+        "😀" * 10,
+        "\ufeffx",
+        "e\u0301",
+        "\u202e",
+        "</script>",
+        "{{7*7}}",
+        "\x7f\x1b",
+    ],
 )
 def test_bodies_are_stored_unchanged(ada: Client, body: str) -> None:
     ada.post("/posts", {**POST, "body": body})
@@ -67,6 +84,10 @@ def test_bodies_are_stored_unchanged(ada: Client, body: str) -> None:
         {"title": "😀" * constraints.TITLE_MAX_LENGTH, "body": "b" * constraints.BODY_MAX_LENGTH},
         {**POST, "tags": [str(number) for number in range(constraints.TAGS_MAX_ITEMS)]},
         {**POST, "tags": ["0" + "-" * 48]},
+        {**POST, "slug": "x" * constraints.SLUG_MAX_LENGTH},
+        {**POST, "slug": "0-" * 39 + "00"},
+        {**POST, "metadata": {f"{number:a<40}": "\x01" * 500 for number in "abcdefghijklmnopqrst"}},
+        {**POST, "metadata": {"a": ""}},
     ],
 )
 def test_values_at_the_limits_are_accepted(ada: Client, content: dict[str, Any]) -> None:
@@ -85,6 +106,49 @@ def test_invalid_properties_are_rejected_by_pointer(ada: Client, name: str, valu
         errors = assert_problem(response, 422)["errors"]
         assert {error["pointer"] for error in errors} == {f"#/{pointer}"}
     assert titles(ada, "/posts?author=ada") == []
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name"), [({"X": ""}, "X"), ({"a": "", "b": 1}, "b"), ({"": ""}, ""), ({"a": "x" * 501}, "a")]
+)
+def test_invalid_metadata_are_rejected_by_pointer(ada: Client, metadata: dict[str, Any], name: str) -> None:
+    for response in (ada.post("/posts", {**POST, "metadata": metadata}), ada.patch("/posts/1", {"metadata": metadata})):
+        [error] = assert_problem(response, 422)["errors"]
+        assert error["pointer"] == f"#/metadata/{name}"
+
+
+def test_slugs_and_metadata_are_in_posts_and_in_lists(ada: Client, anyone: Client) -> None:
+    content = {"slug": "notes-on-the-engine", "metadata": {"zz": "1", "a": "\U0001f600"}}
+    created = ada.post("/posts", {**POST, **content}).json
+    for post in (created, anyone.get("/posts/1").json, (anyone.get("/posts").json or {})["items"][0]):
+        assert post
+        assert {name: post[name] for name in content} == content
+    assert list(created["metadata"]) == ["zz", "a"] if created else False
+
+
+def test_slugs_and_metadata_can_be_changed_and_removed(ada: Client) -> None:
+    ada.post("/posts", {**POST, "slug": "a", "metadata": {"a": "1", "b": "2"}})
+    changed: list[dict[str, Any]] = [{"slug": "b"}, {"metadata": {"c": "3"}}, {"slug": None, "metadata": {}}]
+    for changes in changed:
+        revised = ada.patch("/posts/1", changes).json
+        assert revised
+        assert {name: revised[name] for name in changes} == changes
+
+
+def test_a_taken_slug_is_reported_to_its_author_only(ada: Client, bob: Client, admin: Client) -> None:
+    for client in (ada, bob):
+        assert client.post("/posts", {**POST, "slug": "a"}).status_code == 201
+    ada.post("/posts", POST)
+    for response in (
+        ada.post("/posts", {**POST, "slug": "a"}),
+        ada.patch("/posts/3", {"slug": "a"}),
+        admin.patch("/posts/3", {"slug": "a"}),
+    ):
+        problem = assert_problem(response, 409, code="slug-taken")
+        assert problem["detail"].startswith("Another post of the same author has the slug 'a'. Choose another slug")
+    assert ada.patch("/posts/1", {"slug": "a"}).status_code == 200
+    assert ada.delete("/posts/1").status_code == 204
+    assert ada.patch("/posts/3", {"slug": "a"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -250,6 +314,24 @@ def test_pages_of_large_posts_are_short_and_lead_to_the_next(ada: Client, anyone
         assert (page.json["next_cursor"] is None) == (link is None)
         path = link.partition(">")[0][1:] if link else None
     assert found == [6, 5, 4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("expand", ["", "&expand=body"])
+@pytest.mark.parametrize("query", ["", "&author=ada", "&tag=x", "&author=ada&tag=x"])
+def test_pages_of_posts_with_large_metadata_are_short(ada: Client, anyone: Client, query: str, expand: str) -> None:
+    metadata = {f"{name:a<40}": "\x01" * 500 for name in "abcdefghijklmnopqrst"}
+    for _ in range(40):
+        assert ada.post("/posts", {**POST, "tags": ["x"], "metadata": metadata}).status_code == 201
+    path: str | None = f"/posts?limit=100{expand}{query}"
+    found: list[int] = []
+    while path:
+        page = anyone.get(path)
+        assert page.json
+        assert len(page.data) <= constraints.PAGE_MAX_BYTES
+        found += (post["id"] for post in page.json["items"])
+        link = page.headers.get("Link")
+        path = link.partition(">")[0][1:] if link else None
+    assert found == [*range(40, 0, -1)]
 
 
 def test_the_largest_post_in_json_fits_into_a_page(ada: Client) -> None:

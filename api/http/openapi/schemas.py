@@ -10,6 +10,7 @@ from marshmallow import Schema, fields, missing
 from api.json import JSONObject
 from api.schemas.compiled import AnyField
 from api.schemas.fields import Constant
+from api.schemas.maps import TextMap
 
 OPENAPI_VERSION = "3.1.0"
 
@@ -21,6 +22,26 @@ class Converter(OpenAPIConverter):
         """Return the only value or the possible values of `field`."""
         choices: JSONObject = super().field2choices(field)
         return {"const": choices["enum"][0]} if isinstance(field, Constant) else choices
+
+    def field2property(self, field: AnyField) -> JSONObject:
+        """Return the JSON Schema of `field`; of a map, a reference to it."""
+        described: JSONObject = super().field2property(field)
+        return self._reference(field, described) if isinstance(field, TextMap) else described
+
+    def _reference(self, field: TextMap, described: JSONObject) -> JSONObject:
+        """Make a component of a map, unless there is one, and return a reference to it."""
+        if field.component not in self.spec.components.schemas:
+            component = {
+                "type": "object",
+                "propertyNames": self.field2property(field.names),
+                "additionalProperties": self.field2property(field.texts),
+                "maxProperties": field.maximum,
+                "description": field.metadata["description"],
+                "examples": field.metadata["examples"],
+            }
+            self.spec.components.schema(field.component, component)
+        reference = {"$ref": f"#/components/schemas/{field.component}"}
+        return {"description": described["description"], **reference}
 
     def schema2jsonschema(self, schema: Schema) -> JSONObject:
         """Return the JSON Schema of `schema`."""

@@ -1,0 +1,51 @@
+"""Statements that write posts, with their positions in the change feed."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from api.store.change_positions import next_position, record_removal, removed_posts
+from api.store.columns import END_OF_TIME, PublishedAt
+from api.store.engine.connections import Query
+from api.store.posts_table import HAS_SLUG, POST_COLUMNS, Post, posts
+from api.store.queries import unchanged_since_read
+
+# Literal, because SQLAlchemy neither correlates a subquery with INSERT nor, for SQLite, qualifies the columns in
+# RETURNING.
+_AUTHOR_COLUMNS = [
+    sa.literal_column(f"(SELECT {name} FROM users WHERE users.id = posts.author_id)", sa.String).label(name)  # noqa: S608 (two constants)
+    for name in ("username", "display_name")
+]
+_RETURNED = [*POST_COLUMNS, *_AUTHOR_COLUMNS]
+# SQLite has the same syntax.
+_SLUG_IS_TAKEN: dict[str, Any] = {"index_elements": [posts.c.author_id, posts.c.slug], "index_where": HAS_SLUG}
+_INSERT_DRAFT = insert(posts).on_conflict_do_nothing(**_SLUG_IS_TAKEN).returning(*_RETURNED)
+_INSERT = _INSERT_DRAFT.values(change_position=next_position("posts"))
+_INSERT_DRAFT_WITH_ID = insert(posts).on_conflict_do_nothing().returning(*_RETURNED)
+_INSERT_WITH_ID = _INSERT_DRAFT_WITH_ID.values(change_position=next_position("posts"))
+INSERTS = {
+    (is_draft, has_id): Query(Post, statement)
+    for (is_draft, has_id), statement in {
+        (False, False): _INSERT,
+        (False, True): _INSERT_WITH_ID,
+        (True, False): _INSERT_DRAFT,
+        (True, True): _INSERT_DRAFT_WITH_ID,
+    }.items()
+}
+_UPDATE_DRAFT = (
+    sa.update(posts).where(unchanged_since_read(posts)).values(version=posts.c.version + 1).returning(*_RETURNED)
+)
+_UPDATE = _UPDATE_DRAFT.values(change_position=next_position("posts"))
+UPDATES = {True: Query(Post, _UPDATE_DRAFT), False: Query(Post, _UPDATE)}
+"""By whether the post was a draft, and still is: then the change is not in the feed."""
+# A draft that was public before: a client may not have read yet that it no longer is.
+RECORD_REMOVAL = record_removal(
+    removed_posts,
+    ["post_id"],
+    sa.select(posts.c.id, next_position("posts"), sa.bindparam("at", type_=removed_posts.c.removed_at.type)).where(
+        posts.c.id == sa.bindparam("read_id"),
+        sa.or_(posts.c.published_at < sa.literal(END_OF_TIME, PublishedAt()), posts.c.was_public_until.is_not(None)),
+    ),
+)
+DELETE = sa.delete(posts).where(unchanged_since_read(posts))
