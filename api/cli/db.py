@@ -4,7 +4,7 @@ import click
 from flask.cli import AppGroup
 
 from api.http.application import current_application
-from api.store import idempotency, tokens, usage
+from api.store import change_sweeping, idempotency, tokens, usage
 from api.store.engine.migrate import HEAD
 
 db = AppGroup("db", help="Manage the database.")
@@ -22,11 +22,12 @@ def upgrade() -> None:
 
 @db.command()
 def sweep() -> None:
-    """Delete expired tokens and idempotency keys, and the usage of earlier days.
+    """Delete expired tokens and idempotency keys, the usage of earlier days, and what change feeds list as removed.
 
-    Keys expire after a day. Safe to run at any time, such as from cron.
+    Keys expire after a day. Feeds list removed posts and users for 91 days. Safe to run at any time, such as from cron.
     """
     database = current_application().database.require_current_schema()
     deleted_keys, deleted_tokens = idempotency.sweep(database.transact), tokens.sweep(database.transact)
     usage.sweep(database.transact)
+    change_sweeping.sweep(database.transact)
     click.echo(f"Deleted {deleted_keys} expired idempotency keys and {deleted_tokens} expired tokens.")

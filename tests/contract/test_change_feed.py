@@ -165,6 +165,13 @@ class ChangeFeeds(RuleBasedStateMachine):
     def step_the_clock(self, minutes: int) -> None:
         self.clock.step(timedelta(minutes=minutes))
 
+    @rule(days=st.sampled_from([0, 1, 89, 92]), steps_back=st.booleans())
+    def sweep(self, days: int, steps_back: bool) -> None:
+        self.clock.step(timedelta(days))
+        self.site.sweep()
+        if steps_back:
+            self.clock.step(-timedelta(days))
+
     # Backups
 
     @precondition(lambda self: not self.open and len(self.saved) < 2)
@@ -172,7 +179,7 @@ class ChangeFeeds(RuleBasedStateMachine):
     def save(self) -> None:
         self.saved.append(self.site.save())
 
-    @precondition(lambda self: self.saved and not self.open and self.site.is_postgresql)
+    @precondition(lambda self: self.saved and not self.open)
     @rule(index=INDEX, by_hand=st.booleans(), writes=st.sampled_from([0, 1, 5, 20]))
     def restore(self, index: int, by_hand: bool, writes: int) -> None:
         """Restore a backup, and go on until there are perhaps as many changes as there were before."""
@@ -279,7 +286,7 @@ def test_mirrors_have_what_the_lists_have(site: Site) -> None:
 
 @pytest.mark.heavy
 def test_mirrors_have_what_the_lists_have_after_more_events(site: Site) -> None:
-    run(site, examples=50, steps=50)
+    run(site, examples=100, steps=50)
 
 
 @pytest.mark.nightly

