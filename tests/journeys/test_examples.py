@@ -251,6 +251,74 @@ class Site:
 
 
 @needs_eleventy
+def test_a_build_writes_the_pages_that_show_something_else(ada: Ada, tmp_path: Path) -> None:
+    site = Site(tmp_path, ada.server)
+    assert site.build() == {"/"}  # an empty site
+    engine = ada.send("POST", "/posts", {"title": "Engine", "body": "b", "slug": "engine", "tags": ["a", "c"]})["url"]
+    plain = ada.send("POST", "/posts", {"title": "Plain", "body": "b", "tags": ["b"]})["url"]
+    later = ada.send("POST", "/posts", {"title": "L", "body": "b", "slug": "later", "published_at": in_seconds(3_600)})
+    assert site.build() == {"/", "/ada/engine/", f"{plain}/", "/tags/a/", "/tags/c/", "/tags/b/"}
+    assert site.build() == set()
+
+    def after(url: str, changes: object) -> set[str]:
+        ada.send("PATCH", url, changes)
+        return site.build()
+
+    assert after(engine, {"body": "*Edited*"}) == {"/ada/engine/"}
+    assert "<em>Edited</em>" in site.read("/ada/engine/")
+    assert after(engine, {"metadata": {"cover": "x"}}) == set()
+    assert after(engine, {"title": "Title"}) == {"/", "/ada/engine/", "/tags/a/", "/tags/c/"}
+    assert after(engine, {"tags": ["a", "b"]}) == {"/ada/engine/", "-/tags/c/", "/tags/b/"}
+    assert after(engine, {"slug": "machine"}) == {"/", "/tags/a/", "/tags/b/", "/ada/machine/", "-/ada/engine/"}
+    assert after(plain, {"published_at": in_seconds(3_600)}) == {"/", "/tags/b/", f"-{plain}/"}
+    assert after(plain, {"published_at": in_seconds(-60)}) == {"/", "/tags/b/", f"{plain}/"}
+    assert after(later["url"], {"published_at": in_seconds(1)}) - {"/", "/ada/later/"} == set()
+    time.sleep(1.1)
+    site.build()
+    assert "L" in site.read("/ada/later/")
+    assert after("/users/ada", {"display_name": "A. L."}) == site.written.keys()
+    assert "A. L." in site.read(f"{plain}/")
+    ada.send("DELETE", plain)
+    assert site.build() == {"/", f"-{plain}/", "/tags/b/"}
+    template = site.directory / "site" / "post.njk"
+    template.write_text(template.read_text().replace("<article>", "<main>"))
+    assert site.build() == site.written.keys()
+    (site.directory / "_site" / "ada" / "later" / "index.html").unlink()
+    assert site.build() == {"/ada/later/"}
+
+
+HOSTILE = '</title><script>alert(1)</script> "q" & {{ 7*7 }} {% raw %} <%= 7*7 %>'
+
+
+@needs_eleventy
+def test_hostile_posts_are_text(ada: Ada, tmp_path: Path) -> None:
+    body = f"{HOSTILE}\n\n[x](javascript:alert(1)) <b onclick=x>\n\n![x](data:text/html,x)\n\n---\nlayout: none\n---\n"
+    ada.send("PATCH", "/users/ada", {"display_name": "<script>alert(2)</script>"})
+    ada.send("POST", "/posts", {"title": HOSTILE, "body": body, "slug": "hostile", "tags": ["constructor"]})
+    site = Site(tmp_path, ada.server)
+    assert site.build() == {"/", "/ada/hostile/", "/tags/constructor/"}
+    for url in site.written:
+        page = site.read(url)
+        assert (
+            re.findall(r"<script|onclick=x>|href=.javascript|src=.data", page.replace("&lt;b onclick=x&gt;", "")) == []
+        )
+        assert "49" not in page
+        assert "{{ 7*7 }}" in page or url == "/tags/constructor/"
+
+
+@needs_eleventy
+def test_authors_cannot_overwrite_pages_of_others(ada: Ada, serve: Callable[..., Server], tmp_path: Path) -> None:
+    number = ada.send("POST", "/posts", {"title": "By number", "body": "b", "tags": ["a"]})["id"]
+    for username, slug in (("posts", str(number)), ("tags", "a")):
+        author = Ada(ada.server, sign_up(ada.server, username))
+        author.send("POST", "/posts", {"title": "Hidden", "body": "b", "slug": slug})
+    site = Site(tmp_path, ada.server)
+    assert site.build() == {"/", "/tags/a/", *(f"/posts/{number + more}/" for more in range(3))}
+    assert "<h1>By number</h1>" in site.read(f"/posts/{number}/")
+    assert "By number" in site.read("/tags/a/")
+
+
+@needs_eleventy
 def test_a_site_that_is_built_again_and_again_has_the_public_posts(ada: Ada, tmp_path: Path) -> None:
     site = Site(tmp_path, ada.server)
     with edited(ada, threading.Lock()):
