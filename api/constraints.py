@@ -3,6 +3,9 @@
 ID_MAX = 2**53 - 1
 """The largest integer that every JSON client reads exactly (RFC 8259, section 6)."""
 
+REVISION_PATTERN = r"[0-9a-f]{16}"
+REVISION_LENGTH = 16
+
 USERNAME_PATTERN = r"[a-z0-9][a-z0-9_-]{1,38}"
 USERNAME_MIN_LENGTH, USERNAME_MAX_LENGTH = 2, 39
 PASSWORD_MIN_LENGTH, PASSWORD_MAX_LENGTH = 8, 128

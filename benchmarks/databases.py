@@ -15,9 +15,9 @@ from benchmarks.paths import BENCHMARKS, SCRATCH
 POSTS, MANY_POSTS = 100_000, 1_000_000
 
 COLUMNS = {
-    "users": "id, username, display_name, bio, version, created_at, updated_at",
+    "users": "id, username, display_name, bio, revision, created_at, updated_at",
     "tokens": "user_id, name, sha256, created_at, expires_at",
-    "posts": "id, author_id, title, body, tags, published_at, version, created_at, updated_at",
+    "posts": "id, author_id, title, body, tags, published_at, revision, created_at, updated_at",
 }
 
 

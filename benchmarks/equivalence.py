@@ -28,7 +28,7 @@ INVALID_POSTS = (
     {**POST, "unknown": 1},
     {"title": "without a body"},
 )
-GENERATED = ("id", "published_at", "created_at", "updated_at", "url")
+GENERATED = ("id", "published_at", "created_at", "updated_at", "revision", "url")
 """Properties whose values differ between two new posts."""
 
 

@@ -24,10 +24,10 @@ _TEXT = " ".join(random.Random(1).choices(_SENTENCE.split(" "), k=40_000))  # no
 
 
 def users() -> Iterator[tuple[Any, ...]]:
-    """Yield rows of `users`: id, username, display_name, bio, version, created_at, updated_at."""
+    """Yield rows of `users`: id, username, display_name, bio, revision, created_at, updated_at."""
     for number in range(1, USERS + 1):
         created = str(_START - timedelta(days=1) + timedelta(microseconds=number))
-        yield number, f"writer-{number}", f"Writer Nº {number}", "Writes.", 1, created, created
+        yield number, f"writer-{number}", f"Writer Nº {number}", "Writes.", f"{number:016x}", created, created
 
 
 def tokens() -> Iterator[tuple[Any, ...]]:
@@ -42,7 +42,7 @@ def tags(number: int) -> list[str]:
 
 
 def posts(count: int) -> Iterator[tuple[Any, ...]]:
-    """Yield rows of `posts`: id, author_id, title, body, tags, published_at, version, created_at, updated_at."""
+    """Yield rows of `posts`: id, author_id, title, body, tags, published_at, revision, created_at, updated_at."""
     for number in range(1, count + 1):
         published = _published(number, count)
         yield (
@@ -51,7 +51,7 @@ def posts(count: int) -> Iterator[tuple[Any, ...]]:
             *_words(number),
             '["' + '", "'.join(tags(number)) + '"]',
             str(published),
-            1,
+            f"{number:016x}",
             str(published),
             str(published + _REVISED),
         )

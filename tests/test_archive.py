@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ from tests.support.clients import PASSWORD, Client, sign_in
 Run = Callable[..., Result]
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$5sv4rYp0VNnHq7xXHwjpsw$RCyVyQO2U+sTVU3hZZvJrVTHfYxRnTMd3wsz0iqvAOU"
 TIMES = {"created_at": "2025-01-31T12:00:00.000001Z", "updated_at": "2025-02-01T00:00:00.123456Z"}
-USER = {"user": {"username": "ada", "display_name": "Ada", "bio": "", **TIMES}}
+USER = {"user": {"username": "ada", "display_name": "Ada", "bio": "", "revision": "0123456789abcdef", **TIMES}}
 ACCOUNT = {"user": {**USER["user"], "role": "admin", "password_hash": HASH}}
 TOKEN = {
     "token": {
@@ -44,6 +45,7 @@ POST = {
         "published_at": "2026-01-31T12:00:00Z",
         "id": 7,
         "author": "ada",
+        "revision": "fedcba9876543210",
         **TIMES,
     }
 }
@@ -122,7 +124,7 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
 def test_an_export_without_accounts_has_no_secret(pressroom: Run, site: Client) -> None:
     lines = records(pressroom("export").stdout)
     assert [list(line) for line in lines] == [["user"], ["user"], ["post"], ["post"], ["post"]]
-    assert set(lines[0]["user"]) == {"username", "display_name", "bio", "created_at", "updated_at"}
+    assert set(lines[0]["user"]) == {"username", "display_name", "bio", "revision", "created_at", "updated_at"}
     site.app.database.close()
 
 
@@ -165,7 +167,7 @@ def test_an_imported_archive_is_exported_unchanged(pressroom: Run) -> None:
     assert records(pressroom("export").stdout) == [USER, POST]
 
 
-def test_older_archives_have_no_times_and_get_those_of_the_import(pressroom: Run) -> None:
+def test_older_archives_get_the_times_of_the_import_and_new_revisions(pressroom: Run) -> None:
     user = {"username": "ada", "display_name": "Ada", "bio": ""}
     post = {"author": "ada", "title": "t", "body": "b", "published_at": None}
     before = datetime.now(UTC)
@@ -174,6 +176,7 @@ def test_older_archives_have_no_times_and_get_those_of_the_import(pressroom: Run
         [fields] = line.values()
         assert before <= datetime.fromisoformat(fields["created_at"]) <= datetime.now(UTC)
         assert fields["updated_at"] == fields["created_at"]
+        assert re.fullmatch("(?!0{16})[0-9a-f]{16}", fields["revision"])
 
 
 def test_updated_at_defaults_to_created_at(pressroom: Run) -> None:
@@ -228,6 +231,15 @@ def test_a_revoked_token_is_not_restored_by_a_second_import(pressroom: Run) -> N
                 (changed(record, created_at="yesterday"), f"/{kind}/created_at: Not a valid RFC 3339 datetime"),
                 (changed(record, created_at=1_700_000_000), f"/{kind}/created_at: Not a valid RFC 3339 datetime"),
                 (changed(record, created_at=None), f"/{kind}/created_at: Field may not be null."),
+                *(
+                    (changed(record, revision=revision), f"/{kind}/revision: {error}")
+                    for revision, error in (
+                        ("0" * 15, "Use 16 of 0-9 and a-f."),
+                        ("0" * 15 + "A", "Use 16 of 0-9 and a-f."),
+                        (1, "Not a valid string."),
+                        (None, "Field may not be null."),
+                    )
+                ),
                 (changed(record, updated_at="0001-01-01T00:00:00Z"), f"/{kind}/updated_at: Not a valid RFC 3339"),
                 (
                     {kind: {name: value for name, value in record[kind].items() if name != "created_at"}},

@@ -63,8 +63,8 @@ STATUSES = {
     ),
     412: Status(
         "Precondition Failed",
-        "`If-Match` does not match the current `ETag`.",
-        "`If-Match` does not match the current `ETag`. Read the resource again and send its `ETag`.",
+        "`If-Match` does not match the current revision.",
+        "`If-Match` does not match the current revision. Read the resource again and send its `ETag`.",
     ),
     413: Status(
         "Content Too Large",

@@ -66,11 +66,11 @@ def view_of(operation: Operation, handler: Handler) -> Handler:
                     return replayed
                 if is_metered:
                     quotas.check(request, inputs[-1], creates=creates)
-            response = respond(request, handle(resource, request, *inputs, **path))
+            response = respond(request, result := handle(resource, request, *inputs, **path))
             if conditional and not (is_read or is_post or request.is_precondition_checked):
                 raise AssertionError(f"{operation.operation_id} did not check the precondition.")
             if has_etag:
-                preconditions.add_etag(request, response, is_read=is_read)
+                preconditions.add_etag(request, response, getattr(result, "revision", None), is_read=is_read)
             if key is not None:
                 idempotency.store(request, key, response, inputs[-1])
             return response

@@ -16,9 +16,9 @@ POST = Post()
 
 
 def _current(request: Request, post_id: int) -> posts_table.Post:
-    """Return the post, locked; 403 if the user may not change it, 412 if `If-Match` has another ETag."""
+    """Return the post, locked; 403 if the user may not change it, 412 if `If-Match` has another revision."""
     post = posts.get_for_update(request.db, post_id, principal=request.current_user)
-    return preconditions.check_if_match(request, POST, post)
+    return preconditions.check_if_match(request, post)
 
 
 @blueprint.route("")
@@ -75,7 +75,8 @@ class PostById(Resource):
     def patch(self, request: Request, changes: Values, post_id: int) -> posts_table.Post:
         """Revise a post.
 
-        Omitted properties keep their values. 403 if the post is not yours, unless you are an admin.
+        Omitted properties keep their values. If none gets another value, nothing changes, neither `updated_at` nor
+        `revision`. 403 if the post is not yours, unless you are an admin.
         """
         return posts.revise(request.db, _current(request, post_id), **changes)
 

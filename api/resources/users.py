@@ -37,9 +37,9 @@ def _may_register(request: Request) -> None:
 
 
 def _current(request: Request, username: str) -> users.User:
-    """Return the user, locked; 403 if the client may not change it, 412 if `If-Match` has another ETag."""
+    """Return the user, locked; 403 if the client may not change it, 412 if `If-Match` has another revision."""
     user = users.get_for_update(request.db, username, principal=request.current_user)
-    return preconditions.check_if_match(request, USER, user)
+    return preconditions.check_if_match(request, user)
 
 
 @blueprint.route("")
@@ -98,7 +98,8 @@ class UserByName(Resource):
     def patch(self, request: Request, changes: Values, username: str) -> users.User:
         """Revise a user.
 
-        Omitted properties keep their values. 403 if it is not your account, unless you are an admin.
+        Omitted properties keep their values. If none gets another value, nothing changes, neither `updated_at` nor
+        `revision`. 403 if it is not your account, unless you are an admin.
         """
         return users.revise(request.db, _current(request, username), **changes)
 

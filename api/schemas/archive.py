@@ -1,4 +1,4 @@
-"""Records of an archive: older archives have no times, and only an archive of accounts has hashes and tokens."""
+"""Records of an archive: older ones have no times or revisions, and only those of accounts hashes and tokens."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from api.schemas.datetimes import DateTimeInput
 from api.schemas.fields import OneOf, StrictInteger, Text
 from api.schemas.posts import PostCreate, PublishedAtInput
 from api.schemas.tokens import TokenName
-from api.schemas.users import Bio, DisplayName, Username
+from api.schemas.users import Bio, DisplayName, Revision, Username
 
 Time = partial(DateTimeInput, metadata={})
 
@@ -19,6 +19,7 @@ class UserRecord(StrictSchema):
     username = Username(required=True)
     display_name = DisplayName()
     bio = Bio()
+    revision = Revision()
     created_at = Time()
     updated_at = Time()
     role = OneOf(["member", "admin"])
@@ -42,5 +43,6 @@ class PostRecord(PostCreate):
     id = StrictInteger(1, constraints.ID_MAX)
     author = Username(required=True)
     published_at = PublishedAtInput(required=True)
+    revision = Revision()
     created_at = Time()
     updated_at = Time()

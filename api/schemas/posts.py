@@ -10,7 +10,7 @@ from api.schemas.fields import Id, OneOf, RelativeURL, Text
 from api.schemas.pages import PageQuery, page_of
 from api.schemas.posts_metadata import Metadata
 from api.schemas.posts_tags import Tag, Tags, TagsInput
-from api.schemas.users import Author, CreatedAt, UpdatedAt, Username
+from api.schemas.users import Author, CreatedAt, Revision, UpdatedAt, Username
 
 Slug = partial(
     Text,
@@ -105,6 +105,7 @@ class PostSummary(StrictSchema):
     published_at = PublishedAt(required=True)
     created_at = CreatedAt()
     updated_at = UpdatedAt()
+    revision = Revision(required=True)
     url = RelativeURL("The post.", "/posts/{id}")
 
 

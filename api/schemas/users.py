@@ -58,6 +58,18 @@ UpdatedAt = partial(
     metadata={"description": "When it was last changed.", "examples": ["2026-01-31T12:00:00Z"]},
 )
 
+Revision = partial(
+    Text,
+    constraints.REVISION_LENGTH,
+    minimum=constraints.REVISION_LENGTH,
+    pattern=constraints.REVISION_PATTERN,
+    error=f"Use {constraints.REVISION_LENGTH} of 0-9 and a-f.",
+    metadata={
+        "description": "Another one after every change by `PATCH` or `PUT`. In quotes, it is a value of `If-Match`.",
+        "examples": ["7d3f0c2a91b8e654"],
+    },
+)
+
 
 class NewPassword(StrictSchema):
     """A new password."""
@@ -107,6 +119,7 @@ class User(StrictSchema):
     bio = Bio(required=True)
     created_at = CreatedAt()
     updated_at = UpdatedAt()
+    revision = Revision(required=True)
     url = RelativeURL("The user.", "/users/{username}")
     posts_url = RelativeURL("The posts of the user.", "/posts?author={username}")
 

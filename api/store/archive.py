@@ -21,6 +21,7 @@ class ArchivedUser(NamedTuple):
     username: str
     display_name: str
     bio: str
+    revision: str
     created_at: datetime
     updated_at: datetime
 
@@ -36,6 +37,7 @@ class ArchivedPost(NamedTuple):
     tags: list[str]
     metadata: dict[str, str]
     published_at: datetime | None
+    revision: str
     created_at: datetime
     updated_at: datetime
 

@@ -19,6 +19,7 @@ class ArchivedAccount(NamedTuple):
     username: str
     display_name: str
     bio: str
+    revision: str
     created_at: datetime
     updated_at: datetime
     role: str

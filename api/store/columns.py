@@ -1,10 +1,12 @@
 """Column types, the metadata of all tables, and the clock."""
 
+import secrets
 from datetime import UTC, datetime
 
 import orjson
 import sqlalchemy as sa
 
+from api import constraints
 from api.store.engine.connections import Processor
 
 metadata = sa.MetaData(
@@ -21,6 +23,7 @@ START_OF_TIME = datetime.min.replace(tzinfo=UTC)
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+Revision = sa.String(constraints.REVISION_LENGTH)
 
 
 class Timestamp(sa.TypeDecorator[datetime]):
@@ -99,3 +102,8 @@ def _published_from_utc(value: datetime | None) -> datetime | None:
 def now() -> datetime:
     """Return the current time in UTC."""
     return datetime.now(UTC)
+
+
+def new_revision() -> str:
+    """Return a random revision: a counter would repeat itself after a restore or a failover, unnoticed by clients."""
+    return secrets.token_hex(constraints.REVISION_LENGTH // 2)

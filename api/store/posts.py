@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from api.store import posts_statements as statements
 from api.store import posts_tags
-from api.store.columns import PublishedAt, now
+from api.store.columns import PublishedAt, new_revision, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Forbidden, SlugTaken, Unauthenticated
 from api.store.posts_table import POST, Post, posts
@@ -17,6 +17,7 @@ from api.store.queries import (
     FOREIGN_KEY_VIOLATION,
     UNIQUE_VIOLATION,
     delete_if_unchanged,
+    differing,
     one,
     translating,
     update_if_unchanged,
@@ -73,6 +74,7 @@ def publish(
     metadata: Mapping[str, str] | None = None,
     published_at: datetime | Literal["now"] | None = "now",
     post_id: int | None = None,
+    revision: str | None = None,
     created_at: datetime | None = None,
     updated_at: datetime | None = None,
 ) -> Post:
@@ -81,7 +83,7 @@ def publish(
     `SlugTaken` if the author has another post with that slug, `Unauthenticated` without the author.
 
     The id is `post_id` if that is given and free, else the next one. `archive.reserve_ids` must precede a `post_id`.
-    `created_at` and `updated_at` are those of an imported post.
+    `revision`, `created_at` and `updated_at` are those of an imported post.
     """
     created_at = created_at or now()
     published_at = created_at if published_at == "now" else published_at
@@ -93,7 +95,7 @@ def publish(
         "tags": tags,
         "metadata": metadata or {},
         "published_at": published_at,
-        "version": 1,
+        "revision": revision or new_revision(),
         "created_at": created_at,
         "updated_at": updated_at or created_at,
     }
@@ -108,10 +110,14 @@ def publish(
 
 
 def revise(db: Connection, post: Post, **changes: object) -> Post:
-    """Update the post; `PreconditionFailed` if it has been changed since `post` was read.
+    """Update the post unless it has these values.
 
-    `SlugTaken` if its author has another post with that slug.
+    `PreconditionFailed` if it has been changed since `post` was read, `SlugTaken` if its author has another post with
+    that slug.
     """
+    changes = differing(post, changes)
+    if not changes:
+        return post
     updated_at = now()
     values = {"updated_at": updated_at, **changes}
     if post.published_at is not None:

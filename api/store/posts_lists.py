@@ -26,7 +26,7 @@ class PostSummary(NamedTuple):
     tags: list[str]
     metadata: dict[str, str]
     published_at: datetime | None
-    version: int
+    revision: str
     created_at: datetime
     updated_at: datetime
     username: str

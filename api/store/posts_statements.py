@@ -33,9 +33,7 @@ INSERTS = {
         (True, True): _INSERT_DRAFT_WITH_ID,
     }.items()
 }
-_UPDATE_DRAFT = (
-    sa.update(posts).where(unchanged_since_read(posts)).values(version=posts.c.version + 1).returning(*_RETURNED)
-)
+_UPDATE_DRAFT = sa.update(posts).where(unchanged_since_read(posts)).returning(*_RETURNED)
 _UPDATE = _UPDATE_DRAFT.values(change_position=next_position("posts"))
 UPDATES = {True: Query(Post, _UPDATE_DRAFT), False: Query(Post, _UPDATE)}
 """By whether the post was a draft, and still is: then the change is not in the feed."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from api import constraints
-from api.store.columns import JSON, Id, PublishedAt, Timestamp, metadata
+from api.store.columns import JSON, Id, PublishedAt, Revision, Timestamp, metadata
 from api.store.users import users
 
 HAS_SLUG = sa.column("slug").is_not(None)
@@ -26,7 +26,7 @@ posts = sa.Table(
     # A server of the version before does not know it.
     sa.Column("metadata", JSON, nullable=False, server_default=sa.text("'{}'")),
     sa.Column("published_at", PublishedAt, nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("revision", Revision, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("updated_at", Timestamp, nullable=False),
     # NULL for a draft that has never been anything else.
@@ -55,7 +55,7 @@ class Post(NamedTuple):
     tags: list[str]
     metadata: dict[str, str]
     published_at: datetime | None
-    version: int
+    revision: str
     created_at: datetime
     updated_at: datetime
     username: str

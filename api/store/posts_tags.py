@@ -16,7 +16,7 @@ post_tags = sa.Table(
     sa.Column("post_id", sa.ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("tag", sa.String(constraints.TAG_MAX_LENGTH), primary_key=True),
     sa.Column("published_at", PublishedAt, nullable=False),
-    # Never NULL: a trigger sets it for a server of the version before, which does not know it.
+    # Never NULL: migration 0005 filled it.
     sa.Column("author_id", Id),
     sa.Index(None, "tag", "published_at", "post_id"),
     sa.Index(None, "author_id", "tag", "published_at", "post_id"),

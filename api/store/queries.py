@@ -1,11 +1,12 @@
 """Helpers of the tables' modules: rows that must exist, optimistic concurrency, and constraint violations."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
 import sqlalchemy as sa
 
+from api.store.columns import new_revision
 from api.store.engine.connections import Connection, Query, Row
 from api.store.errors import NotFound, PreconditionFailed, StoreError
 
@@ -17,16 +18,16 @@ LOCK_TIMEOUT = frozenset({"55P03"})
 """PostgreSQL's SQLSTATE. On SQLite, a transaction that writes never waits for a row."""
 
 
-class Versioned(Protocol):
-    """A row of a table with a `version`, which every change increments."""
+class Revised(Protocol):
+    """A row of a table with a `revision`, which every change replaces."""
 
     @property
     def id(self) -> int:
         """The primary key."""
 
     @property
-    def version(self) -> int:
-        """The version that was read."""
+    def revision(self) -> str:
+        """The revision that was read."""
 
 
 def one(db: Connection, query: Query[Row], not_found: str, **parameters: object) -> Row:
@@ -39,20 +40,26 @@ def one(db: Connection, query: Query[Row], not_found: str, **parameters: object)
 
 def unchanged_since_read(table: sa.Table) -> sa.ColumnElement[bool]:
     """Return the condition for `update_if_unchanged` and `delete_if_unchanged`."""
-    return sa.and_(table.c.id == sa.bindparam("read_id"), table.c.version == sa.bindparam("read_version"))
+    return sa.and_(table.c.id == sa.bindparam("read_id"), table.c.revision == sa.bindparam("read_revision"))
 
 
-def update_if_unchanged(db: Connection, query: Query[Row], row: Versioned, **values: object) -> Row:
-    """Update `row` and return it; `PreconditionFailed` if it has been changed since it was read."""
-    updated = db.one_or_none(query, read_id=row.id, read_version=row.version, **values)
+def differing(row: Row, values: Mapping[str, object]) -> dict[str, object]:
+    """Return the values that are not those of the row."""
+    return {name: value for name, value in values.items() if getattr(row, name) != value}
+
+
+def update_if_unchanged(db: Connection, query: Query[Row], row: Revised, **values: object) -> Row:
+    """Update `row` with a new revision and return it; `PreconditionFailed` if it has been changed since it was read."""
+    read = {"read_id": row.id, "read_revision": row.revision}
+    updated = db.one_or_none(query, **read, revision=new_revision(), **values)
     if updated is None:
         raise PreconditionFailed("It has been changed since you read it. Read it again.")
     return updated
 
 
-def delete_if_unchanged(db: Connection, statement: sa.Delete, row: Versioned) -> None:
+def delete_if_unchanged(db: Connection, statement: sa.Delete, row: Revised) -> None:
     """Delete `row`; `PreconditionFailed` if it has been changed since it was read."""
-    if not db.execute(statement, read_id=row.id, read_version=row.version):
+    if not db.execute(statement, read_id=row.id, read_revision=row.revision):
         raise PreconditionFailed("It has been changed since you read it. Read it again.")
 
 

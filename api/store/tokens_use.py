@@ -22,7 +22,7 @@ class TokenUser(NamedTuple):
     display_name: str
     bio: str
     role: str
-    version: int
+    revision: str
     created_at: datetime
     updated_at: datetime
     token_id: int

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from api import constraints
 from api.store.change_positions import next_position, record_removal, removed_users
-from api.store.columns import Id, Timestamp, metadata, now
+from api.store.columns import Id, Revision, Timestamp, metadata, new_revision, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Forbidden, UserHasPosts, UsernameTaken
 from api.store.pages import NewestFirst, Page
@@ -16,6 +16,7 @@ from api.store.principals import Principal, may_change
 from api.store.queries import (
     FOREIGN_KEY_VIOLATION,
     delete_if_unchanged,
+    differing,
     one,
     translating,
     unchanged_since_read,
@@ -31,7 +32,8 @@ users = sa.Table(
     sa.Column("bio", sa.Text, nullable=False),
     sa.Column("password_hash", sa.String(constraints.PASSWORD_HASH_MAX_LENGTH)),
     sa.Column("role", sa.String(6), nullable=False, server_default="member"),
-    sa.Column("version", sa.Integer, nullable=False),
+    # The default is never used: SQLite adds no column without one.
+    sa.Column("revision", Revision, nullable=False, server_default="0" * constraints.REVISION_LENGTH),
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("updated_at", Timestamp, nullable=False),
     sa.Column("change_position", sa.BigInteger),
@@ -54,7 +56,7 @@ class User(NamedTuple):
     display_name: str
     bio: str
     role: str
-    version: int
+    revision: str
     created_at: datetime
     updated_at: datetime
 
@@ -76,13 +78,8 @@ _INSERT = Query(
     .values(change_position=next_position("users"))
     .returning(*USER_COLUMNS),
 )
-_UPDATE = Query(
-    User,
-    sa.update(users)
-    .where(unchanged_since_read(users))
-    .values(version=users.c.version + 1, change_position=next_position("users"))
-    .returning(*USER_COLUMNS),
-)
+_CHANGE = sa.update(users).where(unchanged_since_read(users)).returning(*USER_COLUMNS)
+_UPDATE = Query(User, _CHANGE.values(change_position=next_position("users")))
 _UPDATE_ROLE = Query(
     User, sa.update(users).where(users.c.username == sa.bindparam("by_username")).returning(*USER_COLUMNS)
 )
@@ -119,12 +116,13 @@ def register(
     bio: str = "",
     password_hash: str | None = None,
     role: str = "member",
+    revision: str | None = None,
     created_at: datetime | None = None,
     updated_at: datetime | None = None,
 ) -> User:
     """Insert a user, who can sign in if `password_hash` is given; `UsernameTaken` if the username exists.
 
-    `created_at` and `updated_at` are those of an imported user.
+    `revision`, `created_at` and `updated_at` are those of an imported user.
     """
     created_at = created_at or now()
     registered = db.one_or_none(
@@ -134,7 +132,7 @@ def register(
         bio=bio,
         password_hash=password_hash,
         role=role,
-        version=1,
+        revision=revision or new_revision(),
         created_at=created_at,
         updated_at=updated_at or created_at,
     )
@@ -157,8 +155,9 @@ def get_for_update(db: Connection, username: str, *, principal: Principal) -> Us
 
 
 def revise(db: Connection, user: User, **changes: object) -> User:
-    """Update the user; `PreconditionFailed` if it has been changed since `user` was read."""
-    return update_if_unchanged(db, _UPDATE, user, updated_at=now(), **changes)
+    """Update the user unless it has these values; `PreconditionFailed` if it has been changed since `user` was read."""
+    changes = differing(user, changes)
+    return update_if_unchanged(db, _UPDATE, user, updated_at=now(), **changes) if changes else user
 
 
 def remove(db: Connection, user: User) -> None:

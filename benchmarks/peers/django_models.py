@@ -1,5 +1,8 @@
 """Pressroom's tables in Django's ORM, and Django's settings, reduced to what it needs."""
 
+import secrets
+from functools import partial
+
 import django
 from common import DATABASE, PRAGMAS
 from django.conf import settings
@@ -71,7 +74,7 @@ class Post(models.Model):
     tags = models.JSONField()
     metadata = models.JSONField()
     published_at = models.DateTimeField()
-    version = models.IntegerField(default=1)
+    revision = models.CharField(max_length=16, default=partial(secrets.token_hex, 8))
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -91,6 +94,7 @@ class PostTag(models.Model):
     post = models.ForeignKey(Post, models.CASCADE)
     tag = models.CharField(max_length=49)
     published_at = models.DateTimeField()
+    author_id = models.IntegerField()
 
     class Meta:
         app_label, db_table, managed = "press", "post_tags", False

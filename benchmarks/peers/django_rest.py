@@ -56,9 +56,10 @@ class PostSerializer(serializers.ModelSerializer):
             "published_at",
             "created_at",
             "updated_at",
+            "revision",
             "url",
         )
-        read_only_fields = ("created_at", "updated_at")
+        read_only_fields = ("created_at", "updated_at", "revision")
 
     def validate_tags(self, tags: list[str]) -> list[str]:
         """Reject duplicate tags."""
@@ -84,7 +85,10 @@ class PostSerializer(serializers.ModelSerializer):
         content = {**validated_data, "published_at": validated_data["published_at"] or END}
         with transaction.atomic():
             post = Post.objects.create(**content, created_at=now, updated_at=now)
-            index = [PostTag(post=post, tag=each, published_at=post.published_at) for each in post.tags]
+            index = [
+                PostTag(post=post, tag=each, published_at=post.published_at, author_id=post.author_id)
+                for each in post.tags
+            ]
             PostTag.objects.bulk_create(index)
         return post
 

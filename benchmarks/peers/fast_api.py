@@ -77,6 +77,7 @@ class Post(BaseModel):
     published_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    revision: str
     url: str
 
 

@@ -75,6 +75,7 @@ class Post(Struct):
     published_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    revision: str
     url: str
 
 

@@ -59,6 +59,7 @@ class PostSchema(Schema):
     published_at = DateTime(allow_none=True, load_default=lambda: datetime.now(UTC))
     created_at = DateTime(dump_only=True)
     updated_at = DateTime(dump_only=True)
+    revision = fields.String(dump_only=True)
     url = fields.String(dump_only=True)
 
 

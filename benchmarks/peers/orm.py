@@ -1,6 +1,7 @@
 """Pressroom's tables in SQLAlchemy's ORM, for the peers that use it: C, E and H."""
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -70,6 +71,7 @@ class PostTag(Base):
     post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), primary_key=True)
     tag: Mapped[str] = mapped_column(primary_key=True)
     published_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    author_id: Mapped[int]
 
 
 class Post(Base):
@@ -84,7 +86,7 @@ class Post(Base):
     tags: Mapped[list[str]] = mapped_column(JSON)
     properties: Mapped[dict[str, str]] = mapped_column("metadata", JSON)
     publication: Mapped[datetime] = mapped_column("published_at", UTCDateTime)
-    version: Mapped[int]
+    revision: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     author: Mapped[User] = relationship()
@@ -148,10 +150,10 @@ def publish(
 ) -> Post:
     """Store a new post and commit."""
     now, publication = datetime.now(UTC), published_at.astimezone(UTC) if published_at else END
-    index = [PostTag(tag=tag, published_at=publication) for tag in tags]
+    index = [PostTag(tag=tag, published_at=publication, author_id=author.id) for tag in tags]
     post = Post(slug=slug, title=title, body=body, tags=tags, properties=metadata, publication=publication)
     post.author, post.index = author, index
-    post.version, post.created_at, post.updated_at = 1, now, now
+    post.revision, post.created_at, post.updated_at = secrets.token_hex(8), now, now
     session.add(post)
     session.commit()
     return post

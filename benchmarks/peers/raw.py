@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import secrets
 import sqlite3
 import threading
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ END = "9999-12-31 23:59:59.999999"
 _FROM = "FROM posts p JOIN users u ON u.id = p.author_id"
 _POST = (
     "SELECT p.id, p.slug, p.title, p.body, p.tags, p.metadata, u.username, u.display_name, p.published_at,"
-    f" p.created_at, p.updated_at, u.updated_at {_FROM}"
+    f" p.created_at, p.updated_at, p.revision, u.updated_at {_FROM}"
 )
 _ONE = f"{_POST} WHERE p.id = ? AND p.published_at <= ?"
 _VERSIONS = f"SELECT p.updated_at, u.updated_at {_FROM} WHERE p.id = ? AND p.published_at <= ?"
@@ -24,10 +25,10 @@ _USER = (
     " WHERE t.sha256 = ? AND t.expires_at > ?"
 )
 _INSERT = (
-    "INSERT INTO posts (author_id, slug, title, body, tags, metadata, published_at, version, created_at, updated_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
+    "INSERT INTO posts (author_id, slug, title, body, tags, metadata, published_at, created_at, updated_at, revision)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_INDEX = "INSERT INTO post_tags (post_id, tag, published_at) VALUES (?, ?, ?)"
+_INDEX = "INSERT INTO post_tags (post_id, tag, published_at, author_id) VALUES (?, ?, ?, ?)"
 _PROPERTIES = frozenset({"slug", "title", "body", "tags", "metadata", "published_at"})
 _SLUG, _TAG, _NAME = re.compile(SLUG), re.compile(TAG), re.compile(METADATA_NAME)
 _local = threading.local()
@@ -52,7 +53,7 @@ def _etag(post_id: int, *updated_at: str) -> str:
 
 
 def _json(row: tuple[Any, ...]) -> dict[str, Any]:
-    post_id, slug, title, body, tags, metadata, username, display_name, published, created, updated, _ = row
+    post_id, slug, title, body, tags, metadata, username, display_name, published, created, updated, revision, _ = row
     return {
         "id": post_id,
         "slug": slug,
@@ -64,6 +65,7 @@ def _json(row: tuple[Any, ...]) -> dict[str, Any]:
         "published_at": None if published == END else f"{published[:10]}T{published[11:]}Z",
         "created_at": f"{created[:10]}T{created[11:]}Z",
         "updated_at": f"{updated[:10]}T{updated[11:]}Z",
+        "revision": revision,
         "url": f"/posts/{post_id}",
     }
 
@@ -77,7 +79,7 @@ def etag(post_id: int) -> str | None:
 def read(post_id: int) -> tuple[bytes, str] | None:
     """Return a post and its ETag, or None if there is none."""
     row = _db().execute(_ONE, (post_id, _now())).fetchone()
-    return row and (orjson.dumps(_json(row)), _etag(post_id, row[10], row[11]))
+    return row and (orjson.dumps(_json(row)), _etag(post_id, row[10], row[12]))
 
 
 def page(after: str | None) -> tuple[bytes, str | None]:
@@ -100,7 +102,7 @@ def user(authorization: str | None) -> tuple[Any, ...] | None:
 def publish(author: tuple[Any, ...], data: bytes) -> tuple[bytes, str, str]:
     """Store a new post, and return it with its URL and its ETag; `ValueError` for invalid input."""
     slug, title, body, tags, metadata, published = _validated(orjson.loads(data))
-    now = _now()
+    now, revision = _now(), secrets.token_hex(8)
     published, stored_tags, stored_metadata = (
         published or now,
         orjson.dumps(tags).decode(),
@@ -110,15 +112,15 @@ def publish(author: tuple[Any, ...], data: bytes) -> tuple[bytes, str, str]:
     with _write_lock:
         db.execute("BEGIN IMMEDIATE")
         try:
-            values = (author[0], slug, title, body, stored_tags, stored_metadata, published, now, now)
+            values = (author[0], slug, title, body, stored_tags, stored_metadata, published, now, now, revision)
             post_id = db.execute(_INSERT, values).lastrowid or 0
-            db.executemany(_INDEX, [(post_id, tag, published) for tag in tags])
+            db.executemany(_INDEX, [(post_id, tag, published, author[0]) for tag in tags])
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
             raise
     content = slug, title, body, stored_tags, stored_metadata
-    row = (post_id, *content, author[1], author[2], published, now, now, author[3])
+    row = (post_id, *content, author[1], author[2], published, now, now, revision, author[3])
     return orjson.dumps(_json(row)), f"/posts/{post_id}", _etag(post_id, now, author[3])
 
 

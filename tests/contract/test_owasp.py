@@ -95,7 +95,7 @@ def test_2_broken_authentication(app: Application) -> None:
     assert wrong.headers == unknown.headers
 
 
-UNASSIGNABLE = ("id", "role", "author", "author_id", "created_at", "updated_at", "version", "password_hash", "user_id")
+UNASSIGNABLE = ("id", "role", "author", "author_id", "created_at", "updated_at", "revision", "password_hash", "user_id")
 
 
 @pytest.mark.parametrize("operation_id", BODIES)

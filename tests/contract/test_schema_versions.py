@@ -57,6 +57,7 @@ def test_no_operation_fails_unexpectedly_with_the_tables_of_an_older_version(
     build: Callable[..., Application], postgresql: PostgresServer, revision: str
 ) -> None:
     name = f"old_{next(numbers)}"
+    column, value = ("version", "1") if revision < "0008" else ("revision", "'0123456789abcdef'")
     postgresql.psql(f"CREATE DATABASE {name}")
     url = postgresql.get_uri(name)
     database = Database(Settings(database_url=url))
@@ -67,8 +68,8 @@ def test_no_operation_fails_unexpectedly_with_the_tables_of_an_older_version(
     with engine.begin() as connection:
         row = {"hash": password_hash(), "now": now(), "sha256": hash_token(TOKEN), "later": now() + timedelta(days=1)}
         for statement in (
-            """INSERT INTO users (username, display_name, bio, password_hash, version, created_at, updated_at)
-            VALUES ('ada', 'ada', '', :hash, 1, :now, :now)""",
+            f"""INSERT INTO users (username, display_name, bio, password_hash, {column}, created_at, updated_at)
+            VALUES ('ada', 'ada', '', :hash, {value}, :now, :now)""",
             "INSERT INTO tokens (user_id, name, sha256, created_at, expires_at) VALUES (1, '', :sha256, :now, :later)",
         ):
             connection.execute(sa.text(statement), row)

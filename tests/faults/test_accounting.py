@@ -20,7 +20,7 @@ pytestmark = pytest.mark.heavy
     [
         ("DELETE FROM posts WHERE id IN (1, 2)", 2),
         ("UPDATE posts SET title = 'another' WHERE id = 1", 1),
-        ("UPDATE posts SET version = version WHERE id = 1", 0),
+        ("UPDATE posts SET revision = revision WHERE id = 1", 0),
     ],
 )
 def test_lost_acknowledged_posts_are_counted(

@@ -45,6 +45,14 @@ def test_a_repeated_request_is_performed_once_and_its_response_replayed(ada: Cli
     assert count_posts(ada) == 1
 
 
+def test_the_etag_of_a_replayed_response_is_valid_until_the_post_is_changed(ada: Client) -> None:
+    publish(ada)
+    ada.patch("/users/ada", {"display_name": "renamed"})
+    if_match = {"If-Match": publish(ada).headers["ETag"]}
+    for title, status in (("once", 200), ("twice", 412)):
+        assert ada.send("PATCH", "/posts/1", json={"title": title}, headers=if_match).status_code == status
+
+
 LONG_TEXTS = ["x" * 256, 'ä\n\\"\x01\u2028😀' * 100, "null" * 100, " " * 300]
 
 

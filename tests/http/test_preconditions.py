@@ -1,19 +1,22 @@
 """Conditional requests (RFC 9110, section 13).
 
 PATCH /posts/1 HTTP/1.1
-If-Match: "5e0d…"          the ETag that was read; 428 without it, 412 if it is out of date
+If-Match: "7d3f….1f8a…"    the ETag that was read; 428 without it, 412 if its revision is out of date
 """
+
+import hashlib
+import re
 
 import pytest
 from werkzeug.test import TestResponse
 
 from api.http.application import Application
-from api.store import posts
+from api.store import posts, users
 from api.store.engine.connections import Connection
 from api.store.posts_table import Post
 from api.store.users import User
 from tests.contract.catalogue import CHANGES, READS, arrange
-from tests.support.clients import Client
+from tests.support.clients import PASSWORD, Client
 from tests.support.problems import assert_problem
 
 
@@ -55,6 +58,28 @@ def test_a_post_of_a_changed_author_has_another_etag(ada: Client) -> None:
     before = etag(ada, "/posts/1")
     ada.patch("/users/ada", {"display_name": "Ada"})
     assert etag(ada, "/posts/1") != before
+
+
+def test_the_etag_is_a_hash_after_the_revision_if_there_is_one(ada: Client, anyone: Client) -> None:
+    for path in READS:
+        response = ada.get(path)
+        digest = hashlib.sha256(response.data).hexdigest()[:32]
+        has_revision = re.fullmatch(r"/me|/users/\w+|/posts/\d+", path) is not None
+        revision = f"{(response.json or {})['revision']}." if has_revision else ""
+        assert response.headers["ETag"] == f'"{revision}{digest}"'
+    [post, summary] = (anyone.get(path).json or {} for path in ("/posts/1", "/posts?limit=1"))
+    assert re.fullmatch("[0-9a-f]{16}", post["revision"])
+    assert post["revision"] == summary["items"][0]["revision"]
+
+
+def test_the_revision_of_a_post_does_not_depend_on_its_author(ada: Client) -> None:
+    before = etag(ada, "/posts/1")
+    ada.patch("/users/ada", {"display_name": "Ada"})
+    after = etag(ada, "/posts/1")
+    assert after.partition(".")[0] == before.partition(".")[0]
+    assert after.partition(".")[2] != before.partition(".")[2]
+    assert ada.get("/posts/1", headers={"If-None-Match": before}).status_code == 200
+    assert change(ada, "PATCH", "/posts/1", {"title": "edited before and after"}, before).status_code == 200
 
 
 def test_a_list_with_a_changed_item_has_another_etag(ada: Client) -> None:
@@ -121,12 +146,40 @@ def change(client: Client, method: str, path: str, content: object, if_match: st
 def test_a_change_needs_the_current_etag(ada: Client, method: str, path: str, content: object) -> None:
     before = ada.get(path).json
     assert_problem(change(ada, method, path, content, None), 428)
-    for stale in ('"other"', 'W/"other"', "", "other", '"*"', "malformed ,,"):
+    revision, digest = etag(ada, path).strip('"').split(".")
+    parts = (f'"{digest}"', f'"{digest}.{revision}"', f'"{revision}{digest}"', f'"{revision[:-1]}"', f'"{revision}-"')
+    malformed = (
+        "",
+        "other",
+        "malformed ,,",
+        '*, "a"',
+        '"a", *',
+        "W/*",
+        f'"{revision}',
+        f'"{revision.upper()}."',
+        ".",
+        '"."',
+    )
+    for stale in ('"other"', 'W/"other"', '"*"', *parts, *malformed):
         assert_problem(change(ada, method, path, content, stale), 412)
     assert ada.get(path).json == before
 
 
-@pytest.mark.parametrize("form", ["{current}", "W/{current}", '"other", {current}', "*"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{current}",
+        "W/{current}",
+        '"other", {current}',
+        "*",
+        '"{revision}"',
+        'W/"{revision}"',
+        '"{revision}.another-representation"',
+        '"{revision}.{digest}-gzip"',
+        '"{revision}-gzip"',
+        '"other",W/"{revision}.{digest}-gzip", "third"',
+    ],
+)
 @changes
 def test_a_change_with_the_current_etag_succeeds(
     ada: Client, method: str, path: str, content: object, form: str
@@ -134,7 +187,57 @@ def test_a_change_with_the_current_etag_succeeds(
     if (method, path) == ("DELETE", "/users/ada"):
         for post in ("/posts/1", "/posts/2"):
             ada.delete(post)
-    assert change(ada, method, path, content, form.format(current=etag(ada, path))).status_code in {200, 204}
+    current = etag(ada, path)
+    revision, digest = current.strip('"').split(".")
+    if_match = form.format(current=current, revision=revision, digest=digest)
+    assert change(ada, method, path, content, if_match).status_code in {200, 204}
+
+
+def test_an_item_of_a_list_can_be_changed_by_its_revision(ada: Client) -> None:
+    for path in ("/users", "/posts", "/posts?author=ada&expand=body", "/posts?tag=engines"):
+        for item in (ada.get(path).json or {})["items"]:
+            changes = {"title": path} if "title" in item else {"bio": path}
+            assert change(ada, "PATCH", item["url"], changes, f'"{item["revision"]}"').status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/posts/1", {"title": "t"}),
+        ("/posts/1", {"title": "t", "body": "b", "tags": ["y", "x"], "published_at": "2026-01-31T12:00:00.5Z"}),
+        ("/posts/1", {"published_at": "2026-01-31T14:00:00.5000000009+02:00"}),
+        ("/posts/2", {"published_at": None}),
+        ("/users/ada", {"display_name": "Ada", "bio": ""}),
+    ],
+)
+def test_a_change_to_the_stored_values_changes_nothing(ada: Client, path: str, content: dict[str, object]) -> None:
+    ada.patch("/posts/1", {"title": "t", "body": "b", "tags": ["y", "x"], "published_at": "2026-01-31T12:00:00.5Z"})
+    ada.patch("/users/ada", {"display_name": "Ada"})
+    before = ada.get(path)
+    for if_match in (before.headers["ETag"], "*"):
+        unchanged = change(ada, "PATCH", path, content, if_match)
+        assert (unchanged.status_code, unchanged.data) == (200, before.data)
+        assert unchanged.headers["ETag"] == before.headers["ETag"]
+    assert ada.get(path).data == before.data
+    assert_problem(change(ada, "PATCH", path, content, '"0123456789abcdef"'), 412)
+
+
+def test_the_order_of_tags_counts_as_a_change(ada: Client) -> None:
+    ada.patch("/posts/1", {"tags": ["x", "y"]})
+    before = ada.get("/posts/1").json or {}
+    after = ada.patch("/posts/1", {"tags": ["y", "x"]}).json or {}
+    assert after["tags"] == ["y", "x"]
+    assert after["revision"] != before["revision"]
+    assert after["updated_at"] > before["updated_at"]
+
+
+def test_a_new_role_or_password_leaves_the_revision_as_it_is(app: Application, ada: Client) -> None:
+    before = ada.get("/users/ada").data
+    with app.database.write() as db:
+        users.set_role(db, "ada", "admin")
+    passwords = {"current_password": PASSWORD, "new_password": "staple battery horse correct"}
+    assert ada.send("PUT", "/me/password", json=passwords).status_code == 204
+    assert ada.get("/users/ada").data == before
 
 
 @changes

@@ -17,7 +17,7 @@ INVALID: dict[str, list[Any]] = {
     "metadata": [None, [], "x", {f"n{number}": "" for number in range(21)}],
     "tags": [None, "x", ["x", "x"], [str(number) for number in range(11)]],
     "published_at": ["", "now", 0, True],
-    **{name: [1] for name in ("id", "author", "author_id", "created_at", "version", "url")},
+    **{name: [1] for name in ("id", "author", "author_id", "created_at", "revision", "url")},
 }
 INVALID_TAGS = ["", "X", "-x", "x y", "x\n", "é", "x" * 50, 1, None]
 
@@ -50,7 +50,7 @@ def test_a_published_post_is_public_at_once(ada: Client, anyone: Client) -> None
         "metadata": {},
         "author": {"username": "ada", "display_name": "ada", "url": "/users/ada"},
         "url": "/posts/1",
-        **{name: read[name] for name in ("published_at", "created_at", "updated_at")},
+        **{name: read[name] for name in ("published_at", "created_at", "updated_at", "revision")},
     }
 
 

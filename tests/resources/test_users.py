@@ -18,7 +18,7 @@ INVALID: dict[str, list[Any]] = {
     "password": ["x" * 7, "x" * 129, "\x00" * 8, 12345678, None],
     "display_name": ["", "x" * 101, "\x00", None],
     "bio": ["x" * 1001, "a\x00", None, []],
-    **{name: [1] for name in ("id", "role", "created_at", "version", "password_hash", "url")},
+    **{name: [1] for name in ("id", "role", "created_at", "revision", "password_hash", "url")},
 }
 
 
@@ -34,6 +34,7 @@ def test_anyone_can_register(anyone: Client) -> None:
         "bio": "Engines.",
         "created_at": read["created_at"],
         "updated_at": read["created_at"],
+        "revision": read["revision"],
         "url": "/users/ada",
         "posts_url": "/posts?author=ada",
     }

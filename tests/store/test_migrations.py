@@ -1,9 +1,10 @@
 """Migrations of databases that have rows."""
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -11,11 +12,22 @@ import sqlalchemy as sa
 from api.settings import Settings
 from api.store import posts, posts_lists, users
 from api.store.engine import migrate
+from api.store.engine.connections import Query
 from api.store.engine.database import Database
 from tests.support.rows import select_rows
 
 TIMESTAMP = "2026-01-31 12:00:00.000000"
-BEFORE_AUTHORS = "0004"
+BEFORE_AUTHORS, BEFORE_REVISIONS = "0004", "0007"
+
+
+class Statement(NamedTuple):
+    query: str
+
+
+WAITING = Query(
+    Statement,
+    sa.text("SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock'").columns(query=sa.Text),
+)
 
 
 @pytest.fixture
@@ -56,8 +68,13 @@ def database(unmigrated: Settings, request: pytest.FixtureRequest) -> Iterator[D
 
 
 def check(database: Database) -> None:
-    """Assert that all posts are there, with their tags, and that ids are not used again."""
+    """Assert that all posts are there, with their tags and distinct revisions, and that ids are not used again."""
     with database.write() as db:
+        for table, count in (("users", 2), ("posts", 12)):
+            statement = sa.text(f"SELECT revision FROM {table}").columns(revision=sa.Text)
+            revisions = {row.revision for row in select_rows(db, statement)}
+            assert len(revisions) == count
+            assert all(re.fullmatch("(?!0{16})[0-9a-f]{16}", revision) for revision in revisions)
         rows: Sequence[Any] = posts_lists.page(db, limit=100, expand="body", tag="x").rows
         assert [(row.id, row.title, row.body) for row in rows] == [(n, f"t{n}", f"b{n}") for n in range(12, 0, -1)]
         for number, name in ((1, "bob"), (2, "ada")):
@@ -92,7 +109,7 @@ def test_reads_and_writes_go_on_while_postgresql_migrates(database: Database) ->
         with database.snapshot() as snapshot:
             snapshot.execute_sql("SELECT 1 FROM users")
             migration.start()
-            while not _is_waiting(database):
+            while not _is_waiting(database, "CREATE INDEX CONCURRENTLY"):
                 assert migration.is_alive()
             with database.write() as db:
                 db.execute_sql("SET LOCAL lock_timeout = 1000")
@@ -103,8 +120,41 @@ def test_reads_and_writes_go_on_while_postgresql_migrates(database: Database) ->
     check(database)
 
 
-def _is_waiting(database: Database) -> bool:
-    """Return whether the migration builds the index, and waits for older transactions."""
-    statement = sa.text("SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock'").columns(query=sa.Text)
+def test_a_server_of_the_version_before_goes_on_while_postgresql_gets_revisions(database: Database) -> None:
+    """A trigger keeps the migration waiting while it writes the revisions."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    while database.revision() != BEFORE_REVISIONS:
+        with database.engine.execution_options(isolation_level="READ COMMITTED").begin() as db:
+            migrate.upgrade(db)
+    with database.write() as db:
+        db.execute_sql(
+            "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$"
+        )
+        db.execute_sql(
+            "CREATE TRIGGER wait BEFORE UPDATE ON posts FOR EACH ROW WHEN (OLD.id = 1) EXECUTE FUNCTION wait()"
+        )
+    migration = threading.Thread(target=database.upgrade)
+    with database.write() as locking:
+        locking.execute_sql("SELECT pg_advisory_xact_lock(1)")
+        migration.start()
+        while not _is_waiting(database, "UPDATE posts SET revision"):
+            assert migration.is_alive()
+        with database.write() as db:
+            db.execute_sql("SET LOCAL lock_timeout = 1000")
+            db.execute_sql("DELETE FROM posts WHERE id = 12")
+            db.execute_sql(
+                "INSERT INTO posts (id, author_id, title, body, tags, published_at, version, created_at, updated_at) "
+                f"VALUES (12, 1, 't12', 'b12', '[\"x\"]', '{TIMESTAMP}', 1, '{TIMESTAMP}', '{TIMESTAMP}')"
+            )
+            db.execute_sql(f"INSERT INTO post_tags (post_id, tag, published_at) VALUES (12, 'x', '{TIMESTAMP}')")
+            db.execute_sql("UPDATE posts SET version = version + 1 WHERE id = 2")
+    migration.join()
+    check(database)
+
+
+def _is_waiting(database: Database, statement: str) -> bool:
+    """Return whether the migration executes such a statement, and waits for other transactions."""
     with database.read() as db:
-        return any("CREATE INDEX CONCURRENTLY" in row.query for row in select_rows(db, statement))
+        return any(statement in row.query for row in db.all(WAITING))

@@ -19,6 +19,7 @@ from api.store.engine.database import Database
 ROWS = 20_000
 BATCH_MAX_ROWS = 2_000
 """More than a page, or a batch of a sweep or an export, has."""
+REVISION = "0123456789abcdef"
 EXCEPTIONS = {
     "archive._ALL_USERS": "an export reads all users",
     "archive._IDENTITIES": "an import reads all posts of an author once",
@@ -97,11 +98,11 @@ def fill(database: Database, rows: int) -> None:
     blob = "CAST(printf('%032d', i) AS BLOB)" if database.is_sqlite else "decode(lpad(i::text, 64, '0'), 'hex')"
     i = "i" if database.is_sqlite else "i::text"
     inserts = {
-        "users (id, username, display_name, bio, version, created_at, updated_at, change_position)": (
-            f"i, 'u' || {i}, 'u', '', 1, {old}, {old}, i"
+        "users (id, username, display_name, bio, revision, created_at, updated_at, change_position)": (
+            f"i, 'u' || {i}, 'u', '', '{REVISION}', {old}, {old}, i"
         ),
-        "posts (id, author_id, title, body, tags, published_at, version, created_at, updated_at, change_position)": (
-            f"i, CASE WHEN i % 2 = 0 THEN 1 ELSE i END, 't', 'b', '[]', {old}, 1, {old}, {old}, i"
+        "posts (id, author_id, title, body, tags, published_at, revision, created_at, updated_at, change_position)": (
+            f"i, CASE WHEN i % 2 = 0 THEN 1 ELSE i END, 't', 'b', '[]', {old}, '{REVISION}', {old}, {old}, i"
         ),
         "post_tags (post_id, tag, published_at, author_id)": (
             f"i, CASE WHEN i % 2 = 1 THEN 'x' ELSE 't' || {i} END, {old}, CASE WHEN i % 2 = 0 THEN 1 ELSE i END"

@@ -23,7 +23,7 @@ from tests.store.conftest import savepoint
 
 def test_registered_users_are_stored(db: Connection) -> None:
     user = users.register(db, username="ada", display_name="Ada", bio="Engines.", password_hash="hash")
-    assert (user.username, user.display_name, user.bio, user.version) == ("ada", "Ada", "Engines.", 1)
+    assert (user.username, user.display_name, user.bio, user.role) == ("ada", "Ada", "Engines.", "member")
     assert users.get(db, "ada") == user
 
 
@@ -49,10 +49,15 @@ def test_unknown_users_are_not_found(db: Connection, ada: User) -> None:
         users.get(db, "bob")
 
 
-def test_revise_changes_the_given_columns_and_the_version(db: Connection, ada: User) -> None:
+def test_revise_changes_the_given_columns_and_the_revision(db: Connection, ada: User) -> None:
     revised = users.revise(db, ada, display_name="Ada")
-    assert (revised.display_name, revised.bio, revised.version) == ("Ada", "", 2)
+    assert (revised.display_name, revised.bio, revised.revision != ada.revision) == ("Ada", "", True)
     assert revised.updated_at > ada.updated_at
+
+
+def test_revise_with_the_stored_values_changes_nothing(db: Connection, ada: User) -> None:
+    assert users.revise(db, ada, display_name="ada", bio="") is ada
+    assert users.get(db, "ada") == ada
 
 
 def test_members_may_change_only_themselves(db: Connection, ada: User, bob: User) -> None:

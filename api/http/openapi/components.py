@@ -13,10 +13,10 @@ def _list_of(item: str) -> str:
 
 HEADERS: dict[str, JSONObject] = {
     "ETAG": {
-        "description": "Identifies the representation, for `If-None-Match` and `If-Match`.",
+        "description": "Identifies the representation. That of a user or a post begins with its `revision`.",
         "required": True,
         "schema": {"type": "string", "maxLength": 128, "pattern": '^"[!#-~]+"$'},
-        "example": '"0a4d55a8d778e5022fab701977c5d840bbc486d0"',
+        "example": '"7d3f0c2a91b8e654.1f8ac10f23c5b5bc1167bda84b833e5c"',
     },
     "Location": {
         "description": "The URL of the created resource.",
@@ -131,7 +131,10 @@ PARAMETERS = {
     "IF_MATCH": {
         "name": "If-Match",
         "required": True,
-        "description": "The `ETag` of the version that you read, in its quotes; `*` overwrites any version.",
+        "description": (
+            "The `ETag` of the version that you read, in its quotes, or its `revision` in quotes; `*` overwrites any "
+            "version. Only revisions are compared: a new name of a post's author does not matter."
+        ),
         # Without an example: "*" in Swagger UI's form would overwrite what others have changed.
         "schema": {"type": "string"},
     },

@@ -1,6 +1,7 @@
 """Tables of SQLite built again, because ALTER TABLE changes neither constraints nor the order of columns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
@@ -11,12 +12,19 @@ ORDER BY rowid
 
 
 def rebuild(
-    connection: sa.Connection, table: str, create: Callable[[str], object], columns: str, *, child: str
+    connection: sa.Connection,
+    table: str,
+    create: Callable[[str], object],
+    columns: str,
+    *,
+    child: str,
+    added: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Replace a table, with its rows, indices, triggers and the highest id it has used.
 
-    `create` makes the new table, under the name that it is passed; `columns` are those that both tables have. `child`
-    is the only table that refers to it: its rows are set aside, because to drop a table deletes those that refer to it.
+    `create` makes the new table, under the name that it is passed. `columns` are those that both tables have, `added`
+    the expressions of new ones. `child` is the only table that refers to it: its rows are set aside, because to drop a
+    table deletes those that refer to it.
     """
 
     def run(sql: str) -> None:
@@ -27,7 +35,8 @@ def rebuild(
     run(f"CREATE TABLE rows_of_child AS SELECT * FROM {child}")  # noqa: S608 (constants)
     run(f"DROP TABLE {child}")
     create("rebuilt")
-    run(f"INSERT INTO rebuilt ({columns}) SELECT {columns} FROM {table} ORDER BY id")  # noqa: S608 (constants)
+    new_columns, values = ", ".join([columns, *added]), ", ".join([columns, *added.values()])
+    run(f"INSERT INTO rebuilt ({new_columns}) SELECT {values} FROM {table} ORDER BY id")  # noqa: S608 (constants)
     # The highest id that has been used, which may be that of a deleted row.
     run("DELETE FROM sqlite_sequence WHERE name = 'rebuilt'")
     run(f"INSERT INTO sqlite_sequence SELECT 'rebuilt', seq FROM sqlite_sequence WHERE name = '{table}'")  # noqa: S608 (a constant)
