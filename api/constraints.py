@@ -23,8 +23,11 @@ SLUG_PATTERN = r"[a-z0-9]+(-[a-z0-9]+)*"
 SLUG_MAX_LENGTH = 80
 TITLE_MAX_LENGTH = 200
 BODY_MAX_LENGTH = 262_144
-TAG_PATTERN = r"[a-z0-9][a-z0-9-]{0,48}"
+TAG_PATTERN = r"[^\x00-,./:-@\x5b-\x60\x7b-\x7f]+"
+"""Without ASCII's controls, spaces and punctuation but `-`. The form of new tags is in `schemas/posts_tags.py`."""
 TAG_MAX_LENGTH = 49
+SENT_TAG_MAX_LENGTH = 4 * TAG_MAX_LENGTH
+"""It may be decomposed, which makes up to four code points of one."""
 TAGS_MAX_ITEMS = 10
 METADATA_MAX_PROPERTIES = 20
 METADATA_NAME_PATTERN = r"[a-z][a-z0-9_]{0,39}"

@@ -318,7 +318,7 @@ def test_records_already_present_are_not_changed(pressroom: Callable[..., Result
 
 def test_lines_with_errors_are_reported_by_number_and_others_imported(pressroom: Callable[..., Result]) -> None:
     bad = ["{", "[]", '{"user": 1}', '{"page": {}}', {**USER, **POST}, {"user": {"username": "A"}}]
-    bad += [{"post": {**POST["post"], "author": "eve"}}, {"post": {**POST["post"], "tags": ["x", "X"]}}]
+    bad += [{"post": {**POST["post"], "author": "eve"}}, {"post": {**POST["post"], "tags": ["x", "X Y"]}}]
     imported = pressroom("import", write("in.ndjson", USER, *bad, "", POST))
     assert (imported.exit_code, imported.stdout) == (1, "Imported 2, skipped 0 already present, 8 errors.\n")
     errors = [line for line in imported.stderr.splitlines() if line.startswith("in.ndjson:")]

@@ -55,6 +55,7 @@ class Request(flask.Request):
     creates = False
     """Whether a PUT may only create the resource; otherwise it may only replace it."""
     is_precondition_checked = False
+    is_query_normal = True
     viewer: TokenUser | None = None
     """The user authenticated by a bearer token; None for an anonymous client."""
     token_hash: bytes

@@ -65,9 +65,10 @@ def _load(raw: bytes, schema: Schema, *, is_required: bool) -> Values:
 def parse_query(request: Request, schema: Schema) -> Values:
     """Return the validated query; 422 for an invalid one."""
     try:
-        return _parse_query_string(schema, request.query_string)
+        values, request.is_query_normal = _parse_query_string(schema, request.query_string)
     except ValidationError as error:
         _reject(query=error.messages)
+    return values
 
 
 def reject_query(request: Request) -> NoReturn:
@@ -113,7 +114,8 @@ def _is_json(request: Request) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _parse_query_string(schema: Schema, query_string: bytes) -> Values:
+def _parse_query_string(schema: Schema, query_string: bytes) -> tuple[Values, bool]:
+    """Return the values, and whether texts are what was sent, and not normalised."""
     pairs = split_query(query_string)
     parameters, errors = dict(pairs), _empty_pairs(query_string)
     if len(parameters) < len(pairs):
@@ -121,7 +123,9 @@ def _parse_query_string(schema: Schema, query_string: bytes) -> Values:
         errors |= {name: ["Given more than once."] for name, count in counts.items() if count > 1}
     if errors:
         raise ValidationError(errors)
-    return schema.load(parameters)  # type: ignore[no-any-return] # an object, not many
+    values = schema.load(parameters)
+    texts = ((values.get(name), sent) for name, sent in parameters.items())
+    return values, all(text == sent for text, sent in texts if isinstance(text, str))
 
 
 def _empty_pairs(query_string: bytes) -> dict[str, list[str]]:

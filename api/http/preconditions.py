@@ -39,7 +39,7 @@ def add_etag(request: Request, response: Response, revision: str | None, *, is_r
     response.headers.add("ETag", f'"{etag}"')
     if not is_read:
         return
-    is_public = not request.has_credentials and is_canonical(request_target(request))
+    is_public = not request.has_credentials and request.is_query_normal and is_canonical(request_target(request))
     response.headers.add("Cache-Control", CACHE_CONTROL_PUBLIC if is_public else CACHE_CONTROL_PRIVATE)
     if_none_match = request.environ.get("HTTP_IF_NONE_MATCH")
     # Most clients send a single tag, which needs no parsing. The comparison is weak (section 13.1.2).

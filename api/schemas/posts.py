@@ -9,7 +9,7 @@ from api.schemas.datetimes import DateTime, DateTimeInput
 from api.schemas.fields import Id, OneOf, RelativeURL, Text
 from api.schemas.pages import PageQuery, page_of
 from api.schemas.posts_metadata import Metadata
-from api.schemas.posts_tags import Tag, Tags, TagsInput
+from api.schemas.posts_tags import TagQuery, Tags, TagsInput
 from api.schemas.users import Author, CreatedAt, Revision, UpdatedAt, Username
 
 Slug = partial(
@@ -122,7 +122,7 @@ class PostQuery(PageQuery):
     """Which posts, and whether with their bodies."""
 
     author = Username(metadata={"description": "Only posts by this user.", "examples": ["ada"]})
-    tag = Tag(metadata={"description": "Only posts with this tag.", "examples": ["engines"]})
+    tag = TagQuery()
     expand = Expand()
 
 

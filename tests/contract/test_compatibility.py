@@ -318,7 +318,6 @@ COMPATIBLE = {
         put(f"{CREATE} properties title not", {"type": ["array", "boolean", "number", "object"]})(document),
     ),
     "a pattern in requests is removed": drop(f"{CREATE} properties title pattern"),
-    "uniqueItems in requests is removed": drop(f"{CREATE} properties tags uniqueItems"),
     "a maxItems in requests is raised": put(f"{CREATE} properties tags maxItems", 20),
     "unknown properties of requests become allowed": put(f"{CREATE} additionalProperties", True),
     # Responses that promise more
@@ -362,6 +361,12 @@ def test_a_bound_of_a_schema_in_requests_and_responses_may_neither_fall_nor_rise
     released = copy.deepcopy(document)
     put(f"{POST} properties title maxLength", bound)(document)
     assert breaking_changes(released, document) == [f"Post title, in {side}: maxLength was 200, is {bound}"]
+
+
+def test_unique_items_may_be_removed_from_requests(document: Any) -> None:
+    released = copy.deepcopy(document)
+    put(f"{CREATE} properties tags uniqueItems", True)(released)
+    assert breaking_changes(released, document) == []
 
 
 @pytest.mark.parametrize(("keyword", "value"), [("enum", ["a"]), ("uniqueItems", True)])

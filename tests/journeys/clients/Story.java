@@ -16,7 +16,6 @@ import com.pressroom.client.model.User;
 import com.pressroom.client.model.UserCreate;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
@@ -84,7 +83,7 @@ public class Story {
     expect(posts.publishPost(note, key), first);
     expect(first.getPublishedAt().isEqual(published), true);
     List<String> tags = List.of("engines", "numbers");
-    PostCreate tagged = new PostCreate().title("Note G").body("Bernoulli.").tags(new LinkedHashSet<>(tags));
+    PostCreate tagged = new PostCreate().title("Note G").body("Bernoulli.").tags(tags);
     expect(posts.publishPost(tagged, null).getTags(), tags);
 
     // List page by page, newest first.
