@@ -12,14 +12,15 @@ _END = XID.format("pg_snapshot_xmax(pg_current_snapshot())")
 # A fail-over begins a timeline, which the checkpoint in the control file has only later; a dump that is restored makes
 # new tables, and a copy by CREATE DATABASE is another database. Ordinary roles may read all of these.
 _SERVER = """
-    {0}.epoch || ' ' || {0}.tableoid || ' ' || (SELECT oid FROM pg_database WHERE datname = current_database())
+    (SELECT oid FROM pg_database WHERE datname = current_database())
     || ' ' || (SELECT system_identifier FROM pg_control_system())
     || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
 """
+_NAME = "{0}.epoch || ' ' || {0}.tableoid || ' ' || positions.server"
 _STATE = """
 SELECT {now} AS epoch, {then} AS epoch_of_token, current.swept_position AS swept_position,
     current.swept_id AS swept_id, positions.last_position AS last_position, positions.end_position AS end_position
-FROM (SELECT {last_position} AS last_position, {end_position} AS end_position) AS positions
+FROM (SELECT {last_position} AS last_position, {end_position} AS end_position, {server}) AS positions
 JOIN sync_epochs AS current ON current.feed = '{feed}' AND current.first_position = (
     SELECT max(first_position) FROM sync_epochs WHERE feed = '{feed}' AND first_position <= positions.last_position
 )
@@ -54,14 +55,17 @@ def select_state(feed: Feed, *, is_sqlite: bool) -> sa.Subquery:
             then="token.epoch",
             last_position=last,
             end_position=f"{last} + 1",
+            server="'' AS server",
         )
     else:
         sql = _STATE.format(
             feed=feed,
-            now=_SERVER.format("current"),
-            then=_SERVER.format("token"),
+            now=_NAME.format("current"),
+            then=_NAME.format("token"),
             last_position=last_position(feed, below=HORIZON),
             end_position=_END,
+            # OFFSET: otherwise PostgreSQL computes all of this once for each of its uses.
+            server=f"{_SERVER} AS server OFFSET 0",
         )
     types = dict.fromkeys(State._fields, sa.BigInteger) | dict.fromkeys(("epoch", "epoch_of_token"), sa.String)
     text = sa.text(sql).bindparams(sa.bindparam("token_seen", type_=sa.BigInteger))

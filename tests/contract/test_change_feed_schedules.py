@@ -181,3 +181,12 @@ def test_a_poll_with_nothing_new_is_not_modified(editor: Editor) -> None:
     editor.site.clock.step(HOUR / 2)
     again = editor.site.client.get(path, headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 304
+
+
+def test_a_revision_that_changes_nothing_is_not_in_the_feed(editor: Editor) -> None:
+    post_id = editor.publish()
+    editor.follow()
+    since, entries = editor.mirrors.posts.since, editor.mirrors.posts.entries
+    editor.revise(post_id, title="t", published_at=START)
+    editor.follow()
+    assert (editor.mirrors.posts.since, editor.mirrors.posts.entries) == (since, entries)
