@@ -19,6 +19,7 @@ from api.cli.main import cli
 from api.passwords import hash_password, is_usable_hash, verify_password
 from api.settings import Settings
 from tests.support.clients import PASSWORD, Client, sign_in
+from tests.support.problems import assert_problem
 
 Run = Callable[..., Result]
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$5sv4rYp0VNnHq7xXHwjpsw$RCyVyQO2U+sTVU3hZZvJrVTHfYxRnTMd3wsz0iqvAOU"
@@ -104,6 +105,7 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
 ) -> None:
     urls = ("/users", "/users/ada", "/posts?expand=body", "/posts/1", "/posts/4", "/posts?author=ada")
     before = {url: (site.get(url).data, site.get(url).headers["ETag"]) for url in urls}
+    feeds = [(site.get(path).json or {})["next_since"] for path in ("/changes/posts", "/changes/users")]
     assert pressroom("export", "--accounts", "a.ndjson").exit_code == 0
     moves = [("a.ndjson", postgresql_url, "b.ndjson"), ("b.ndjson", "sqlite:///other.sqlite", "c.ndjson")]
     for source, database_url, target in moves:
@@ -117,6 +119,13 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
         assert client.get("/me").status_code == 200
         assert {url: (client.get(url).data, client.get(url).headers["ETag"]) for url in urls} == before
         assert sign_in(Client(moved, "bob"))
+        for path, since in zip(("/changes/posts", "/changes/users"), feeds, strict=True):
+            assert_problem(client.get(f"{path}?since={since}"), 410)
+        # The archive that is imported next has been written before.
+        for url, changes in (("/posts/1", {"title": "edited after the move"}), ("/users/ada", {"bio": "edited after the move"})):
+            for status in (200, 412):
+                headers = {"If-Match": before[url][1]}
+                assert client.send("PATCH", url, json=changes, headers=headers).status_code == status
         moved.database.close()
     site.app.database.close()
 
