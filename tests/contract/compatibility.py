@@ -23,7 +23,7 @@ UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProp
 DROPPABLE = {"pattern": None, "multipleOf": None, "uniqueItems": False, "additionalProperties": True}
 # Keywords for people, and keywords that `incompatibilities` compares by itself.
 NOT_COMPARED = {"description", "example", "examples", "deprecated", "readOnly", "writeOnly"}
-NOT_COMPARED |= {"default", "properties", "required", "items"}
+NOT_COMPARED |= {"default", "properties", "required", "items", "anyOf"}
 
 
 def breaking_changes(old: Any, new: Any) -> list[str]:
@@ -158,6 +158,12 @@ def incompatibilities(where: str, old: Any, new: Any, *, in_request: bool) -> It
             yield f"{where}, in {side}: {keyword} was {old.get(keyword)}, is {new.get(keyword)}"
     if "items" in old or "items" in new:
         yield from incompatibilities(f"{where}[]", old.get("items", {}), new.get("items", {}), in_request=in_request)
+    was_any, is_any = old.get("anyOf", []), new.get("anyOf", [])
+    if len(was_any) != len(is_any):
+        yield f"{where}, in {side}: anyOf was {was_any}, is {is_any}"
+    else:
+        for was, now in zip(was_any, is_any, strict=True):
+            yield from incompatibilities(where, was, now, in_request=in_request)
 
     before, after = old.get("properties", {}), new.get("properties", {})
     gone = before.keys() - after.keys()
