@@ -72,10 +72,10 @@ def write(path: str, *lines: object) -> str:
 
 
 def content(lines: str) -> list[Any]:
-    """Return the records without the ids of posts and without times, except that of publication."""
+    """Return the records without the ids of posts, revisions and times, except that of publication."""
     records = [json.loads(line) for line in lines.splitlines()]
     for [fields] in map(dict.values, records):
-        for name in ("id", "created_at", "updated_at"):
+        for name in ("id", "revision", "created_at", "updated_at"):
             fields.pop(name, None)
     return records
 

@@ -99,6 +99,7 @@ def exists() -> HTTPProblem:
     return HTTPProblem(412, "It exists already. Read it, and send its `ETag` as `If-Match` to replace it.")
 
 
-def _revision(tag: str) -> str:
+def _revision(tag: str | None) -> str:
     """Return the revision in a tag: all of it, or what is before the hash; a proxy may have appended `-gzip`."""
-    return tag.partition(".")[0].removesuffix("-gzip")
+    # Werkzeug parses `""` as None.
+    return (tag or "").partition(".")[0].removesuffix("-gzip")
