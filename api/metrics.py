@@ -13,7 +13,8 @@ DIRECTORY_VARIABLE, WORKER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_WO
 
 if WORKER_VARIABLE in os.environ:
     # Files are named by the worker's slot instead of its process id, so that their number does not grow.
-    values.ValueClass = values.MultiProcessValue(lambda: os.environ[WORKER_VARIABLE])  # type: ignore[no-untyped-call] # the library's
+    _worker = os.environ[WORKER_VARIABLE]  # read once: the library calls the function for every value
+    values.ValueClass = values.MultiProcessValue(lambda: _worker)  # type: ignore[no-untyped-call] # the library's
 
 REQUESTS = Histogram(
     "pressroom_http_request_duration_seconds",

@@ -79,9 +79,12 @@ class RequestBody(Body):  # type: ignore[misc] # gunicorn has no types
     def __init__(self, request: Any) -> None:
         super().__init__(request.body.reader)
         self._request = request
-        self._is_empty = isinstance(self.reader, LengthReader) and self.reader.length == 0
-        self._is_client_waiting = request._expected_100_continue and not self._is_empty  # noqa: SLF001 (gunicorn is pinned)
+        self._is_client_waiting = request._expected_100_continue and not self._has_been_received  # noqa: SLF001 (gunicorn is pinned)
         request._expected_100_continue = False  # noqa: SLF001 (otherwise gunicorn sends 100 before the final status)
+
+    @property
+    def _has_been_received(self) -> bool:
+        return isinstance(self.reader, LengthReader) and self.reader.length == 0
 
     def _read_reader(self, size: int) -> bytes:
         if self._is_client_waiting:
@@ -91,7 +94,7 @@ class RequestBody(Body):  # type: ignore[misc] # gunicorn has no types
 
     def finish(self) -> None:
         """Read the rest. If it is too large or too slow, or may not be sent, the response is the last."""
-        if self._is_empty:
+        if self._has_been_received:
             return
         # RFC 9110, section 10.1.1: a client that has got a final status need not send the body.
         if self._is_client_waiting or not self._drain():

@@ -1,20 +1,17 @@
 """The application and its requests."""
 
-import random
-import re
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import flask
 from flask import Flask, Response, current_app
-from werkzeug.datastructures import Authorization
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import MapAdapter
 from werkzeug.utils import cached_property
 
 from api import constraints
-from api.http import target_uri
+from api.http import request_ids, target_uri
 from api.http.access_log import AccessLog
 from api.http.rate_limit_store import RateLimitStore
 from api.http.responses import READ_METHODS, Headers
@@ -43,7 +40,6 @@ DEFAULT_HEADERS = (
 
 _EMPTY_CREDENTIALS = frozenset({"", "bearer", "basic", "basic og=="})
 """In lower case. The last is an empty username with an empty password."""
-_REQUEST_ID_PATTERN = re.compile("[A-Za-z0-9._-]{8,64}")
 
 
 class Request(flask.Request):
@@ -78,11 +74,11 @@ class Request(flask.Request):
         return self.viewer
 
     @cached_property
-    def authorization(self) -> Authorization | None:
-        """The parsed `Authorization`; without a scheme if it has bytes that are not ASCII (RFC 9110, section 11.4)."""
-        sent = self.environ.get("HTTP_AUTHORIZATION")
-        # Werkzeug fails to decode such credentials.
-        return Authorization.from_header(sent) if sent is None or sent.isascii() else Authorization("")
+    def stream(self) -> IO[bytes]:
+        """The body. If gunicorn ends it at a length that has been checked, it need not be limited a second time."""
+        if self.environ.get("wsgi.input_terminated") and self.content_length is not None:
+            return cast("IO[bytes]", self.environ["wsgi.input"])
+        return super().stream
 
     @property
     def has_credentials(self) -> bool:
@@ -123,8 +119,7 @@ class Application(Flask):
     def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Handle a request; add its id and the default header fields to the response."""
         environ[STARTED_AT] = time.perf_counter()
-        sent = environ.get("HTTP_X_REQUEST_ID", "")
-        environ[REQUEST_ID] = request_id = sent if _REQUEST_ID_PATTERN.fullmatch(sent) else _new_request_id()
+        environ[REQUEST_ID] = request_id = request_ids.id_of(environ)
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
             present = dict(headers)
@@ -135,6 +130,10 @@ class Application(Flask):
             return start_response(status, headers, *error)
 
         return super().wsgi_app(environ, start)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function: none is a coroutine, for which Flask would look several times per request."""
+        return func
 
     def make_default_options_response(self) -> Response:
         """Return the response to OPTIONS, which has no content and so no type; `Accept-Patch` is that of RFC 5789."""
@@ -163,8 +162,3 @@ def current_application() -> Application:
 def current_request() -> Request:
     """Return the current request itself, whose attributes cost less than those of Flask's proxy."""
     return cast("Request", flask.request._get_current_object())  # type: ignore[attr-defined] # every proxy has it
-
-
-def _new_request_id() -> str:
-    # Not secret: reading random bytes from the operating system would cost a thread switch per request.
-    return f"{random.getrandbits(128):032x}"

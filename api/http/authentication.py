@@ -71,10 +71,17 @@ def basic_credentials(request: Request) -> tuple[str, str] | None:
     return (credentials.username or "", credentials.password or "") if credentials else None
 
 
+def authenticate(request: Request, auth: HTTPTokenAuth) -> None:
+    """401 unless `auth` accepts the bearer token. Its `login_required` does the same at ten times the cost."""
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    token = token.strip(" \t")
+    if scheme.lower() != "bearer" or not token or not auth.verify_token_callback(token):
+        auth.auth_error_callback(401)
+        abort(401)
+
+
 @bearer.verify_token
-def _verify_token(token: str | None) -> TokenUser | None:
-    if token is None:  # the field has parameters, such as `Bearer a=b`
-        return None
+def _verify_token(token: str) -> TokenUser | None:
     if not token.startswith(TOKEN_PREFIX):
         return None
     request = current_request()

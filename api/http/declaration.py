@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Concatenate, NamedTuple, TypeAlias, cast, get_args, get_type_hints
 
-from flask_httpauth import HTTPAuth
+from flask_httpauth import HTTPAuth, HTTPTokenAuth
 
 from api.http.application import Request
 from api.http.parsing import Values
@@ -52,6 +52,8 @@ class Operation(NamedTuple):
 
 def check(operation: Operation, handler: Callable[..., object]) -> None:
     """Compile what the handler returns; `TypeError` for a declaration that cannot work."""
+    if not (operation.sign_in or operation.auth is None or isinstance(operation.auth, HTTPTokenAuth)):
+        raise TypeError(f"{operation.operation_id}: without `sign_in`, clients can send only bearer tokens.")
     if operation.sign_in and (operation.auth is None or operation.body is None):
         raise TypeError(f"{operation.operation_id}: signing in needs an authentication scheme and a body.")
     if operation.idempotent and (operation.auth is None or operation.anonymous):

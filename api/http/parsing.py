@@ -87,16 +87,16 @@ def split_query(query_string: bytes) -> list[tuple[str, str]]:
 
 def _read_body(request: Request) -> bytes:
     """Return the body, which is JSON by its media type, or nothing."""
-    raw = request.get_data()
+    raw, length = request.get_data(), request.content_length or 0
     # Werkzeug rejects a Content-Length that is too large, but truncates a chunked body.
     if len(raw) > constraints.REQUEST_BODY_MAX_BYTES:
         abort(413)
     # gunicorn does not report that the client closed the connection early.
-    if len(raw) < (request.content_length or 0):
+    if len(raw) < length:
         abort(400, "The body ends before its Content-Length.")
     if not raw and not request.mimetype:
         return b""
-    if request.content_type != "application/json" and not _is_json(request):
+    if request.environ.get("CONTENT_TYPE") != "application/json" and not _is_json(request):
         abort(415, headers=_accepted(request))
     if request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in {"", "identity"}:
         abort(415, "Send the body without a Content-Encoding.", headers=_accepted(request))

@@ -24,8 +24,12 @@ def check(request: flask.Request) -> None:
     if prefix := environ.get("SCRIPT_NAME"):
         _check_prefix(request, prefix)
     _check_host(environ.get("HTTP_HOST"), environ["SERVER_PROTOCOL"])
-    if environ["PATH_INFO"].startswith("//") or "%2f" in request_target(request).partition("?")[0].lower():
+    if environ["PATH_INFO"].startswith("//") or _has_encoded_slash(request_target(request)):
         raise NotFound
+
+
+def _has_encoded_slash(target: str) -> bool:
+    return "%" in target and "%2f" in target.partition("?")[0].lower()
 
 
 def _check_prefix(request: flask.Request, prefix: str) -> None:

@@ -8,24 +8,21 @@ from flask import Response
 
 from api.http import idempotency, preconditions, quotas, rate_limits
 from api.http.application import Request
-from api.http.authentication import authenticate_again
+from api.http.authentication import authenticate, authenticate_again
 from api.http.declaration import Authorize, Operation
 from api.http.parsing import parse_body, parse_query, reject_query
-from api.http.problems import abort
 from api.http.representations import responder
 from api.http.transactions import in_transaction
 from api.store.engine.connections import Connection
 from api.store.errors import Conflict
 
 Handler = TypeVar("Handler", bound=Callable[Concatenate[Any, Request, ...], Any])
-_AUTHENTICATED = object()  # what `login_required` returns if authentication succeeds
 
 
 def view_of(operation: Operation, handler: Handler) -> Handler:
     """Return the function that serves the operation."""
     query, body, authorize = operation.query, operation.body, operation.authorize
     auth, sign_in = operation.auth, operation.sign_in
-    authenticate = auth.login_required(lambda: _AUTHENTICATED) if auth and not sign_in else None
     limits_before = tuple(limit for limit in operation.limits if not (limit.after_authentication or limit.in_sign_in))
     limits_after = tuple(limit for limit in operation.limits if limit.after_authentication)
     is_read, is_post, is_metered = operation.method == "get", operation.method == "post", operation.is_metered
@@ -39,8 +36,8 @@ def view_of(operation: Operation, handler: Handler) -> Handler:
     def view(resource: object, request: Request, **path: object) -> Response:
         if limits_before:
             rate_limits.check(request, limits_before)
-        if authenticate and not (anonymous and request.is_anonymous) and authenticate() is not _AUTHENTICATED:
-            abort(401)
+        if auth and not sign_in and not (anonymous and request.is_anonymous):
+            authenticate(request, auth)
         if limits_after:
             rate_limits.check(request, limits_after)
         if authorize:

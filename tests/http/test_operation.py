@@ -6,7 +6,7 @@ import pytest
 from flask_httpauth import HTTPTokenAuth
 
 from api.http.application import Application, Request
-from api.http.authentication import bearer
+from api.http.authentication import basic, bearer
 from api.http.operation import Blueprint, Resource
 from api.http.parsing import Values
 from api.schemas.base import StrictSchema
@@ -85,6 +85,11 @@ def test_a_body_that_is_optional_without_allowing_null_or_the_reverse_is_a_type_
     body = TokenCreate() if is_required else PostCreate()
     with pytest.raises(TypeError, match="x: a body allows null if and only if it is optional"):
         blueprint.operation("x", auth=bearer, body=body, body_required=is_required, returns=Linked())(post)
+
+
+def test_another_scheme_than_bearer_without_sign_in_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="x: without `sign_in`, clients can send only bearer tokens"):
+        blueprint.operation("x", auth=basic, returns=Named())(get)
 
 
 def test_authentication_fails_closed_whatever_its_error_handler_does(app: Application) -> None:

@@ -85,21 +85,19 @@ class SQLiteFile:
             found = [*map(os.stat, connection.paths)]
         except OSError:
             return False
-        return connection.files == tuple(map(identify, found)) and (
+        if connection.files != tuple(map(identify, found)) or not (
             connection.checked == describe(found[0]) or self._identity.check(connection, found[0])
-        )
+        ):
+            return False
+        connection.check_again_at = time.monotonic() + self._timeouts.file_check_seconds
+        return True
 
     def was_current(self, connection: Connection) -> bool:
         """Return `is_current` as of at most `file_check_seconds` ago, which is enough to read.
 
         Each `os.stat` lets another thread run: three of them make a read with many concurrent ones a fifth slower.
         """
-        now = time.monotonic()
-        if now < connection.check_again_at:
-            return True
-        is_current = self.is_current(connection)
-        connection.check_again_at = now + self._timeouts.file_check_seconds if is_current else 0
-        return is_current
+        return time.monotonic() < connection.check_again_at or self.is_current(connection)
 
     def require_current(self, connection: Connection) -> None:
         """Raise `Unavailable` after a commit into files that are no longer at the path."""
