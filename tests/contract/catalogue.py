@@ -92,7 +92,7 @@ class Resource:
 
 
 def _publish(ada: Client) -> None:
-    for published_at in ("2026-01-31T12:00:00Z", None):
+    for published_at in ("2026-01-31T12:00:00+00:00", None):
         assert ada.post("/posts", {**POST, "published_at": published_at}).status_code < 400
 
 
