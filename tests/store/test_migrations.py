@@ -77,6 +77,7 @@ def check(database: Database) -> None:
             assert all(re.fullmatch("(?!0{16})[0-9a-f]{16}", revision) for revision in revisions)
         rows: Sequence[Any] = posts_lists.page(db, limit=100, expand="body", tag="x").rows
         assert [(row.id, row.title, row.body) for row in rows] == [(n, f"t{n}", f"b{n}") for n in range(12, 0, -1)]
+        assert all((row.slug, row.metadata) == (None, {}) for row in rows)
         for number, name in ((1, "bob"), (2, "ada")):
             found = posts_lists.page(db, limit=100, author=name, tag="x").rows
             assert [row.id for row in found] == [n for n in range(12, 0, -1) if n % 2 == number % 2]

@@ -53,9 +53,13 @@ func main() {
 	expect(first.PublishedAt.Get().Equal(*note.PublishedAt.Get()), true)
 	second := pressroom.NewPostCreate("Note G", "Bernoulli.")
 	second.SetTags([]string{"engines", "numbers"})
+	second.SetSlug("note-g")
+	second.SetMetadata(map[string]string{"cover": "https://example.com/engine.jpg"})
 	tagged, _, err := client.PostsAPI.PublishPost(ada).PostCreate(*second).Execute()
 	succeed(err)
 	expect(tagged.Tags, []string{"engines", "numbers"})
+	expect(*tagged.Slug.Get(), "note-g")
+	expect(tagged.Metadata, map[string]string{"cover": "https://example.com/engine.jpg"})
 
 	// List page by page, newest first.
 	titles := []string{}

@@ -13,6 +13,7 @@ from pressroom_client.api.tokens import create_token
 from pressroom_client.api.users import register_user
 from pressroom_client.models import (
     IssuedToken,
+    Metadata,
     Post,
     PostCreate,
     PostPatch,
@@ -52,8 +53,17 @@ assert isinstance(first, Post), first
 assert first == again, again
 assert first.published_at == note.published_at, first
 
-second = publish_post.sync(client=ada, body=PostCreate(title="Note G", body="Bernoulli.", tags=["engines"]))
+# A slug names the post among those of its author; metadata are the client's own.
+metadata = Metadata.from_dict({"cover": "https://example.com/engine.jpg"})
+numbers = PostCreate(title="Note G", body="Bernoulli.", slug="note-g", tags=["Engines", "日本"], metadata=metadata)
+second = publish_post.sync(client=ada, body=numbers)
 assert isinstance(second, Post), second
+assert (second.slug, second.tags, second.metadata["cover"]) == ("note-g", ["engines", "日本"], metadata["cover"]), (
+    second
+)
+taken = publish_post.sync(client=ada, body=numbers)
+assert isinstance(taken, Problem), taken
+assert (taken.status, taken.code) == (409, "slug-taken"), taken
 
 # List page by page, newest first.
 pages: list[list[str]] = []
