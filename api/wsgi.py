@@ -12,7 +12,6 @@ from api.http.application import Application
 from api.http.problems import problem_response
 from api.metrics import DIRECTORY_VARIABLE
 from api.settings import InvalidSetting
-from api.store import change_epochs
 from api.store.engine import start
 from api.store.errors import Unavailable
 
@@ -47,16 +46,6 @@ def _open_database(app: Application) -> None:
             raise
         # If its first worker does not start, gunicorn exits; then clients would get no response at all.
         app.logger.error("%s", error.message_for_operators)  # noqa: TRY400 (it needs no traceback)
-    if not is_replacement:
-        _begin_epoch(app)
-
-
-def _begin_epoch(app: Application) -> None:
-    try:
-        change_epochs.begin(app.database)
-    except Unavailable as error:
-        # Another process may write for long; nothing is missing unless a backup was restored as a file just before.
-        app.logger.error("Cannot begin an epoch of the change feeds: %s", error.message_for_operators)  # noqa: TRY400
 
 
 def register_parse_errors(app: Application) -> None:

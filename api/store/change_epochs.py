@@ -1,8 +1,8 @@
 """Epochs of the change feeds on SQLite, by which tokens from before a backup was restored are recognised.
 
-Each start of the server begins one, because the file may have been replaced while no server was running; so does
-`pressroom restore`. Tokens from before stay valid, unless they have seen positions that are now given to other changes.
-On PostgreSQL, the identity of the server and of its tables shows the same.
+Each process begins one with its first write, because the file may have been replaced before (`engine/sqlite_epochs`);
+so does `pressroom restore`. Tokens from before stay valid, unless they have seen positions that are now given to other
+changes. On PostgreSQL, the identity of the server and of its tables shows the same.
 """
 
 import secrets

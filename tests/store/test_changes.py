@@ -1,14 +1,17 @@
 """Change feeds: a client that follows them has what is public, whatever happens between its requests."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api import constraints
-from api.store import changes, posts, users
+from api.settings import Settings
+from api.store import change_sweeping, changes, posts, users
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -382,3 +385,85 @@ def test_positions_on_sqlite_never_go_back(database: Database, publish: Publish,
             position = _one(db, "SELECT max(change_position) FROM removed_posts")
         assert position > highest
         highest = position
+
+
+def test_a_restored_copy_of_an_sqlite_file_rejects_tokens_of_what_it_lacks(
+    database_settings: Settings, tmp_path: Path
+) -> None:
+    """The copy is put back by hand, and then has as many changes as the original."""
+    if not database_settings.database_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL begins a new timeline")
+    path, copy = tmp_path / "pressroom.sqlite", tmp_path / "copy.sqlite"
+
+    def publish_as(count: int, username: str | None = None) -> None:
+        database = Database(database_settings)
+        with database.write() as db:
+            user = users.register(db, username=username) if username else users.get(db, "ada")
+            for _ in range(count):
+                posts.publish(db, author_id=user.id, title="t", body="b", tags=[])
+        database.close()
+
+    publish_as(2, "ada")
+    reader = Database(database_settings)
+    before, after = Mirror(reader), Mirror(reader)
+    before.sync()
+    reader.close()
+    shutil.copy(path, copy)
+    publish_as(2)
+    after.sync()
+    reader.close()
+    path.unlink()
+    shutil.copy(copy, path)
+    with pytest.raises(SyncTokenExpired):
+        after.sync()  # beyond the last change
+    reader.close()
+    publish_as(9)
+    with pytest.raises(SyncTokenExpired):
+        after.sync()
+    before.sync()
+    assert before.titles.keys() == set(range(1, 12))
+    reader.close()
+
+
+def test_epochs_in_which_nothing_was_written_are_not_stored(database_settings: Settings) -> None:
+    if not database_settings.database_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL has timelines")
+    for number in range(4):
+        database = Database(database_settings)
+        with database.write() as db:
+            if number == 1:
+                users.register(db, username="ada")
+            assert _one(db, "SELECT count(*) FROM sync_epochs") == (4, 4, 5, 5)[number]
+        database.close()
+
+
+def test_tokens_before_a_removal_that_has_been_swept_are_rejected_whatever_the_clock_says(
+    database: Database, publish: Publish, remove: Remove
+) -> None:
+    for _ in range(4):
+        publish()
+    late, early = Mirror(database), Mirror(database)
+    late.sync()
+    remove(1)
+    early.sync()
+    remove(2)
+    with database.write() as db:
+        db.execute_sql("UPDATE removed_posts SET removed_at = '2020-01-01 00:00:00.000000' WHERE post_id = 1")
+    assert change_sweeping.sweep(database.transact) == 1
+    assert [change.id for change in early.sync()] == [2]
+    with pytest.raises(SyncTokenExpired):
+        late.sync()
+
+
+def test_the_last_removal_is_not_swept_because_sqlite_counts_from_it(
+    database: Database, publish: Publish, remove: Remove
+) -> None:
+    publish()
+    remove(1)
+    mirror = Mirror(database)
+    mirror.sync()
+    with database.write() as db:
+        db.execute_sql("UPDATE removed_posts SET removed_at = '2020-01-01 00:00:00.000000'")
+    assert change_sweeping.sweep(database.transact) == 0
+    publish("new")
+    assert [change.id for change in mirror.sync()] == [2]

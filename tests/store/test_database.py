@@ -211,6 +211,7 @@ def test_postgresql_connections_have_a_lock_timeout_and_a_statement_timeout(post
     with database.engine.connect() as db:
         assert db.scalar(sa.text("SHOW lock_timeout")) == "5s"
         assert db.scalar(sa.text("SHOW statement_timeout")) == "10s"
+        assert db.scalar(sa.text("SHOW idle_in_transaction_session_timeout")) == "10min"
     database.close()
 
 

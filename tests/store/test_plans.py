@@ -114,7 +114,7 @@ def fill(database: Database, rows: int) -> None:
         "usage (user_id, day, posts, bytes)": "i, '2026-01-01', 1, 1",
         "removed_posts (post_id, change_position, removed_at)": f"i, i, {old}",
         "removed_users (username, user_id, change_position, removed_at)": f"'u' || {i}, i, i, {old}",
-        "sync_epochs (feed, first_position, epoch, swept_position, swept_id)": "'posts', i, 'x', 0, 0",
+        "sync_epochs (feed, first_position, epoch, swept_position, swept_id)": "'posts', i + 1000000, 'x', 0, 0",
     }
     assert {each.split()[0] for each in inserts} == set(metadata.tables)
     with database.write() as db:

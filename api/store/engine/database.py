@@ -118,6 +118,8 @@ class Database:
                     sqlite.begin_immediate_or_fail(connection, self.timeouts)
                 has_begun = True
                 try:
+                    if self.file:
+                        self.file.epochs.begin(connection)
                     yield connection
                 except BaseException:
                     connection.rollback()

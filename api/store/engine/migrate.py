@@ -52,8 +52,9 @@ def _upgrade_next(engine: sa.Engine) -> bool:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
-            connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
-            connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
+            # This transaction is idle while `autocommitting` works.
+            for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+                connection.execute(sa.text(f"SET LOCAL {name} = 0"))
             connection.connection.driver_connection.reply_seconds = None  # type: ignore[union-attr] # it is connected
             # Not the function that waits: its snapshot would keep CREATE INDEX CONCURRENTLY waiting.
             while not connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(hashtext('pressroom upgrade'))")):

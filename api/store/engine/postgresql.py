@@ -41,7 +41,10 @@ def connect_args(settings: Settings, timeouts: Timeouts) -> dict[str, Any]:
     if settings.pgbouncer == "on":
         # Each transaction may run on another server connection, which has none of the prepared statements.
         return {**arguments, "prepare_threshold": None}
-    limits = f"-c lock_timeout={timeouts.lock_seconds}s -c statement_timeout={timeouts.statement_seconds}s"
+    limits = (
+        f"-c lock_timeout={timeouts.lock_seconds}s -c statement_timeout={timeouts.statement_seconds}s"
+        f" -c idle_in_transaction_session_timeout={timeouts.idle_in_transaction_seconds}s"
+    )
     # Otherwise it plans most lists at each execution, which takes longer than reading them, because it expects a large
     # LIMIT in a parameter. No statement needs another plan for other values (tests/store/test_plans.py).
     return {**arguments, "options": f"-c timezone=UTC -c plan_cache_mode=force_generic_plan {limits}"}

@@ -21,6 +21,7 @@ from api.store.engine.sqlite_connection import (
     identify,
     sibling,
 )
+from api.store.engine.sqlite_epochs import Epochs
 from api.store.engine.sqlite_identity import Identity
 from api.store.engine.timeouts import Timeouts
 from api.store.errors import DatabaseNeedsRepair, Unavailable
@@ -36,6 +37,7 @@ class SQLiteFile:
         self.path = path.absolute()
         self._synchronous = synchronous
         self._timeouts = timeouts
+        self.epochs = Epochs()
         self._identity = Identity(self.path, timeouts.lock_seconds)
 
     def connect(self) -> Connection:
@@ -101,6 +103,7 @@ class SQLiteFile:
 
     def require_current(self, connection: Connection) -> None:
         """Raise `Unavailable` after a commit into files that are no longer at the path."""
+        self.epochs.commit(connection)
         if not self.is_current(connection):
             raise Unavailable("The files of the database were replaced. Try again later.", reason=self.diagnose())
 
