@@ -5,7 +5,7 @@ factory (both in `connections`) are our own: a query costs 49 µs with them, and
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 
 from api.atomic import delete_leftovers
@@ -77,17 +77,14 @@ class Database:
         if self.file:
             self.file.close()
 
-    def read(self) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
         """Open an autocommitting connection: each statement sees the data committed so far.
 
         Raises `Unavailable` if the database fails.
         """
-        return self._open(to_write=False)
-
-    @contextmanager
-    def _open(self, *, to_write: bool) -> Iterator[Connection]:
         try:
-            driver = self.pool.acquire(to_write=to_write)
+            driver = self.pool.acquire()
             try:
                 yield Connection(driver, self._statements)
             except self._driver_errors.types:
@@ -111,7 +108,7 @@ class Database:
             self._write_queue.acquire(wait=wait)
         has_begun = False
         try:
-            with self._open(to_write=True) as connection:
+            with self.read() as connection:
                 if wait or not self.is_sqlite:
                     connection.execute_sql(self._begin_write)
                 else:

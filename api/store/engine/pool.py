@@ -35,7 +35,7 @@ class Pool:
         for _ in range(size):
             self._slots.put(None)
 
-    def acquire(self, *, to_write: bool) -> Any:
+    def acquire(self) -> Any:
         """Return a driver connection for the caller's exclusive use until `release`.
 
         Raises `Unavailable` if all stay in use for too long or the circuit breaker is open.
@@ -55,7 +55,7 @@ class Pool:
                 driver = self._idle.pop()
             except IndexError:
                 return self._connect()
-            if self._is_usable(driver, to_write=to_write):
+            if self._is_usable(driver):
                 return driver
             self.discard(driver)
             if self._file:
@@ -110,16 +110,14 @@ class Pool:
         metrics.CONNECTIONS.inc()
         return connection.dbapi_connection
 
-    def _is_usable(self, driver: Any, *, to_write: bool) -> bool:
+    def _is_usable(self, driver: Any) -> bool:
         """Whether the connection is outside a transaction, and its server or file is still there.
 
         SQLite's files may have been replaced. An idle connection becomes readable when PostgreSQL closes it; a
         query would cost a round trip per request.
         """
         if self._file:
-            return not driver.in_transaction and (
-                self._file.is_current(driver) if to_write else self._file.was_current(driver)
-            )
+            return not driver.in_transaction and self._file.was_current(driver)
         if driver.closed or driver.pgconn.transaction_status:
             return False
         readable = poll()

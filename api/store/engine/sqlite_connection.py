@@ -34,7 +34,7 @@ class Connection(sqlite3.Connection):
     checked: tuple[int, int] | None = None
     """Time of the last change and size of the database when its header was checked for this connection."""
     check_again_at = 0.0
-    """Monotonic time until which reads rely on the last check of the files."""
+    """Monotonic time until which the last check of the files counts."""
     version = 0
     """Of the file that the connection opened: another one if it has since been overwritten by an intact copy."""
 

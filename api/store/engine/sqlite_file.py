@@ -95,9 +95,10 @@ class SQLiteFile:
         return True
 
     def was_current(self, connection: Connection) -> bool:
-        """Return `is_current` as of at most `file_check_seconds` ago, which is enough to read.
+        """Return `is_current` as of at most `file_check_seconds` ago.
 
-        Each `os.stat` lets another thread run: three of them make a read with many concurrent ones a fifth slower.
+        That is enough to begin, because no commit is acknowledged without `require_current`. Each `os.stat` lets
+        another thread run: three of them make a read with many concurrent ones a fifth slower.
         """
         return time.monotonic() < connection.check_again_at or self.is_current(connection)
 

@@ -18,7 +18,7 @@ class Timeouts:
     statement_seconds: float = 10
     """Longest run of a statement, PostgreSQL's `statement_timeout`: `lock_seconds`, and as long again to work."""
     file_check_seconds: float = 0.1
-    """How long reads of an SQLite database rely on a check that its files have not been replaced; writes never do."""
+    """How long a check that the files of an SQLite database have not been replaced counts; commits check again."""
     idle_in_transaction_seconds: float = 600
     """Longest pause in a transaction, PostgreSQL's `idle_in_transaction_session_timeout`: one that writes delays the
     change feeds, and one that only reads may be an export to a slow reader."""
