@@ -53,6 +53,15 @@ export default {
       },
     },
     {
+      // Spectral compiles patterns without the `u` flag, so it rejects ranges beyond U+FFFF. JSON Schema 2020-12 (core,
+      // section 6.4) wants them compiled with it; a test does, in five languages.
+      files: ["PostCreate", "PostPatch"].flatMap((schema) => [
+        `**#/components/schemas/${schema}/properties/tags`,
+        `**#/components/schemas/${schema}/properties/tags/items/pattern`,
+      ]),
+      rules: { "oas3-schema": "off", "oas3-valid-schema-example": "off" },
+    },
+    {
       // Only `POST /tokens` uses HTTP Basic, once a month by default; other operations use a token.
       files: ["**#/components/securitySchemes/basic"],
       rules: { "owasp:api2:2023-no-http-basic": "off" },
