@@ -36,6 +36,8 @@ class SyncToken(NamedTuple):
 
 
 EXAMPLE = SyncToken("delta", bytes(EPOCH_LENGTH), _START_OF_TIME, 7, 7, 7, _START_OF_TIME, 7)
+EXPIRED = EXAMPLE._replace(position=_POSITION_MAX, time=datetime.max.replace(tzinfo=UTC))
+"""Stands for a token that cannot be decoded: too old for any client, and no change is after it."""
 
 
 def encode(token: SyncToken) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol, cast
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, fields
 
 from api import constraints, sync_tokens
 from api.schemas.base import StrictSchema
@@ -25,12 +25,12 @@ class SyncToken(Text):
     def deserialize(  # type: ignore[override] # the value is not text
         self, value: object, attr: str | None = None, data: Mapping[str, object] | None = None, **options: object
     ) -> sync_tokens.SyncToken:
-        """Return the token; `ValidationError` for text that is none."""
+        """Return the token, an expired one for text that this version did not make but another one may have."""
         text = super().deserialize(value, attr, data, **options)
         try:
             return sync_tokens.decode(text) if isinstance(text, str) else text
-        except ValueError as error:
-            raise ValidationError(_INVALID) from error
+        except ValueError:
+            return sync_tokens.EXPIRED
 
 
 _SyncToken = partial(

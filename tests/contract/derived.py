@@ -56,7 +56,8 @@ def _queries(operation: Operation) -> Iterator[Hostile]:
         yield from (Hostile(f"{line}?limit={limit}", 422, "limit Must be") for limit in ("0", "101"))
         yield from (Hostile(f"{line}?{query}", 422, " Empty") for query in ("&limit=1", "limit=1&", "&&limit=1"))
     if "since" in names:
-        yield from (Hostile(f"{line}?since={since}", 422, "since Not a token") for since in ("", "_" * 76))
+        yield Hostile(f"{line}?since=", 422, "since Not a token")
+        yield Hostile(f"{line}?since={'_' * 76}", 410)
     if "cursor" in names:
         yield from (Hostile(f"{line}?cursor={cursor}", 422, "cursor Not a cursor") for cursor in ("", "f" * 32))
 

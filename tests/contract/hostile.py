@@ -296,7 +296,6 @@ QUERIES = [
         Hostile(f"GET /changes/{feed}?since={since}", 422, "since Not a token")
         for feed in ("posts", "users")
         for since in (
-            "A" * 76,
             "Aw" + "A" * 73,
             "Aw" + "A" * 75,
             "Aw" + "A" * 73 + "%0A",

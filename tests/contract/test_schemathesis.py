@@ -11,8 +11,9 @@ from schemathesis import Case
 from tracecov.schemathesis import from_response
 
 from api.app import create_app
+from api.json import JSONObject
 from tests.contract.catalogue import OPERATIONS
-from tests.contract.scene import DATABASE, reset, settings_of
+from tests.contract.scene import DATABASE, TOKENS, reset, settings_of
 from tests.support.paths import PROJECT_ROOT
 
 DOCUMENT = PROJECT_ROOT / "openapi" / "openapi.json"
@@ -35,6 +36,19 @@ def after_call(_context: object, case: Case[Any], response: schemathesis.Respons
 @schema.parametrize()
 def test_any_request_gets_a_conforming_response(case: Case[Any]) -> None:
     accepted[case.operation.label] += case.call_and_validate().status_code < 400
+
+
+@pytest.mark.parametrize("metadata", [{f"p{number}": "" for number in range(21)}, {"P": ""}], ids=["many", "named"])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/posts"), ("PATCH", "/posts/{post_id}")])
+def test_invalid_metadata_are_422(method: str, path: str, metadata: JSONObject) -> None:
+    """Generated bodies rarely have this many properties, or names that are invalid."""
+    case = schema[path][method].Case(
+        path_parameters={"post_id": 1} if "{" in path else {},
+        headers={"Authorization": f"Bearer {TOKENS['ada']}", "If-Match": "*"},
+        body={"title": "t", "body": "b", "metadata": metadata},
+        media_type="application/json",
+    )
+    assert case.call().status_code == 422
 
 
 def test_every_operation_has_accepted_requests() -> None:

@@ -8,6 +8,7 @@ from marshmallow import fields
 
 from api.json import JSONObject
 from api.schemas.base import StrictSchema
+from api.schemas.changes import ChangesSchema
 from api.schemas.compiled import FromNestedRow, FromRow, URLTemplate
 from api.schemas.pages import PageSchema
 
@@ -50,6 +51,9 @@ def _links(
     if isinstance(schema, PageSchema):
         cursor = {"cursor": "$response.body#/next_cursor"}
         links[operation["operationId"]] = _link(operation, cursor, "The next page, unless the cursor is null.")
+    if isinstance(schema, ChangesSchema):
+        since = {"since": "$response.body#/next_since"}
+        links[operation["operationId"]] = _link(operation, since, "The changes after these.")
     headers = response.get("headers", {})
     targets = [(*_target(document, url), url.is_own) for url in _urls(schema)]
     if "Content-Location" in headers:  # the requested URL is another one of the same resource
