@@ -2,13 +2,16 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.pressroom.client.ApiClient;
 import com.pressroom.client.ApiException;
 import com.pressroom.client.ApiResponse;
+import com.pressroom.client.api.ChangesApi;
 import com.pressroom.client.api.PostsApi;
 import com.pressroom.client.api.TokensApi;
 import com.pressroom.client.api.UsersApi;
 import com.pressroom.client.model.IssuedToken;
 import com.pressroom.client.model.Post;
+import com.pressroom.client.model.PostChanges;
 import com.pressroom.client.model.PostCreate;
 import com.pressroom.client.model.PostPatch;
+import com.pressroom.client.model.PostSummary;
 import com.pressroom.client.model.PostSummaryPage;
 import com.pressroom.client.model.Problem;
 import com.pressroom.client.model.TokenCreate;
@@ -16,7 +19,9 @@ import com.pressroom.client.model.User;
 import com.pressroom.client.model.UserCreate;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 
@@ -58,6 +63,17 @@ public class Story {
     throw new AssertionError("Expected " + status);
   }
 
+  /** Stores the posts that have changed, null if they are no longer public; returns the token for the next time. */
+  private static String follow(ChangesApi feed, String since, Map<Long, PostSummary> copies) throws ApiException {
+    PostChanges changes;
+    do {
+      changes = feed.listPostChanges(since, null, null, null);
+      changes.getItems().forEach(change -> copies.put(change.getId(), change.getPost()));
+      since = changes.getNextSince();
+    } while (changes.getHasMore());
+    return since;
+  }
+
   public static void main(String[] arguments) throws ApiException, JsonProcessingException {
     String url = arguments.length > 0 ? arguments[0] : "http://127.0.0.1:8000";
     String username = "ada-" + UUID.randomUUID().toString().substring(0, 8);
@@ -73,7 +89,8 @@ public class Story {
     IssuedToken signedIn = new TokensApi(connect(url, null)).createToken(credentials);
     expect(signedIn.getExpiresAt().isAfter(signedIn.getCreatedAt()), true);
     expect(signedIn.getLastUsedAt(), null);
-    PostsApi posts = new PostsApi(connect(url, "Bearer " + signedIn.getToken()));
+    ApiClient ada = connect(url, "Bearer " + signedIn.getToken());
+    PostsApi posts = new PostsApi(ada);
 
     // Publish. With an idempotency key, a request can be repeated until there is a response: it creates one post.
     OffsetDateTime published = OffsetDateTime.parse("1843-09-01T00:00:00Z");
@@ -82,9 +99,15 @@ public class Story {
     Post first = posts.publishPost(note, key);
     expect(posts.publishPost(note, key), first);
     expect(first.getPublishedAt().isEqual(published), true);
+
+    // A slug names the post among those of its author; metadata are the client's own.
     List<String> tags = List.of("engines", "numbers");
-    PostCreate tagged = new PostCreate().title("Note G").body("Bernoulli.").tags(tags);
-    expect(posts.publishPost(tagged, null).getTags(), tags);
+    Map<String, String> metadata = Map.of("cover", "https://example.com/engine.jpg");
+    PostCreate numbers = new PostCreate().title("Note G").body("Bernoulli.").slug("note-g").tags(tags);
+    numbers.metadata(metadata);
+    Post second = posts.publishPost(numbers, null);
+    expect(List.of(second.getSlug(), second.getTags(), second.getMetadata()), List.of("note-g", tags, metadata));
+    expect(problem(409, () -> posts.publishPost(numbers, null)).getCode(), "slug-taken");
 
     // List page by page, newest first.
     List<String> titles = new ArrayList<>();
@@ -115,8 +138,16 @@ public class Story {
     expect(invalid.getErrors().get(0).getPointer(), "#/title");
     expect(invalid.getErrors().get(0).getDetail(), "Length must be between 1 and 200.");
 
+    // Follow the changes: the first requests list all posts, later ones what has changed since.
+    ChangesApi feed = new ChangesApi(ada);
+    Map<Long, PostSummary> copies = new HashMap<>();
+    String since = follow(feed, null, copies);
+    expect(copies.get(id).getTitle(), "Note A, revised");
+
     // Remove the post.
     expect(posts.removePostWithHttpInfo(id, current).getStatusCode(), 204);
+    follow(feed, since, copies);
+    expect(copies.containsKey(id) && copies.get(id) == null, true);
     problem(404, () -> posts.readPost(id, null));
   }
 }

@@ -103,10 +103,33 @@ func main() {
 	expect(invalid.Errors[0].GetPointer(), "#/title")
 	expect(invalid.Errors[0].Detail, "Length must be between 1 and 200.")
 
+	// Follow the changes: the first requests list all posts, later ones what has changed since.
+	copies := map[int64]*pressroom.PostSummary{}
+	since := ""
+	follow := func() {
+		for hasMore := true; hasMore; {
+			request := client.ChangesAPI.ListPostChanges(ada)
+			if since != "" {
+				request = request.Since(since)
+			}
+			changes, _, err := request.Execute()
+			succeed(err)
+			for _, change := range changes.Items {
+				copies[change.Id] = change.Post.Get()
+			}
+			since, hasMore = changes.NextSince, changes.HasMore
+		}
+	}
+	follow()
+	expect(copies[first.Id].Title, "Note A, revised")
+
 	// Remove the post.
 	response, err = client.PostsAPI.RemovePost(ada, first.Id).IfMatch(current).Execute()
 	succeed(err)
 	expect(response.StatusCode, 204)
+	follow()
+	gone, isListed := copies[first.Id]
+	expect(isListed && gone == nil, true)
 	_, response, err = client.PostsAPI.ReadPost(ada, first.Id).Execute()
 	problem(err, response, 404)
 }

@@ -7,6 +7,7 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./pressroom.d.ts";
 
 type Page = components["schemas"]["PostSummaryPage"];
+type Changes = components["schemas"]["PostChanges"];
 type Problem = components["schemas"]["Problem"];
 
 /** Return the data of a successful response. */
@@ -54,7 +55,14 @@ const first = success(await ada.POST("/posts", once));
 const again = success(await ada.POST("/posts", once));
 expect(again, first);
 expect(first.published_at, note.published_at);
-success(await ada.POST("/posts", { body: { title: "Note G", body: "Bernoulli.", tags: ["engines"] } }));
+
+// A slug names the post among those of its author; metadata are the client's own.
+const metadata = { cover: "https://example.com/engine.jpg" };
+const numbers = { title: "Note G", body: "Bernoulli.", slug: "note-g", tags: ["engines", "numbers"], metadata };
+const second = success(await ada.POST("/posts", { body: numbers }));
+expect([second.slug, second.tags, second.metadata], [numbers.slug, numbers.tags, metadata]);
+const taken = problem(await ada.POST("/posts", { body: numbers }));
+expect([taken.status, taken.code], [409, "slug-taken"]);
 
 // List page by page, newest first.
 const pages: string[][] = [];
@@ -87,9 +95,26 @@ const wrong = problem(await ada.PATCH("/posts/{post_id}", { params: asRevised, b
 expect(wrong.errors?.[0]?.pointer, "#/title");
 expect(wrong.errors?.[0]?.detail, "Length must be between 1 and 200.");
 
+// Follow the changes: the first requests list all posts, later ones what has changed since.
+const copies = new Map<number, Changes["items"][number]["post"]>();
+let since: string | undefined;
+async function follow(): Promise<void> {
+  let changes: Changes;
+  do {
+    const query = since ? { since } : {};
+    changes = success(await ada.GET("/changes/posts", { params: { query } }));
+    for (const { id, post } of changes.items) copies.set(id, post);
+    since = changes.next_since;
+  } while (changes.has_more);
+}
+await follow();
+expect(copies.get(first.id)?.title, "Note A, revised");
+
 // Remove the post.
 const removed = await ada.DELETE("/posts/{post_id}", { params: asRevised });
 expect(removed.response.status, 204);
+await follow();
+expect(copies.get(first.id), null);
 const gone = problem(await ada.GET("/posts/{post_id}", { params: { path } }));
 expect(gone.status, 404);
 expect(gone.title, "Not Found");

@@ -7,6 +7,7 @@
 declare(strict_types=1);
 
 use GuzzleHttp\Client;
+use Pressroom\Api\ChangesApi;
 use Pressroom\Api\PostsApi;
 use Pressroom\Api\TokensApi;
 use Pressroom\Api\UsersApi;
@@ -77,8 +78,16 @@ $key = bin2hex(random_bytes(16));
 $first = $posts->publishPost($note, $key);
 expect($posts->publishPost($note, $key), $first);
 expect($first->getPublishedAt(), $note->getPublishedAt());
-$tagged = new PostCreate(['title' => 'Note G', 'body' => 'Bernoulli.', 'tags' => ['engines', 'numbers']]);
-expect($posts->publishPost($tagged)->getTags(), ['engines', 'numbers']);
+
+// A slug names the post among those of its author; metadata are the client's own.
+$metadata = ['cover' => 'https://example.com/engine.jpg'];
+$tags = ['engines', 'numbers'];
+$numbers = new PostCreate(
+    ['title' => 'Note G', 'body' => 'Bernoulli.', 'slug' => 'note-g', 'tags' => $tags, 'metadata' => $metadata]
+);
+$second = $posts->publishPost($numbers);
+expect([$second->getSlug(), $second->getTags(), $second->getMetadata()], ['note-g', $tags, $metadata]);
+expect(problem(fn() => $posts->publishPost($numbers), 409)->getCode(), 'slug-taken');
 
 // List page by page, newest first.
 $titles = [];
@@ -111,7 +120,25 @@ $invalid = problem(fn() => $posts->revisePost($first->getId(), $current, ['title
 expect($invalid->getErrors()[0]->getPointer(), '#/title');
 expect($invalid->getErrors()[0]->getDetail(), 'Length must be between 1 and 200.');
 
+// Follow the changes: the first requests list all posts, later ones what has changed since.
+$feed = new ChangesApi(new Client(), $configuration);
+$copies = [];
+$since = null;
+$follow = function () use ($feed, &$copies, &$since): void {
+    do {
+        $page = $feed->listPostChanges(since: $since);
+        foreach ($page->getItems() as $change) {
+            $copies[$change->getId()] = $change->getPost();
+        }
+        $since = $page->getNextSince();
+    } while ($page->getHasMore());
+};
+$follow();
+expect($copies[$first->getId()]->getTitle(), 'Note A, revised');
+
 // Remove the post.
 [, $status] = $posts->removePostWithHttpInfo($first->getId(), $current);
 expect($status, 204);
+$follow();
+expect($copies[$first->getId()], null);
 problem(fn() => $posts->readPost($first->getId()), 404);

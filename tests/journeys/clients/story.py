@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from pressroom_client import AuthenticatedClient, Client
+from pressroom_client.api.changes import list_post_changes
 from pressroom_client.api.posts import list_posts, publish_post, read_post, remove_post, revise_post
 from pressroom_client.api.tokens import create_token
 from pressroom_client.api.users import register_user
@@ -15,8 +16,10 @@ from pressroom_client.models import (
     IssuedToken,
     Metadata,
     Post,
+    PostChanges,
     PostCreate,
     PostPatch,
+    PostSummary,
     PostSummaryPage,
     Problem,
     TokenCreate,
@@ -97,9 +100,30 @@ assert wrong.errors, wrong
 assert wrong.errors[0].pointer == "#/title", wrong
 assert wrong.errors[0].detail == "Length must be between 1 and 200.", wrong
 
+
+# Follow the changes: the first requests list all posts, later ones what has changed since.
+def follow(since: str | Unset = UNSET) -> tuple[dict[int, PostSummary | None], str]:
+    """Return the posts that have changed, None if they are no longer public, and the token for the next time."""
+    posts: dict[int, PostSummary | None] = {}
+    while True:
+        changes = list_post_changes.sync(client=ada, since=since)
+        assert isinstance(changes, PostChanges), changes
+        posts.update({change.id: change.post for change in changes.items})
+        since = changes.next_since
+        if not changes.has_more:
+            return posts, since
+
+
+copies, token = follow()
+copy = copies[first.id]
+assert copy, copies
+assert copy.title == "Note A, revised", copy
+
 # Remove the post.
 removed = remove_post.sync_detailed(first.id, client=ada, if_match=current)
 assert removed.status_code == 204, removed
+copies, token = follow(token)
+assert copies[first.id] is None, copies
 gone = read_post.sync(first.id, client=ada)
 assert isinstance(gone, Problem), gone
 assert (gone.status, gone.title) == (404, "Not Found"), gone

@@ -48,7 +48,8 @@ basic = connect(url, username: username, password: password)
 signed_in = Pressroom::TokensApi.new(basic).create_token
 expect signed_in.expires_at > signed_in.created_at, true
 expect signed_in.last_used_at, nil
-posts = Pressroom::PostsApi.new(connect(url, access_token: signed_in.token))
+ada = connect(url, access_token: signed_in.token)
+posts = Pressroom::PostsApi.new(ada)
 
 # Publish. With an idempotency key, a request can be repeated until there is a response: it creates one post.
 # As text: the client sends a Time as `to_s` writes it, which is not RFC 3339.
@@ -58,8 +59,15 @@ once = { idempotency_key: SecureRandom.uuid }
 first = posts.publish_post(note, once)
 expect posts.publish_post(note, once), first
 expect first.published_at, published_at
-tagged = Pressroom::PostCreate.new(title: 'Note G', body: 'Bernoulli.', tags: %w[engines numbers])
-expect posts.publish_post(tagged).tags, %w[engines numbers]
+
+# A slug names the post among those of its author; metadata are the client's own.
+metadata = { 'cover' => 'https://example.com/engine.jpg' }
+tags = %w[engines numbers]
+numbers = { title: 'Note G', body: 'Bernoulli.', slug: 'note-g', tags: tags, metadata: metadata }
+second = posts.publish_post(Pressroom::PostCreate.new(numbers))
+expect [second.slug, second.tags, second.metadata], ['note-g', tags, metadata]
+taken = problem(409) { posts.publish_post(Pressroom::PostCreate.new(numbers)) }
+expect taken.code, 'slug-taken'
 
 # List page by page, newest first.
 titles = []
@@ -92,7 +100,24 @@ invalid = problem(422) { posts.revise_post(first.id, current, { title: '' }) }
 expect invalid.errors.first.pointer, '#/title'
 expect invalid.errors.first.detail, 'Length must be between 1 and 200.'
 
+# Follow the changes: the first requests list all posts, later ones what has changed since.
+feed = Pressroom::ChangesApi.new(ada)
+copies = {}
+since = nil
+follow = lambda do
+  loop do
+    page = feed.list_post_changes(since: since)
+    page.items.each { |change| copies[change.id] = change.post }
+    since = page.next_since
+    break unless page.has_more
+  end
+end
+follow.call
+expect copies[first.id].title, 'Note A, revised'
+
 # Remove the post.
 _, status, = posts.remove_post_with_http_info(first.id, current)
 expect status, 204
+follow.call
+expect copies.fetch(first.id), nil
 problem(404) { posts.read_post(first.id) }
