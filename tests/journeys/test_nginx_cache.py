@@ -53,7 +53,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(nginx)
 
 
-PUBLIC = ["/", "/about", "/docs", "/openapi.json", "/users", "/users/ada", "/posts", "/posts?expand=body&limit=5"]
+PUBLIC = [
+    *("/", "/about", "/docs", "/openapi.json", "/users", "/users/ada", "/posts", "/posts?expand=body&limit=5"),
+    *("/changes/posts", "/changes/posts?expand=body", "/changes/users"),
+]
 
 
 @pytest.mark.parametrize("path", PUBLIC)
@@ -142,6 +145,31 @@ def test_the_cache_responds_304_to_a_matching_if_none_match(site: Site) -> None:
         assert response.headers["X-Cache"] in FROM_CACHE
         assert response.headers["ETag"] == tag
     assert site.read("/posts", If_None_Match='"other"').status == 200
+
+
+@pytest.mark.parametrize("feed", ["/changes/posts", "/changes/users"])
+def test_clients_of_a_change_feed_that_are_up_to_date_share_a_cached_response_and_get_304(
+    site: Site, feed: str
+) -> None:
+    site.publish()
+    polls = []
+    for _ in range(2):  # clients
+        url = feed
+        while (page := site.read(url)).json["has_more"]:
+            url = f"{feed}?since={page.json['next_since']}"
+        polls.append(f"{feed}?since={page.json['next_since']}")
+    assert polls[0] == polls[1]
+    idle = site.store(polls[0])
+    assert (idle.json["items"], idle.json["next_since"]) == ([], polls[0].rpartition("=")[2])
+    assert site.read(polls[0]).headers["X-Cache"] == "HIT"
+    again = site.read(polls[0], If_None_Match=str(idle.headers["ETag"]))
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["X-Cache"] in FROM_CACHE
+    site.publish()
+    if feed == "/changes/posts":
+        time.sleep(3)
+        fresh = site.read(polls[0], If_None_Match=str(idle.headers["ETag"]))
+        assert (fresh.status, len(fresh.json["items"])) == (200, 1)
 
 
 @pytest.mark.parametrize("first", ["GET", "HEAD"])
