@@ -94,6 +94,8 @@ def _read_body(request: Request) -> bytes:
     # gunicorn does not report that the client closed the connection early.
     if len(raw) < length:
         abort(400, "The body ends before its Content-Length.")
+    if "HTTP_CONTENT_RANGE" in request.environ and request.method == "PUT":  # RFC 9110, section 14.5
+        abort(400, "Send the complete body, without Content-Range.")
     if not raw and not request.mimetype:
         return b""
     if request.environ.get("CONTENT_TYPE") != "application/json" and not _is_json(request):

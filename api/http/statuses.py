@@ -63,7 +63,7 @@ STATUSES = {
     ),
     412: Status(
         "Precondition Failed",
-        "`If-Match` does not match the current revision.",
+        "`If-Match` does not match the current revision, or with `If-None-Match: *` the resource exists.",
         "`If-Match` does not match the current revision. Read the resource again and send its `ETag`.",
     ),
     413: Status(
@@ -98,7 +98,7 @@ STATUSES = {
     ),
     428: Status(
         "Precondition Required",
-        "`If-Match` is missing.",
+        "`If-Match` is missing, and `If-None-Match` where it may be sent instead.",
         "Send the `ETag` of the version that you read as `If-Match`, or `*` to overwrite any version.",
     ),
     429: Status(

@@ -1,5 +1,8 @@
-"""`/posts`."""
+"""`/posts`, and the posts of a user by slug."""
 
+import re
+
+from api import constraints
 from api.http import preconditions
 from api.http.application import Request
 from api.http.authentication import bearer
@@ -7,12 +10,15 @@ from api.http.operation import Blueprint, Resource
 from api.http.parsing import Values
 from api.http.rate_limits import WRITES
 from api.schemas.fields import Id
-from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostQuery
-from api.store import posts, posts_lists, posts_table
+from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostPut, PostQuery, Slug
+from api.schemas.users import Username
+from api.store import posts, posts_lists, posts_table, users
+from api.store.errors import Forbidden, NotFound
 from api.store.pages import Page
 
-blueprint = Blueprint("posts", "Posts.", url_prefix="/posts")
+blueprint = Blueprint("posts", "Posts.")
 POST = Post()
+SLUG = Slug(allow_none=False, metadata={"description": "The slug of the post.", "examples": ["notes-on-the-engine"]})
 
 
 def _current(request: Request, post_id: int) -> posts_table.Post:
@@ -21,7 +27,7 @@ def _current(request: Request, post_id: int) -> posts_table.Post:
     return preconditions.check_if_match(request, post)
 
 
-@blueprint.route("")
+@blueprint.route("/posts")
 class Posts(Resource):
     @blueprint.operation(
         "listPosts", auth=bearer, anonymous=True, query=PostQuery(), returns=PostPage(), conditional=True
@@ -53,7 +59,7 @@ class Posts(Resource):
         return posts.publish(request.db, author_id=request.current_user.id, **content)
 
 
-@blueprint.route("/<int:post_id>", post_id=Id())
+@blueprint.route("/posts/<int:post_id>", post_id=Id())
 class PostById(Resource):
     @blueprint.operation("readPost", auth=bearer, anonymous=True, returns=POST, conditional=True)
     def get(self, request: Request, post_id: int) -> posts_table.Post:
@@ -94,3 +100,54 @@ class PostById(Resource):
         Permanently. 403 if the post is not yours, unless you are an admin.
         """
         posts.remove(request.db, _current(request, post_id))
+
+
+def _may_put(request: Request, *, username: str, **_: object) -> None:
+    """Allow only the owner and admins, before anything shows what exists."""
+    user = request.current_user
+    if user.username != username and user.role != "admin":
+        raise Forbidden("You can put only your own posts.")
+
+
+@blueprint.route("/users/<string:username>/posts/<string:slug>", username=Username(), slug=SLUG)
+class PostBySlug(Resource):
+    @blueprint.operation(
+        "readPostBySlug", auth=bearer, anonymous=True, returns=POST, conditional=True, content_location=True
+    )
+    def get(self, request: Request, username: str, slug: str) -> posts_table.Post:
+        """Read a post by its author and slug.
+
+        The response is that of its `url`, which stays the same when the slug changes. Drafts and scheduled posts are
+        visible to their author and to admins; to others they are 404.
+        """
+        return posts.get_by_slug(request.db, username, slug, viewer=request.viewer)
+
+    @blueprint.operation(
+        "putPost",
+        auth=bearer,
+        limits=(WRITES,),
+        authorize=_may_put,
+        body=PostPut(),
+        returns=POST,
+        raises=(403,),
+        conditional=True,
+        content_location=True,
+        description="The post has been replaced, or has this state already.",
+    )
+    def put(self, request: Request, content: Values, username: str, slug: str) -> posts_table.Post:
+        """Publish or replace a post by its slug.
+
+        Send the complete state: omitted `tags` are none. `If-None-Match: *` publishes the post; 412 if the author has
+        one with that slug, drafts included. `If-Match` replaces it; 412 if there is none, and if it has been changed
+        since, unless it has this state already. A request that changes nothing leaves `updated_at` as it is. 403 for
+        another user's posts, unless you are an admin.
+        """
+        if len(slug) > constraints.SLUG_MAX_LENGTH or not re.fullmatch(constraints.SLUG_PATTERN, slug):
+            raise NotFound(f"There can be no post {slug!r}: a slug is 1 to 80 of a-z and 0-9, in groups joined by `-`.")
+        db, user = request.db, request.current_user
+        author_id = user.id if user.username == username else users.lock(db, username).id
+        post = posts.find_by_slug_for_update(db, author_id=author_id, slug=slug)
+        preconditions.check_put(request, post, content)
+        if post is None:
+            return posts.publish(db, author_id=author_id, slug=slug, **content)
+        return posts.revise(db, post, **content)

@@ -17,8 +17,9 @@ Published posts can be read by everyone. To write, register with `POST /users`, 
 send it as `Authorization: Bearer …`.
 
 A request can be repeated if its response is lost: a change with the `ETag` of the current version in `If-Match` is
-applied once (`*` matches any version), and a post sent again with the same `Idempotency-Key` is published once. Signing
-in, registering and writing are rate-limited, and accounts have quotas; 429 has a `Retry-After`.
+applied once (`*` matches any version), and a post sent again with the same `Idempotency-Key`, or by `PUT` to the same
+slug, is published once. Signing in, registering and writing are rate-limited, and accounts have quotas; if one is
+exceeded, 429 has a `Retry-After`.
 
 Reads with a token return current data. Without one, a new resource is found at its URL at once, while lists and changes
 may be a few seconds old.

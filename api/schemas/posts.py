@@ -76,6 +76,30 @@ class PostCreate(StrictSchema):
     published_at = PublishedAtInput()
 
 
+class PostPut(StrictSchema):
+    """The complete state of a post at a slug; an omitted property has its default."""
+
+    class Meta(StrictSchema.Meta):
+        """`json_schema` is added to the JSON Schema."""
+
+        json_schema = {
+            "examples": [
+                {
+                    "title": "Notes on the engine",
+                    "body": "It *weaves* patterns.",
+                    "tags": ["engines"],
+                    "published_at": None,
+                }
+            ]
+        }
+
+    title = Title(required=True)
+    body = Body(required=True)
+    tags = TagsInput(load_default=[])
+    metadata = Metadata(load_default={})
+    published_at = PublishedAtInput(required=True)
+
+
 class PostPatch(PatchSchema):
     """Changes of a post; omitted properties keep their values."""
 

@@ -38,6 +38,12 @@ _IS_VISIBLE = sa.or_(_IS_OWN, posts.c.published_at <= sa.bindparam("at", type_=P
 _VISIBLE_BY_ID = Query(Post, POST.where(_HAS_ID, _IS_VISIBLE))
 _HAS_SLUG = sa.and_(users.c.username == sa.bindparam("author"), posts.c.slug == sa.bindparam("by_slug"))
 _VISIBLE_BY_SLUG = Query(Post, POST.where(_HAS_SLUG, _IS_VISIBLE))
+_BY_SLUG_FOR_UPDATE = Query(
+    Post,
+    POST.where(
+        posts.c.author_id == sa.bindparam("by_author_id"), posts.c.slug == sa.bindparam("by_slug")
+    ).with_for_update(of=posts, key_share=True),
+)
 _OWN_BY_ID_FOR_UPDATE = Query(Post, POST.where(_HAS_ID, _IS_OWN).with_for_update(of=posts, key_share=True))
 _VISIBLE_ID = Query(PostId, sa.select(posts.c.id).where(_HAS_ID, _IS_VISIBLE))
 
@@ -51,6 +57,11 @@ def get_by_slug(db: Connection, username: str, slug: str, *, viewer: Principal |
     """Return the user's post with that slug; `NotFound` as `get`."""
     message = f"There is no post {slug!r} by {username!r}."
     return one(db, _VISIBLE_BY_SLUG, message, author=username, by_slug=slug, at=now(), **_viewer(viewer))
+
+
+def find_by_slug_for_update(db: Connection, *, author_id: int, slug: str) -> Post | None:
+    """Return the author's post with that slug, locked until the transaction ends; None if there is none."""
+    return db.one_or_none(_BY_SLUG_FOR_UPDATE, by_author_id=author_id, by_slug=slug)
 
 
 def get_for_update(db: Connection, post_id: int, *, principal: Principal) -> Post:

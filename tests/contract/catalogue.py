@@ -92,12 +92,14 @@ class Resource:
 
 
 def _publish(ada: Client) -> None:
-    for published_at in ("2026-01-31T12:00:00+00:00", None):
-        assert ada.post("/posts", {**POST, "published_at": published_at}).status_code < 400
+    for slug, published_at in (("notes-on-the-engine", "2026-01-31T12:00:00+00:00"), ("draft", None)):
+        assert ada.post("/posts", {**POST, "slug": slug, "published_at": published_at}).status_code < 400
 
 
+IF_NONE_MATCH = {"headers": {"If-Match": None, "If-None-Match": "*"}}
 POST = {"title": "t", "body": "b", "tags": ["engines"]}
 DRAFT = {"post_id": 2}
+DRAFT_BY_SLUG = {"slug": "draft"}
 CATALOGUE = [
     Resource(
         ids={"username": "ada"},
@@ -124,10 +126,18 @@ CATALOGUE = [
     ),
     Resource(
         arrange=_publish,
-        ids={"post_id": 1},
-        absent_ids={"post_id": 9},
-        bodies={"publishPost": POST, "revisePost": {"title": "new"}},
-        failures={("publishPost", 409): {"headers": {"Idempotency-Key": "k"}}},
+        ids={"post_id": 1, "slug": "notes-on-the-engine"},
+        absent_ids={"post_id": 9, "slug": "nothing"},
+        bodies={
+            "publishPost": POST,
+            "revisePost": {"title": "new"},
+            "putPost": {**POST, "title": "new", "published_at": None},
+        },
+        failures={
+            ("publishPost", 409): {"headers": {"Idempotency-Key": "k"}},
+            ("putPost", 201): {"ids": {"username": "ada", "slug": "nothing"}, **IF_NONE_MATCH},
+            ("putPost", 404): {"ids": {"username": "ada", "slug": "No-Slug"}},
+        },
         queries=tuple(
             f"/posts?{query}{expand}"
             for query in ("", "tag=engines", "author=ada", "author=ada&tag=engines")
@@ -141,6 +151,12 @@ CATALOGUE = [
             Permission("readPost", 404, 404, 200, 200, ids=DRAFT),
             Permission("revisePost", 401, 404, 200, 200, ids=DRAFT),
             Permission("removePost", 401, 404, 204, 204, ids=DRAFT),
+            Permission("putPost", 401, 403, 200, 200),
+            Permission("putPost", 401, 403, 200, 200, ids=DRAFT_BY_SLUG),
+            Permission("putPost", 401, 403, 412, 412, ids={"slug": "nothing"}),
+            Permission("putPost", 401, 403, 403, 404, ids={"username": "eve"}),
+            Permission("readPostBySlug", 404, 404, 200, 200, ids=DRAFT_BY_SLUG),
+            Permission("readPostBySlug", 404, 404, 404, 404, ids={"username": "eve"}),
         ],
     ),
     Resource(

@@ -32,7 +32,7 @@ def derived() -> Iterator[Hostile]:
                 Hostile(_line(operation), 401, "Send a valid token", _body(operation), {"Authorization": token})
                 for token in (*INVALID_TOKENS, *(() if operation.is_public else EMPTY_TOKENS))
             )
-        if operation.method == "GET":
+        if operation.method in {"GET", "PUT"}:
             yield from _paths(operation)
 
 
@@ -72,6 +72,8 @@ def _bodies(operation: Operation) -> Iterator[Hostile]:
         )
         yield from (Hostile(line, 415, "", body, {**IF_MATCH, "Content-Type": type_}) for type_ in UNSUPPORTED_TYPES)
         yield Hostile(line, 415, "", body, {**IF_MATCH, **JSON, "Content-Encoding": "gzip"})
+        if operation.method == "PUT":
+            yield Hostile(line, 400, "without Content-Range", body, {**IF_MATCH, "Content-Range": "bytes 0-1/2"})
 
 
 def _header_fields(operation: Operation) -> Iterator[Hostile]:
@@ -79,6 +81,14 @@ def _header_fields(operation: Operation) -> Iterator[Hostile]:
     if "#/components/parameters/IF_MATCH" in references:
         for fields, status in (({}, 428), ({"If-Match": '"a"'}, 412), ({"If-Match": ""}, 412)):
             yield Hostile(_line(operation), status, "", _body(operation), fields)
+    if "#/components/parameters/IF_NONE_MATCH_ANY" in references:
+        line, body = _line(operation), _body(operation)
+        yield Hostile(line, 428, "Send `If-None-Match: *`", body)
+        yield Hostile(line, 412, "It exists already", body, {"If-None-Match": "*"})
+        for tags in ('"a"', 'W/"a"', '"*"', "", "*, *", '*, "a"', "a", "\xff"):
+            yield Hostile(line, 400, "Invalid If-None-Match", body, {"If-None-Match": tags})
+            yield Hostile(line, 400, "Send either", body, {"If-Match": tags, "If-None-Match": "*"})
+            yield Hostile(line, 412, "does not match", body, {"If-Match": tags})
     if "#/components/parameters/IDEMPOTENCY_KEY" in references:
         for key in INVALID_KEYS:
             yield Hostile(_line(operation), 400, "Invalid Idempotency-Key", _body(operation), {"Idempotency-Key": key})
@@ -89,4 +99,5 @@ def _paths(operation: Operation) -> Iterator[Hostile]:
         if f"{{{name}}}" in operation.path:
             for other in INVALID_IDS if isinstance(value, int) else INVALID_SEGMENTS:
                 path = operation.path.replace(f"{{{name}}}", other).format(**IDS)
-                yield Hostile(f"GET {path}", 404, "There is nothing at this URL.")
+                line = f"{operation.method} {path}"
+                yield Hostile(line, 404, "There is nothing at this URL.", _body(operation), IF_MATCH)

@@ -7,6 +7,7 @@ Unless a row has other headers, a request has the token of ada, who has the reso
 from typing import NamedTuple
 
 POST = b'{"title": "t", "body": "b"}'
+PUT = b'{"title": "t", "body": "b", "published_at": null}'
 DEEP = b"[" * 100_000 + b"]" * 100_000
 JSON = {"Content-Type": "application/json"}
 
@@ -228,6 +229,9 @@ PATHS = [
         /nothing /users/ /posts/ /about/ /users/ada/ /users/ada/posts /Users /openapi.JSON
         // //users //posts/1 /posts//1 ///posts/1 /./posts/1 /../posts/1 /posts/../users /posts%2F1 /posts/1%2F
         /users/{"a" * 201} /users/{"a" * 4_000} /users;ada /users/%C2%85
+        /users/ada/posts/ /users/ada/posts/notes-on-the-engine/ /users/ada/posts//notes-on-the-engine /users//posts/x
+        /users/ada/posts/notes%2Fon /users/ada/posts/{"a" * 201} /users/ada/posts/../posts/notes-on-the-engine
+        /users/ada/Posts/notes-on-the-engine /users/ada/posts/notes-on-the-engine%0A
         /users/ada%0A /users/ada%0D%0AX:%20y /users/ada%00 /users/ada%2F
         /posts/0 /posts/00 /posts/01 /posts/0001 /posts/-1 /posts/+1 /posts/1.0 /posts/1e0 /posts/1_0 /posts/0x1
         /posts/%D9%A1 /posts/%EF%BC%91 /posts/1%0A /posts/%201 /posts/1%00 /posts/1;v=1 /posts/1,2 /posts/1%3Flimit=1
@@ -243,6 +247,34 @@ PATHS = [
             *("%", "%zz", "%252e", "'%22;--"),
         )
     ),
+    *(
+        Hostile(f"{method} /users/ada/posts/{slug}", 404, detail, body, {"If-Match": "*"})
+        for method, detail, body in (("GET", "There is no post ", None), ("PUT", "There can be no post ", PUT))
+        for slug in (
+            *(
+                "A",
+                "-a",
+                "a-",
+                "a--b",
+                "a_b",
+                "a.b",
+                "a" * 81,
+                "a" * 200,
+                "b%C3%B6b",
+                "x%20",
+                "%20x",
+                "%FF",
+                "%E6%97%A5",
+            ),
+            *("%", "%zz", "%252e", "'%22;--", "notes-on-the-engine;v=1", "notes-on-the-engine,x", "~"),
+        )
+    ),
+    *(
+        Hostile(f"PUT /users/{name}/posts/x", 403, "You can put only your own posts.", PUT, {"If-None-Match": "*"})
+        for name in ("Ada", "eve", "ADA", "ada%20", "a", "%FF", "a" * 200)
+    ),
+    Hostile("GET /users/ada/posts/%6Eotes-on-the-engine", 200),
+    Hostile("GET /users/ada/posts/nothing", 404, "There is no post 'nothing' by 'ada'."),
     Hostile("GET /posts/%31", 200),  # equivalent: RFC 3986, section 6.2.2.2
     Hostile("GET /posts/9", 404, "There is no post 9."),
     Hostile("GET /posts/9007199254740991", 404, "There is no post 9007199254740991."),

@@ -24,8 +24,9 @@ class Control(NamedTuple):
     report: str
 
 
-SCHEMATHESIS, RESPONSES = "test_schemathesis.py", "test_responses.py"
-HOSTILE, OWASP, CHANGES = "test_hostile.py", "test_owasp.py", "test_change_feed.py"
+SCHEMATHESIS, RESPONSES = "contract/test_schemathesis.py", "contract/test_responses.py"
+HOSTILE, OWASP, CHANGES = "contract/test_hostile.py", "contract/test_owasp.py", "contract/test_change_feed.py"
+BY_SLUG = "resources/test_posts_slugs.py"
 PUBLISH = "return posts.publish(request.db, author_id=request.current_user.id, **content)"
 LOSE = """post = posts.publish(request.db, author_id=request.current_user.id, **content)
         posts.remove(request.db, post)
@@ -37,7 +38,7 @@ RETRY_AFTER = 'headers={"Retry-After": str(_seconds_left(window))}'
 
 TIME = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 LOST = "The mirror differs from the lists"
-SCHEDULES = "test_change_feed_schedules.py"
+SCHEDULES = "contract/test_change_feed_schedules.py"
 
 CONTROLS = {
     "another status": Control(
@@ -136,6 +137,121 @@ CONTROLS = {
         "json", "if colons > names and _without_texts(raw)", "if False and (raw)", HOSTILE, "has a duplicate name"
     ),
     "two URLs of a post": Control("http/converters", '"[1-9][0-9]{0,15}"', '"[0-9]{1,16}"', HOSTILE, "GET /posts/01"),
+    "another user's slug": Control(
+        "resources/posts",
+        'if user.username != username and user.role != "admin":',
+        "if False:",
+        OWASP,
+        "putPost",
+    ),
+    "a look-up before 403": Control(
+        "resources/posts",
+        "    user = request.current_user\n    if user.username",
+        "    posts.get_by_slug(request.db, username, str(_['slug']), viewer=None)\n"
+        "    user = request.current_user\n    if user.username",
+        BY_SLUG,
+        "test_only_owners_and_admins_may_put_and_others_learn_nothing",
+    ),
+    "a PUT without a precondition": Control(
+        "http/preconditions",
+        "if if_match is None and if_none_match is None:",
+        "if False:",
+        RESPONSES,
+        "putPost-428",
+    ),
+    "a PUT with both preconditions": Control(
+        "http/preconditions",
+        "if if_match is not None and if_none_match is not None:",
+        "if False:",
+        HOSTILE,
+        "PUT /users/ada/posts/notes-on-the-engine If-Match",
+    ),
+    "a PUT with a tag in If-None-Match": Control(
+        "http/preconditions",
+        'if if_none_match is not None and if_none_match.strip() != "*":',
+        "if False:",
+        HOSTILE,
+        "PUT /users/ada/posts/notes-on-the-engine If-None-Match",
+    ),
+    "a PUT that creates what exists": Control(
+        "http/preconditions", "if row is not None:\n", "if False:\n", HOSTILE, "If-None-Match: *"
+    ),
+    "a creation by If-Match": Control(
+        "http/preconditions",
+        "elif row is None:\n",
+        "elif False:\n",
+        BY_SLUG,
+        "test_a_put_that_may_only_replace_is_rejected_if_there_is_no_post",
+    ),
+    "a PUT that overwrites a newer version": Control(
+        "http/preconditions", "elif any(", "elif False and any(", RESPONSES, "putPost-412"
+    ),
+    "a stale If-Match of an identical PUT": Control(
+        "http/preconditions",
+        "elif any(",
+        "elif True or any(",
+        BY_SLUG,
+        "test_an_identical_put_changes_nothing_and_needs_no_current_etag",
+    ),
+    "a race between two creations": Control(
+        "http/views",
+        "raise preconditions.exists() from error",
+        "raise",
+        BY_SLUG,
+        "test_one_of_concurrent_puts_creates[postgresql]",
+    ),
+    "always 200": Control(
+        "http/representations",
+        "status = 201 if request.creates else operation.status",
+        "status = operation.status",
+        RESPONSES,
+        "putPost-201",
+    ),
+    "no Content-Location": Control(
+        "http/representations",
+        'response.headers.add("Content-Location", str(content["url"]))',
+        "pass",
+        SCHEMATHESIS,
+        "Missing required response headers",
+    ),
+    "an ETag of a PUT": Control(
+        "http/views", "operation.status != 204 and not is_put", "operation.status != 204", RESPONSES, "putPost-20"
+    ),
+    "a PUT that is published now": Control(
+        "schemas/posts",
+        "published_at = PublishedAtInput(required=True)",
+        "published_at = PublishedAtInput()",
+        BY_SLUG,
+        "test_a_put_without_the_time_of_publication_is_rejected",
+    ),
+    "a PUT that leaves tags": Control(
+        "schemas/posts",
+        "    tags = TagsInput(load_default=[])\n    metadata = Metadata(load_default={})",
+        "    tags = TagsInput()\n    metadata = Metadata()",
+        BY_SLUG,
+        "test_a_put_replaces_the_complete_post",
+    ),
+    "a post for the admin": Control(
+        "resources/posts",
+        "author_id = user.id if user.username == username else users.lock(db, username).id",
+        "author_id = user.id",
+        BY_SLUG,
+        "test_an_admin_puts_for_the_owner",
+    ),
+    "a PUT that counts as no post": Control(
+        "http/views",
+        "creates = is_post or request.creates",
+        "creates = is_post",
+        BY_SLUG,
+        "test_a_put_that_creates_counts_toward_the_posts_of_a_day",
+    ),
+    "any text as a slug": Control(
+        "resources/posts",
+        "if len(slug) > constraints.SLUG_MAX_LENGTH or not re.fullmatch(constraints.SLUG_PATTERN, slug):",
+        "if False:",
+        RESPONSES,
+        "putPost-404",
+    ),
     "public drafts": Control("store/posts", IS_VISIBLE, f"{IS_VISIBLE}sa.true(), ", OWASP, "readPost-2"),
     "changes ordered by time": Control(
         "store/change_positions",
@@ -209,7 +325,7 @@ def test_a_planted_bug_is_found(tmp_path: Path, control: Control) -> None:
     module = tmp_path / "api" / f"{control.module}.py"
     module.write_text(module.read_text().replace(control.original, control.planted))
     # The first failure is enough; it need not be shrunk.
-    options = ["--exitfirst", "--quiet", "--hypothesis-profile=unshrunk", f"tests/contract/{control.tests}"]
+    options = ["--exitfirst", "--quiet", "--hypothesis-profile=unshrunk", f"tests/{control.tests}"]
     options += ["-m", "not nightly"]
     # pytest would close the directory above the temporary ones to other users, such as that of PostgreSQL.
     options.append(f"--basetemp={tmp_path / 'temporary'}")

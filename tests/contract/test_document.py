@@ -72,8 +72,6 @@ def evaluate(expression: str, body: Any) -> object:
     """Evaluate a runtime expression (OpenAPI, section 4.8.20.3) for the body and the ETag of a response."""
     if expression == "$response.header.ETag":
         return '"etag"'
-    if embedded := re.fullmatch(r'"{(.*)}"', expression):
-        return f'"{evaluate(embedded[1], body)}"'
     value = body
     for token in expression.removeprefix("$response.body#/").split("/"):
         value = value[int(token) if isinstance(value, list) else token]
@@ -119,7 +117,8 @@ def linked_urls(document: Any, response: Any, body: Any) -> set[tuple[str, str]]
 def test_every_response_links_to_what_it_names(document: Any) -> None:
     """Each URL in a body to what reads it, the URL of the body itself to all of its operations, a page to the next.
 
-    A response with the URL of the body in Content-Location links to the operations at the requested URL, too.
+    A response with the URL of the body in Content-Location links to the operations at the requested URL, too. One
+    without ETag links to no change that needs it.
     """
     count = 0
     for path, method, operation in operations(document):
@@ -133,22 +132,37 @@ def test_every_response_links_to_what_it_names(document: Any) -> None:
                 requests = linked_urls(document, response, body)
                 assert {("get", url) for url in urls_in(body)} <= requests, (method, path, requests)
                 if url := body.get("url"):
-                    own = {each for each, _, _ in own_operations(document, url)}
-                    assert {(each, url) for each in own} <= requests, (method, path, requests)
+                    methods = linked_methods(document, own_path(document, url), response)
+                    assert {(each, url) for each in methods} <= requests, (method, path, requests)
                 if "Content-Location" in response.get("headers", {}):
-                    example = {each["name"]: each.get("example") for each in operation["parameters"]}
-                    assert {(each, path.format(**example)) for each in document["paths"][path]} <= requests, path
+                    parameters = [resolve(document, each) for each in operation["parameters"]]
+                    example = {each["name"]: each.get("example") for each in parameters}
+                    methods = linked_methods(document, path, response)
+                    assert {(each, path.format(**example)) for each in methods} <= requests, path
                 if cursor := body.get("next_cursor"):
                     assert ("get", f"{path}?cursor={cursor}") in requests, path
                 count += len(requests)
     assert count
 
 
-def own_operations(document: Any, url: str) -> list[tuple[str, str, Any]]:
-    """Return the operations at the URL of a resource."""
+def linked_methods(document: Any, path: str, response: Any) -> set[str]:
+    """Return the methods at a path to whose operations a response can link."""
+    return {
+        method
+        for each, method, operation in operations(document)
+        if each == path
+        and (
+            "ETag" in response.get("headers", {})
+            or "If-Match" not in {resolve(document, parameter)["name"] for parameter in operation.get("parameters", [])}
+        )
+    }
+
+
+def own_path(document: Any, url: str) -> str:
+    """Return the path of the URL of a resource."""
     templates = ((path, re.sub(r"{\w+}", "[^/]+", path)) for path in document["paths"])
     [path] = [path for path, template in templates if re.fullmatch(template, url) and "{" in path]
-    return [(method, each, operation) for each, method, operation in operations(document) if each == path]
+    return str(path)
 
 
 def test_every_schema_is_closed_and_bounded(document: Any) -> None:

@@ -140,6 +140,11 @@ def test_anonymous_clients_find_new_rows_while_the_replica_lags(ada: Client, bob
     published = content(ada.post("/posts", POST), 201)["url"]
     assert anyone.get(published).status_code == 200
     assert anyone.get("/users/bob").status_code == 200
+    by_slug = "/users/ada/posts/new"
+    content(ada.send("PUT", by_slug, json={**POST, "published_at": None}, headers={"If-None-Match": "*"}), 201)
+    assert_problem(anyone.get(by_slug), 404)
+    content(ada.send("PUT", by_slug, json={**POST, "published_at": "2026-01-01T00:00:00Z"}, headers={"If-Match": "*"}))
+    assert anyone.get(by_slug).headers["Content-Location"].startswith("/posts/")
     assert len(content(anyone.get("/posts"))["items"]) == 1  # lists are as stale as the replica
     assert_problem(anyone.get("/posts/999"), 404)
 

@@ -23,7 +23,7 @@ from tests.support.problems import assert_problem
 from tests.support.rollbacks import fail_commits
 
 TABLE = {"posts": "posts", "users": "users", "tokens": "tokens", "me": "users"}
-"""The table that an operation changes, by the first segment of its path."""
+"""The table that an operation changes, by the last of these segments in its path."""
 WRITES = {
     permission.operation: permission
     for permission in PERMISSIONS
@@ -44,7 +44,7 @@ def fail(app: Application, table: str, times: int, sqlstate: str = "40001") -> N
 
 
 def table_of(operation_id: str) -> str:
-    return TABLE[OPERATIONS[operation_id].path.split("/")[1]]
+    return [TABLE[segment] for segment in OPERATIONS[operation_id].path.split("/") if segment in TABLE][-1]
 
 
 def send(client: Client, operation_id: str) -> TestResponse:

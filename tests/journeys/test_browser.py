@@ -226,6 +226,11 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
         try_out("revisePost", **if_match("/posts/1"))
         assert server.get_json("/posts/1").items() >= (EXAMPLES["PostCreate"] | EXAMPLES["PostPatch"]).items()
 
+        draft = json.loads(try_out("putPost", **{"If-None-Match": "*"}))
+        assert draft.items() >= EXAMPLES["PostPut"].items()
+        assert json.loads(try_out("readPostBySlug")) == draft
+        assert json.loads(try_out("putPost", **{"If-Match": f'"{draft["revision"]}"'})) == draft
+
         try_out("changePassword")
         password = EXAMPLES["PasswordChange"]["new_password"]
         assert status_of_me(server.post_json("/tokens", {}, basic_auth("ada", password))["token"]) == 200
@@ -240,6 +245,7 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
         authorize(page, "bearer", value=json.loads(body)["token"])
         try_out("removePost", **if_match("/posts/1"))
         assert server.get_status("/posts/1") == 404
+        try_out("removePost", post_id=str(draft["id"]), **{"If-Match": "*"})
         try_out("removeUser", **if_match("/users/ada"))
         assert server.get_status("/users/ada") == 404
 
@@ -284,12 +290,15 @@ def test_padlocks_in_swagger_ui_are_closed_if_and_only_if_there_are_credentials(
 def test_swagger_ui_fills_in_neither_if_match_nor_a_datetime(serve: Callable[..., Server]) -> None:
     """A click must neither overwrite the changes of others nor publish a post in the past."""
     with swagger_ui(serve()) as page:
-        for operation_id in ("reviseUser", "removeUser", "revisePost", "removePost"):
+        for operation_id in ("reviseUser", "removeUser", "revisePost", "removePost", "putPost"):
             with expanded(page, operation_id) as operation:
                 expect(operation.get_by_placeholder("If-Match")).to_have_value("")
         with expanded(page, "publishPost") as publish:
             body = json.loads(publish.get_by_role("textbox").last.input_value())
             assert body.keys() == {"title", "body", "tags"}
+        with expanded(page, "putPost") as put:
+            expect(put.get_by_placeholder("If-None-Match")).to_have_value("")
+            assert json.loads(put.get_by_role("textbox").last.input_value())["published_at"] is None
 
 
 @pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.nightly)])

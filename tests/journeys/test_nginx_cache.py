@@ -172,6 +172,24 @@ def test_clients_of_a_change_feed_that_are_up_to_date_share_a_cached_response_an
         assert (fresh.status, len(fresh.json["items"])) == (200, 1)
 
 
+def test_a_post_is_put_through_nginx_and_read_by_its_slug_from_the_cache(site: Site) -> None:
+    url, content = "/users/ada/posts/cached", {"title": "t", "body": "b", "published_at": "2026-01-31T12:00:00Z"}
+    for precondition, status in (
+        ({"If-Match": "*"}, 412),
+        ({"If-None-Match": "*"}, 201),
+        ({"If-None-Match": "*"}, 412),
+        ({"If-Match": "*"}, 200),
+        ({}, 428),
+    ):
+        assert site.nginx.request("PUT", url, content, {**site.ada, **precondition}).status == status
+    stored = site.store(url)
+    not_modified = site.read(url, If_None_Match=str(stored.headers["ETag"]))
+    assert (stored.status, not_modified.status) == (200, 304)
+    assert not_modified.headers["X-Cache"] in FROM_CACHE
+    for response in (stored, site.read(url), not_modified):
+        assert response.headers["Content-Location"] == stored.json["url"]
+
+
 @pytest.mark.parametrize("first", ["GET", "HEAD"])
 def test_get_and_head_share_a_cached_response(site: Site, first: str) -> None:
     url, second = site.publish(), "HEAD" if first == "GET" else "GET"

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 from typing import Any, NamedTuple
 
@@ -63,6 +63,24 @@ def ada(request: pytest.FixtureRequest, serve: Callable[..., Server]) -> Iterato
     assert "Traceback" not in server.log.read_text()
 
 
+@contextmanager
+def workers_being_killed(ada: Ada) -> Iterator[None]:
+    """Kill one of the server's workers each second."""
+    stopped = threading.Event()
+
+    def kill_workers() -> None:
+        while not stopped.wait(1):
+            os.kill(child_pids(ada.server.process.pid)[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_workers)
+    killer.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        killer.join()
+
+
 def test_no_concurrent_update_is_lost(ada: Ada) -> None:
     post = json.loads(ada.send("POST", "/posts", {"title": "0", "body": "b"}).body)
     statuses: list[int] = []
@@ -98,12 +116,6 @@ def test_concurrent_requests_with_one_idempotency_key_create_one_post(ada: Ada) 
 
 
 def test_retries_with_an_idempotency_key_create_one_post_though_workers_are_killed(ada: Ada) -> None:
-    stopped = threading.Event()
-
-    def kill_workers() -> None:
-        while not stopped.wait(1):
-            os.kill(child_pids(ada.server.process.pid)[0], signal.SIGKILL)
-
     def publish(key: int) -> int:
         attempts = 0
         while True:
@@ -117,14 +129,8 @@ def test_retries_with_an_idempotency_key_create_one_post_though_workers_are_kill
                 assert response.status == 201
                 return attempts
 
-    killer = threading.Thread(target=kill_workers)
-    killer.start()
-    try:
-        with ThreadPoolExecutor(8) as clients:
-            attempts = [*clients.map(publish, range(800))]
-    finally:
-        stopped.set()
-        killer.join()
+    with workers_being_killed(ada), ThreadPoolExecutor(8) as clients:
+        attempts = [*clients.map(publish, range(800))]
     assert sum(attempts) > 800
     titles: list[str] = []
     path = "/posts?limit=100"
@@ -133,6 +139,43 @@ def test_retries_with_an_idempotency_key_create_one_post_though_workers_are_kill
         titles += [post["title"] for post in page["items"]]
         path = page["next_cursor"] and f"/posts?limit=100&cursor={page['next_cursor']}"
     assert sorted(titles, key=int) == [str(key) for key in range(800)]
+
+
+def test_concurrent_puts_create_a_post_once(ada: Ada) -> None:
+    def create(key: int) -> int:
+        content = {"title": "t", "body": "b", "published_at": "2026-01-31T12:00:00Z"}
+        return ada.send("PUT", f"/users/ada/posts/{key}", content, If_None_Match="*").status
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        statuses = [*clients.map(create, [key for key in range(KEYS) for _ in range(CLIENTS)])]
+    for key in range(KEYS):
+        assert sorted(statuses[key * CLIENTS : (key + 1) * CLIENTS]) == [201] + [412] * (CLIENTS - 1)
+    assert len(ada.titles()) == KEYS
+
+
+def test_a_publisher_repeats_puts_though_workers_are_killed(ada: Ada) -> None:
+    """After a lost response, a repeated creation is 412, since the post is there, and a repeated replacement is 200."""
+
+    def send(method: str, url: str, content: object = None, **headers: str) -> Response:
+        while True:
+            try:
+                return ada.send(method, url, content, **headers)
+            except (OSError, HTTPException):
+                time.sleep(0.05)
+
+    def publish(key: int) -> None:
+        url, content = f"/users/ada/posts/{key}", {"title": "0", "body": "b", "published_at": "2026-01-31T12:00:00Z"}
+        assert send("PUT", url, content, If_None_Match="*").status in {201, 412}
+        response = send("GET", url)
+        for version in range(1, 5):
+            revision = json.loads(response.body)["revision"]
+            response = send("PUT", url, {**content, "title": str(version)}, If_Match=f'"{revision}"')
+            assert response.status == 200, response
+
+    with workers_being_killed(ada), ThreadPoolExecutor(8) as clients:
+        for published in [clients.submit(publish, key) for key in range(80)]:
+            published.result()
+    assert ada.titles() == ["4"] * 80
 
 
 def test_concurrent_registrations_give_a_username_once(ada: Ada) -> None:

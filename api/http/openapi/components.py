@@ -149,7 +149,7 @@ PARAMETERS = {
     "IF_NONE_MATCH_ANY": {
         "name": "If-None-Match",
         "description": "`*` to create it, if there is none yet. Required without `If-Match`.",
-        "schema": {"type": "string", "maxLength": 1, "pattern": "^[*]$"},
+        "schema": {"type": "string", "pattern": "^[*]$"},
     },
     "IDEMPOTENCY_KEY": {
         "name": "Idempotency-Key",

@@ -13,6 +13,7 @@ from api.schemas.compiled import FromNestedRow, FromRow, URLTemplate
 from api.schemas.pages import PageSchema
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
+_IF_MATCH = {"#/components/parameters/IF_MATCH", "#/components/parameters/IF_MATCH_OR_NONE"}
 _METHODS = ("get", "put", "post", "patch", "delete")
 
 
@@ -62,22 +63,13 @@ def _links(
         for method in _METHODS:
             target = document["paths"][path].get(method)
             if target and (is_own or method == "get"):
-                etag = _if_match(schema, has_etag="ETag" in headers) if _is_change(target) else {}
+                conditional = {parameter.get("$ref", "") for parameter in target.get("parameters", [])} & _IF_MATCH
+                # A change needs the ETag, which the response to PUT has not.
+                if conditional and "ETag" not in headers:
+                    continue
+                etag = {"header.If-Match": "$response.header.ETag"} if conditional else {}
                 links.setdefault(target["operationId"], _link(target, {**parameters, **etag}, target["summary"]))
     return links
-
-
-def _is_change(operation: JSONObject) -> bool:
-    """Return whether it takes `If-Match`."""
-    references = {parameter.get("$ref", "").rpartition("/")[2] for parameter in operation.get("parameters", [])}
-    return bool(references & {"IF_MATCH", "IF_MATCH_OR_NONE"})
-
-
-def _if_match(schema: StrictSchema, *, has_etag: bool) -> dict[str, str]:
-    """Return the `If-Match` for the version in a response: its ETag, or else the revision in its body, in quotes."""
-    if has_etag:
-        return {"header.If-Match": "$response.header.ETag"}
-    return {"header.If-Match": '"{$response.body#/revision}"'} if "revision" in schema.fields else {}
 
 
 def _urls(schema: StrictSchema, place: str = "", *, nested: bool = False) -> Iterator[_URL]:

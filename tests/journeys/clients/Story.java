@@ -11,6 +11,7 @@ import com.pressroom.client.model.Post;
 import com.pressroom.client.model.PostChanges;
 import com.pressroom.client.model.PostCreate;
 import com.pressroom.client.model.PostPatch;
+import com.pressroom.client.model.PostPut;
 import com.pressroom.client.model.PostSummary;
 import com.pressroom.client.model.PostSummaryPage;
 import com.pressroom.client.model.Problem;
@@ -149,5 +150,17 @@ public class Story {
     follow(feed, since, copies);
     expect(copies.containsKey(id) && copies.get(id) == null, true);
     problem(404, () -> posts.readPost(id, null));
+
+    // Publish a file at a slug. The request creates the post, or else replaces the version that it names.
+    PostPut file = new PostPut().title("Note B").body("From a file.").publishedAt(published);
+    Post created = posts.putPost(username, "note-b", file, null, "*");
+    problem(412, () -> posts.putPost(username, "note-b", file, null, "*"));
+    String version = '"' + created.getRevision() + '"';
+    expect(posts.putPost(username, "note-b", file, version, null), created);
+    file.title("Note B, revised");
+    Post replaced = posts.putPost(username, "note-b", file, version, null);
+    expect(replaced.getId(), created.getId());
+    expect(replaced.getTitle(), "Note B, revised");
+    expect(posts.readPostBySlug(username, "note-b", null), replaced);
   }
 }

@@ -132,6 +132,27 @@ func main() {
 	expect(isListed && gone == nil, true)
 	_, response, err = client.PostsAPI.ReadPost(ada, first.Id).Execute()
 	problem(err, response, 404)
+
+	// Publish a file at a slug. The request creates the post, or else replaces the version that it names.
+	publishedAt := time.Date(1843, 9, 1, 0, 0, 0, 0, time.UTC)
+	file := pressroom.NewPostPut("Note B", "From a file.", *pressroom.NewNullableTime(&publishedAt))
+	put := client.PostsAPI.PutPost(ada, username, "note-b")
+	created, _, err := put.PostPut(*file).IfNoneMatch("*").Execute()
+	succeed(err)
+	_, response, err = put.PostPut(*file).IfNoneMatch("*").Execute()
+	problem(err, response, 412)
+	createdVersion := fmt.Sprintf("%q", created.Revision)
+	unchanged, _, err := put.PostPut(*file).IfMatch(createdVersion).Execute()
+	succeed(err)
+	expect(unchanged, created)
+	file.SetTitle("Note B, revised")
+	replaced, _, err := put.PostPut(*file).IfMatch(createdVersion).Execute()
+	succeed(err)
+	expect(replaced.Id, created.Id)
+	expect(replaced.Title, "Note B, revised")
+	bySlug, _, err := client.PostsAPI.ReadPostBySlug(ada, username, "note-b").Execute()
+	succeed(err)
+	expect(bySlug, replaced)
 }
 
 func succeed(err error) {

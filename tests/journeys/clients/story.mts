@@ -118,3 +118,17 @@ expect(copies.get(first.id), null);
 const gone = problem(await ada.GET("/posts/{post_id}", { params: { path } }));
 expect(gone.status, 404);
 expect(gone.title, "Not Found");
+
+// Publish a file at a slug. The request creates the post, or else replaces the version that it names.
+const atSlug = { username, slug: "note-b" };
+const file = { title: "Note B", body: "From a file.", published_at: "1843-09-01T00:00:00Z" };
+const create = { path: atSlug, header: { "If-None-Match": "*" } } as const;
+const created = success(await ada.PUT("/users/{username}/posts/{slug}", { params: create, body: file }));
+const exists = problem(await ada.PUT("/users/{username}/posts/{slug}", { params: create, body: file }));
+expect(exists.status, 412);
+const replace = { path: atSlug, header: { "If-Match": `"${created.revision}"` } };
+expect(success(await ada.PUT("/users/{username}/posts/{slug}", { params: replace, body: file })), created);
+const revisedFile = { ...file, title: "Note B, revised" };
+const replaced = success(await ada.PUT("/users/{username}/posts/{slug}", { params: replace, body: revisedFile }));
+expect([replaced.id, replaced.title], [created.id, "Note B, revised"]);
+expect(success(await ada.GET("/users/{username}/posts/{slug}", { params: { path: atSlug } })), replaced);

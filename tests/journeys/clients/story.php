@@ -15,6 +15,7 @@ use Pressroom\ApiException;
 use Pressroom\Configuration;
 use Pressroom\Model\PostCreate;
 use Pressroom\Model\PostPatch;
+use Pressroom\Model\PostPut;
 use Pressroom\Model\Problem;
 use Pressroom\Model\UserCreate;
 
@@ -142,3 +143,17 @@ expect($status, 204);
 $follow();
 expect($copies[$first->getId()], null);
 problem(fn() => $posts->readPost($first->getId()), 404);
+
+// Publish a file at a slug. The request creates the post, or else replaces the version that it names.
+$file = new PostPut([
+    'title' => 'Note B',
+    'body' => 'From a file.',
+    'published_at' => new DateTime('1843-09-01T00:00:00Z'),
+]);
+$created = $posts->putPost($username, 'note-b', $file, if_none_match: '*');
+problem(fn() => $posts->putPost($username, 'note-b', $file, if_none_match: '*'), 412);
+$version = '"' . $created->getRevision() . '"';
+expect($posts->putPost($username, 'note-b', $file, if_match: $version), $created);
+$replaced = $posts->putPost($username, 'note-b', $file->setTitle('Note B, revised'), if_match: $version);
+expect([$replaced->getId(), $replaced->getTitle()], [$created->getId(), 'Note B, revised']);
+expect($posts->readPostBySlug($username, 'note-b'), $replaced);

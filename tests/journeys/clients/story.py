@@ -9,7 +9,15 @@ from uuid import uuid4
 
 from pressroom_client import AuthenticatedClient, Client
 from pressroom_client.api.changes import list_post_changes
-from pressroom_client.api.posts import list_posts, publish_post, read_post, remove_post, revise_post
+from pressroom_client.api.posts import (
+    list_posts,
+    publish_post,
+    put_post,
+    read_post,
+    read_post_by_slug,
+    remove_post,
+    revise_post,
+)
 from pressroom_client.api.tokens import create_token
 from pressroom_client.api.users import register_user
 from pressroom_client.models import (
@@ -19,6 +27,7 @@ from pressroom_client.models import (
     PostChanges,
     PostCreate,
     PostPatch,
+    PostPut,
     PostSummary,
     PostSummaryPage,
     Problem,
@@ -127,3 +136,18 @@ assert copies[first.id] is None, copies
 gone = read_post.sync(first.id, client=ada)
 assert isinstance(gone, Problem), gone
 assert (gone.status, gone.title) == (404, "Not Found"), gone
+
+# Publish a file at a slug. The request creates the post, or else replaces the version that it names.
+file = PostPut(title="Note B", body="From a file.", published_at=datetime(1843, 9, 1, tzinfo=UTC))
+created = put_post.sync(username, "note-b", client=ada, body=file, if_none_match="*")
+assert isinstance(created, Post), created
+exists = put_post.sync(username, "note-b", client=ada, body=file, if_none_match="*")
+assert isinstance(exists, Problem), exists
+assert exists.status == 412, exists
+unchanged = put_post.sync(username, "note-b", client=ada, body=file, if_match=f'"{created.revision}"')
+assert unchanged == created, unchanged
+file.title = "Note B, revised"
+replaced = put_post.sync(username, "note-b", client=ada, body=file, if_match=f'"{created.revision}"')
+assert isinstance(replaced, Post), replaced
+assert (replaced.id, replaced.title) == (created.id, "Note B, revised"), replaced
+assert read_post_by_slug.sync(username, "note-b", client=ada) == replaced

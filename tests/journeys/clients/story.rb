@@ -121,3 +121,14 @@ expect status, 204
 follow.call
 expect copies.fetch(first.id), nil
 problem(404) { posts.read_post(first.id) }
+
+# Publish a file at a slug. The request creates the post, or else replaces the version that it names.
+file = Pressroom::PostPut.new(title: 'Note B', body: 'From a file.', published_at: published_at.iso8601)
+created = posts.put_post(username, 'note-b', file, { if_none_match: '*' })
+problem(412) { posts.put_post(username, 'note-b', file, { if_none_match: '*' }) }
+version = { if_match: "\"#{created.revision}\"" }
+expect posts.put_post(username, 'note-b', file, version), created
+file.title = 'Note B, revised'
+replaced = posts.put_post(username, 'note-b', file, version)
+expect [replaced.id, replaced.title], [created.id, 'Note B, revised']
+expect posts.read_post_by_slug(username, 'note-b'), replaced
