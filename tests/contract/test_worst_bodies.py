@@ -13,6 +13,7 @@ from api.json import loads
 from api.settings import Settings
 from tests.contract.catalogue import DOCUMENT, OPERATIONS, Operation, arrange, path_of
 from tests.support.clients import basic_auth, signed_in_user
+from tests.support.document import resolve
 from tests.support.http import Response
 from tests.support.memory import peak_mb, reset_peak, resident_mb
 from tests.support.paths import PROJECT_ROOT
@@ -68,8 +69,11 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 def schema_of(operation: Operation) -> JSONSchema:
     schema = operation.description["requestBody"]["content"]["application/json"]["schema"]
     [reference] = [each["$ref"] for each in schema.get("anyOf", [schema]) if "$ref" in each]
-    described: JSONSchema = DOCUMENT["components"]["schemas"][reference.rpartition("/")[2]]
-    return described
+    described = resolve(DOCUMENT, {"$ref": reference})
+    return {
+        **described,
+        "properties": {name: resolve(DOCUMENT, each) for name, each in described["properties"].items()},
+    }
 
 
 def property_of(operation: Operation) -> bytes:

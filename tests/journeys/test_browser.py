@@ -250,7 +250,7 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
         assert server.get_status("/users/ada") == 404
 
         for name, tag in TAGS.items():
-            if tag in {"service", "problems", "health", "metrics", "docs"}:
+            if tag in {"changes", "service", "problems", "health", "metrics", "docs"}:
                 try_out(name)
     assert executed == TAGS.keys()
 

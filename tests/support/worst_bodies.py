@@ -111,6 +111,10 @@ def _longest(schema: JSONSchema, character: str) -> object:
     if schema.get("type") == "array":
         item = schema["items"]
         return [f"{number:0{item['maxLength']}}" for number in range(schema["maxItems"])]
+    if "maxProperties" in schema:
+        length = schema["propertyNames"]["maxLength"]
+        value = _longest(schema["additionalProperties"], character)
+        return {f"{'n' * length}{number}"[-length:]: value for number in range(schema["maxProperties"])}
     longest = character * schema.get("maxLength", 0)
     pattern = schema.get("pattern", "^[1-8]" if "format" in schema else "")
     return longest if longest and "format" not in schema and re.search(pattern, longest) else schema["examples"][0]
