@@ -40,7 +40,9 @@ export default {
   overrides: [
     {
       // Lists of entity tags are opaque (RFC 9110, section 13.1): a pattern or a limit would be wrong.
-      files: ["**#/components/parameters/IF_MATCH", "**#/components/parameters/IF_NONE_MATCH"],
+      files: ["IF_MATCH", "IF_MATCH_OR_NONE", "IF_NONE_MATCH", "IF_NONE_MATCH_ANY"].map(
+        (name) => `**#/components/parameters/${name}`,
+      ),
       rules: { "owasp:api4:2023-string-limit": "off", "owasp:api4:2023-string-restricted": "off" },
     },
     {
@@ -55,7 +57,7 @@ export default {
     {
       // Spectral compiles patterns without the `u` flag, so it rejects ranges beyond U+FFFF. JSON Schema 2020-12 (core,
       // section 6.4) wants them compiled with it; a test does, in five languages.
-      files: ["PostCreate", "PostPatch"].flatMap((schema) => [
+      files: ["PostCreate", "PostPatch", "PostPut"].flatMap((schema) => [
         `**#/components/schemas/${schema}/properties/tags`,
         `**#/components/schemas/${schema}/properties/tags/items/pattern`,
       ]),
