@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
+from tests.support.corpus import corpus_lines, needs_corpus
 from tests.support.http import send_request
 from tests.support.paths import PROJECT_ROOT
 from tests.support.readme import console_session, matches
@@ -214,6 +216,255 @@ def test_a_mirror_with_nothing_new_gets_304(serve: Callable[..., Server], tmp_pa
     assert [request["status"] for request in requests[-2:]] == [304, 304]
 
 
+# The publisher
+
+
+class Result(NamedTuple):
+    status: int
+    lines: list[str]
+    problems: list[str]
+
+
+def publish_command(ada: Ada, folder: Path, *options: str) -> list[str]:
+    return [sys.executable, str(EXAMPLES / "publish" / "publish.py"), str(folder), "--url", ada.url, *options]
+
+
+def with_token(ada: Ada) -> dict[str, str]:
+    """Return the environment in which the publisher signs in."""
+    return {**os.environ, "PUBLISH_TOKEN": ada.headers["Authorization"].removeprefix("Bearer ")}
+
+
+def publish(ada: Ada, folder: Path, *options: str, status: int = 0) -> Result:
+    """Run the publisher, which must exit with a status, and return what it reports."""
+    command, environment = publish_command(ada, folder, *options), with_token(ada)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert result.returncode == status, result.stdout + result.stderr
+    return Result(result.returncode, result.stdout.splitlines(), result.stderr.splitlines())
+
+
+def counts(**counted: int) -> str:
+    kinds = ("created", "updated", "deleted", "unchanged", "conflict", "error")
+    return ", ".join(f"{counted.get(kind, 0)} {kind}" for kind in kinds) + "."
+
+
+def write_post(folder: Path, slug: str, body: str = "b", **properties: object) -> Path:
+    """Write a Markdown file with front matter."""
+    folder.mkdir(exist_ok=True)
+    front_matter = {"title": slug.capitalize(), "published_at": datetime(2026, 1, 31, 12, tzinfo=UTC), **properties}
+    path = folder / f"{slug}.md"
+    path.write_text(f"---\n{yaml.safe_dump(front_matter, allow_unicode=True)}---\n\n{body}\n")
+    return path
+
+
+def by_slug(ada: Ada) -> dict[str, Any]:
+    return {post["slug"]: post for post in ada.send("GET", "/posts?author=ada&expand=body&limit=100")["items"]}
+
+
+def test_files_are_published_once_updated_and_deleted_on_request(ada: Ada, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    write_post(
+        folder,
+        "engine",
+        "It *weaves*.",
+        title="Ünïcode: a title",
+        tags=["b", "a"],
+        metadata={"cover": "x"},
+    )
+    write_post(folder, "draft", "", published_at=None)
+    other = ada.send("POST", "/posts", {"title": "From elsewhere", "body": "b", "slug": "elsewhere"})
+    assert publish(ada, folder, "--dry-run").lines[-1] == f"Dry run, nothing is changed: {counts(created=2)}"
+    assert by_slug(ada).keys() == {"elsewhere"}
+    assert publish(ada, folder).lines == ["created draft.md", "created engine.md", counts(created=2)]
+    first = by_slug(ada)
+    engine = first["engine"]
+    assert (engine["title"], engine["body"]) == ("Ünïcode: a title", "It *weaves*.")
+    assert (engine["tags"], engine["metadata"]) == (["b", "a"], {"cover": "x"})
+    assert engine["published_at"] == "2026-01-31T12:00:00Z"
+    assert first["draft"]["published_at"] is None
+    assert first["draft"]["body"] == ""
+    assert publish(ada, folder).lines == [counts(unchanged=2)]
+    assert by_slug(ada) == first
+
+    write_post(folder, "engine", "It weaves *patterns*.", tags=["a"])
+    assert publish(ada, folder).lines[0] == "updated engine.md: title, body, tags, metadata"
+    assert by_slug(ada)["draft"] == first["draft"]
+    (folder / "engine.md").unlink()
+    without = publish(ada, folder).lines
+    assert without == [counts(unchanged=1), "Without a file: engine. --delete deletes their posts."]
+    assert publish(ada, folder, "--delete", "--dry-run").lines[0] == "deleted engine.md"
+    assert "engine" in by_slug(ada)
+    assert publish(ada, folder, "--delete").lines == ["deleted engine.md", counts(deleted=1, unchanged=1)]
+    assert by_slug(ada).keys() == {"draft", "elsewhere"}
+    assert by_slug(ada)["elsewhere"]["revision"] == other["revision"]
+
+
+def test_a_change_on_the_server_is_a_conflict_that_overwrite_resolves(ada: Ada, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    for slug in ("edited", "removed", "edited-alike", "deleted-file"):
+        write_post(folder, slug)
+    ada.send("POST", "/posts", {"title": "From elsewhere", "body": "b", "slug": "foreign"})
+    publish(ada, folder)
+    urls = {slug: post["url"] for slug, post in by_slug(ada).items()}
+    for slug in ("edited", "edited-alike", "deleted-file"):
+        ada.send("PATCH", urls[slug], {"body": "Edited on the server."})
+    ada.send("DELETE", urls["removed"])
+    write_post(folder, "edited-alike", "Edited on the server.")
+    write_post(folder, "edited", "Edited here.")
+    write_post(folder, "foreign", "Never published from here.")
+    (folder / "deleted-file.md").unlink()
+    before = by_slug(ada)
+    for options in (["--delete"], ["--delete", "--dry-run"]):
+        result = publish(ada, folder, *options, status=1)
+        assert result.lines[-1].endswith(counts(unchanged=1, conflict=4))
+        assert [line.partition(":")[0] for line in result.problems] == [
+            f"conflict {slug}.md" for slug in ("deleted-file", "edited", "foreign", "removed")
+        ]
+        assert by_slug(ada) == before
+    result = publish(ada, folder, "--delete", "--overwrite")
+    assert result.lines[-1] == counts(created=1, updated=2, deleted=1, unchanged=1)
+    after = by_slug(ada)
+    assert after.keys() == {"edited", "edited-alike", "foreign", "removed"}
+    assert after["edited"]["body"] == "Edited here."
+    # A post of other origin is published from here now, but is never deleted.
+    (folder / "foreign.md").unlink()
+    result = publish(ada, folder, "--delete")
+    assert result.lines[0].startswith("skipped foreign.md: ")
+    assert by_slug(ada) == after
+
+
+def test_a_post_that_another_client_published_in_its_place_is_never_deleted(ada: Ada, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    write_post(folder, "other")
+    path = write_post(folder, "taken")
+    publish(ada, folder)
+    ada.send("DELETE", by_slug(ada)["taken"]["url"])
+    ada.send("POST", "/posts", {"title": "From elsewhere", "body": "b", "slug": "taken"})
+    assert publish(ada, folder, status=1).lines[-1] == counts(unchanged=1, conflict=1)
+    publish(ada, folder, "--overwrite")
+    path.unlink()
+    assert publish(ada, folder, "--delete", "--overwrite").lines[0].startswith("skipped taken.md: ")
+    assert by_slug(ada).keys() == {"other", "taken"}
+
+
+def test_a_lost_state_file_overwrites_and_deletes_nothing(ada: Ada, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    for slug in ("same", "changed", "gone"):
+        write_post(folder, slug)
+    publish(ada, folder)
+    before = by_slug(ada)
+    (folder / ".pressroom.json").unlink()
+    write_post(folder, "changed", "Changed.")
+    (folder / "gone.md").unlink()
+    assert publish(ada, folder, "--delete", status=1).lines == [counts(unchanged=1, conflict=1)]
+    assert by_slug(ada) == before
+
+
+INVALID = {
+    "no-front-matter": "# Title",
+    "unclosed": "---\ntitle: t\n",
+    "no-time": "---\ntitle: t\n---\nb",
+    "no-title": "---\npublished_at: null\n---\nb",
+    "no-zone": "---\ntitle: t\npublished_at: 2026-01-31 12:00:00\n---\nb",
+    "no-such-day": "---\ntitle: t\npublished_at: 2026-02-30\n---\nb",
+    "unknown": "---\ntitle: t\ndate: 2026-01-31\npublished_at: null\n---\nb",
+    "not-yaml": "---\ntitle: [\n---\nb",
+    "unsafe": "---\ntitle: !!python/object/apply:os.getpid []\npublished_at: null\n---\nb",
+    "tags-text": "---\ntitle: t\npublished_at: null\ntags: a, b\n---\nb",
+    "too-long": f"---\ntitle: {'t' * 201}\npublished_at: null\n---\nb",
+    "number": "---\ntitle: 2026\npublished_at: null\n---\nb",
+    "list": "---\n- title\n---\nb",
+    "nested": "---\ntitle: " + "[" * 5_000 + "\n---\nb",
+    "cycle": "---\ntitle: &a [*a]\npublished_at: null\n---\nb",
+    "surrogate": '---\ntitle: "\\ud800"\npublished_at: null\n---\nb',
+    "Not A Slug": "---\ntitle: t\npublished_at: null\n---\nb",
+    "double--hyphen": "---\ntitle: t\npublished_at: null\n---\nb",
+}
+
+
+def test_an_invalid_file_is_reported_and_the_others_are_published(ada: Ada, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    write_post(folder, "valid")
+    write_post(folder, "same-name")
+    write_post(folder / "more", "same-name")
+    for name, text in INVALID.items():
+        (folder / f"{name}.md").write_text(text)
+    (folder / "latin-1.md").write_bytes(b"---\ntitle: \xe9\npublished_at: null\n---\n")
+    result = publish(ada, folder, status=1)
+    assert result.lines == ["created valid.md", counts(created=1, error=len(INVALID) + 3)]
+    reported = {line.partition(":")[0] for line in result.problems}
+    assert reported == {f"error {name}.md" for name in (*INVALID, "latin-1", "same-name", "more/same-name")}
+    assert "\nerror no-time.md: Missing property published_at (null for a draft).\n" in "\n".join(result.problems)
+    assert by_slug(ada).keys() == {"valid"}
+    # A file that has become invalid is still a file: its post is not deleted.
+    (folder / "valid.md").write_text("Oops.")
+    publish(ada, folder, "--delete", status=1)
+    assert by_slug(ada).keys() == {"valid"}
+
+
+def test_what_concerns_all_files_ends_the_run(ada: Ada, serve: Callable[..., Server], tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    assert publish(ada, folder, "--delete", status=2).problems[-1].endswith(f"{folder} has no files *.md")
+    write_post(folder, "valid")
+    invalid = ada._replace(headers={"Authorization": "Bearer prt_x"})
+    assert "401" in publish(invalid, folder, status=2).problems[-1]
+    assert "403" in publish(ada, folder, "--username", "bob", status=2).problems[-1]
+    (folder / ".pressroom.json").write_text("{")
+    assert "Restore or remove it." in publish(ada, folder, status=2).problems[-1]
+
+
+def test_a_quota_is_an_error_and_a_busy_database_delays_the_run(serve: Callable[..., Server], tmp_path: Path) -> None:
+    server = serve(PRESSROOM_POSTS_PER_DAY="3")
+    ada = Ada(server, sign_up(server))
+    folder = tmp_path / "notes"
+    for number in range(5):
+        write_post(folder, f"post-{number}")
+    result = publish(ada, folder, status=1)
+    assert result.lines[-1] == counts(created=3, error=2)
+    assert "Retry-After: " in result.problems[-1]
+    for path in sorted(folder.glob("*.md")):
+        if path.stem not in by_slug(ada):
+            path.unlink()
+    changed = min(by_slug(ada))
+    write_post(folder, changed, "Changed.")
+    with closing(sqlite3.connect(server.database_url.removeprefix("sqlite:///"), check_same_thread=False)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(7, database.rollback)
+        timer.start()
+        assert publish(ada, folder).lines == [f"updated {changed}.md: body", counts(updated=1, unchanged=2)]
+        timer.join()
+    assert '"status":503' in server.log.read_text()
+
+
+@pytest.mark.nightly
+def test_the_rate_limit_of_writes_delays_the_run(serve: Callable[..., Server], tmp_path: Path) -> None:
+    server = serve()
+    ada = Ada(server, sign_up(server))
+    folder = tmp_path / "notes"
+    for number in range(310):
+        write_post(folder, f"post-{number}")
+    assert publish(ada, folder).lines[-1] == counts(created=310)
+    assert '"status":429' in server.log.read_text()
+
+
+def test_an_interrupted_run_is_completed_by_the_next(ada: Ada, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    for number in range(200):
+        write_post(folder, f"post-{number}")
+    with subprocess.Popen(publish_command(ada, folder), env=with_token(ada)) as process:
+        while not ada.send("GET", "/posts?author=ada&limit=20")["next_cursor"]:
+            time.sleep(0.01)
+        process.kill()
+    result = publish(ada, folder)
+    created = int(result.lines[-1].split()[0])
+    assert 0 < created < 200
+    assert result.lines[-1] == counts(created=created, unchanged=200 - created)
+    assert len(listed(ada.server, "/posts?")) == 200
+    for path in list(folder.glob("*.md"))[1:]:
+        path.unlink()
+    assert publish(ada, folder, "--delete").lines[-1] == counts(deleted=199, unchanged=1)
+
+
 # The static site
 
 
@@ -338,6 +589,52 @@ def test_a_site_that_is_built_again_and_again_has_the_public_posts(ada: Ada, tmp
 # All of them
 
 
+def corpus_files(folder: Path) -> list[Path]:
+    """Write the posts of a real blog as Markdown files. Their titles repeat, so the names are numbered."""
+    posts = [line["post"] for line in corpus_lines() if "post" in line]
+    return [
+        write_post(
+            folder,
+            f"{re.sub('[^a-z0-9]+', '-', post['title'].lower())[:60].strip('-')}-{number}".strip("-"),
+            post["body"],
+            title=post["title"],
+            tags=post["tags"],
+            published_at=post["published_at"],
+        )
+        for number, post in enumerate(posts)
+    ]
+
+
+@needs_corpus
+@needs_eleventy
+def test_a_real_blog_is_published_mirrored_and_built(ada: Ada, tmp_path: Path) -> None:
+    folder, mirror = tmp_path / "blog", tmp_path / "site.sqlite"
+    files = corpus_files(folder)
+    assert len(files) == 750
+    assert publish(ada, folder).lines[-1] == counts(created=750)
+    first = listed(ada.server, "/posts?expand=body&")
+    originals = {path.stem: line["post"] for path, line in zip(files, corpus_lines()[161:], strict=True)}
+    for post in first.values():
+        original = originals[post["slug"]]
+        assert (post["title"], post["tags"]) == (original["title"], original["tags"])
+        assert post["body"] == original["body"].strip("\n")
+        assert datetime.fromisoformat(post["published_at"]) == datetime.fromisoformat(original["published_at"])
+    subprocess.run(mirror_command(ada.server, mirror), check=True)
+    site = Site(tmp_path, ada.server)
+    tags = {tag for post in first.values() for tag in post["tags"]}
+    assert len(site.build()) == 751 + len(tags)
+
+    assert publish(ada, folder).lines == [counts(unchanged=750)]
+    assert listed(ada.server, "/posts?expand=body&") == first
+    assert site.build() == set()
+
+    files[100].write_text(files[100].read_text() + "\nOne more sentence.\n")
+    assert publish(ada, folder).lines == [f"updated {files[100].name}: body", counts(updated=1, unchanged=749)]
+    assert site.build() == {f"/ada/{files[100].stem}/"}
+    subprocess.run(mirror_command(ada.server, mirror), check=True)
+    assert_mirrors(mirror, ada.server)
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the session needs curl: apt-get install curl")
 @pytest.mark.parametrize(
     "name",
@@ -346,6 +643,7 @@ def test_a_site_that_is_built_again_and_again_has_the_public_posts(ada: Ada, tmp
             "mirror", marks=pytest.mark.skipif(shutil.which("sqlite3") is None, reason="apt-get install sqlite3")
         ),
         pytest.param("eleventy", marks=needs_eleventy),
+        "publish",
     ],
 )
 def test_the_sessions_of_the_examples_work_as_documented(name: str, ada: Ada, tmp_path: Path) -> None:
