@@ -14,7 +14,7 @@ from tracecov.schemathesis import from_response
 
 from api.app import create_app
 from api.json import JSONObject
-from tests.contract.catalogue import OPERATIONS
+from tests.contract.catalogue import IDS, OPERATIONS
 from tests.contract.scene import DATABASE, TOKENS, reset, settings_of
 from tests.support.paths import PROJECT_ROOT
 
@@ -40,9 +40,6 @@ def test_any_request_gets_a_conforming_response(case: Case[Any]) -> None:
     accepted[case.operation.label] += case.call_and_validate().status_code < 400
 
 
-PATH = {"post_id": 1, "username": "ada", "slug": "notes"}
-
-
 @pytest.mark.parametrize("metadata", [{f"p{number}": "" for number in range(21)}, {"P": ""}], ids=["many", "named"])
 @pytest.mark.parametrize(
     ("method", "path"),
@@ -54,7 +51,7 @@ def test_invalid_metadata_are_422(method: str, path: str, metadata: JSONObject) 
     if method == "PUT":
         body["published_at"] = None
     case = schema[path][method].Case(
-        path_parameters={name: value for name, value in PATH.items() if f"{{{name}}}" in path},
+        path_parameters={name: IDS[name] for name in re.findall(r"{(\w+)}", path)},
         headers={"Authorization": f"Bearer {TOKENS['ada']}", "If-Match": "*"},
         body=body,
         media_type="application/json",

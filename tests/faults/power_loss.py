@@ -20,7 +20,7 @@ _CALL = re.compile(
     r"(?P<process>\d+) +(?P<resumed><\.\.\. )?(?P<name>\w+)[( ]"
     r'(?:\d+<(?P<file>[^>]*)>)?(?:, )?(?:"(?P<data>[^"]*)")?(?P<rest>.*)'
 )
-_PUBLISHED = re.compile(rb'\{"id":\d+,"title":"(\d+)"')
+_PUBLISHED = re.compile(rb'\{"id":\d+,"slug":null,"title":"(\d+)"')
 """How the body of a response begins that acknowledges a post."""
 
 
