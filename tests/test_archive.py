@@ -46,7 +46,7 @@ POST = {
         "published_at": "2026-01-31T12:00:00Z",
         "id": 7,
         "author": "ada",
-        "revision": "fedcba9876543210",
+        "revision": "aaaaaaaabbbbbbbb",
         **TIMES,
     }
 }
