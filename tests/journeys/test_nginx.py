@@ -266,7 +266,7 @@ def test_nginx_logs_method_and_path_of_requests_that_it_rejects(nginx: Nginx) ->
 @pytest.mark.parametrize(
     ("agent", "expected"),
     [
-        *((text.encode(), text) for text in ("curl/8", 'a "b" \\c', "Café 🦊 €漢", "a" * 3_000)),
+        *((text.encode(), text) for text in ("", "curl/8", 'a "b" \\c', "Café 🦊 €漢", "a" * 3_000)),
         *(
             (raw, "(not printable)")
             for raw in (b"\xff", b"a\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\x7f", b"\xf5\x80\x80\x80")
