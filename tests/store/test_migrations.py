@@ -1,5 +1,6 @@
 """Migrations of databases that have rows."""
 
+import itertools
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 
+from api.constraints import IMPORTED_ID_MAX
 from api.settings import Settings
 from api.store import posts, posts_lists, users
 from api.store.engine import migrate
@@ -91,6 +93,29 @@ def check(database: Database) -> None:
 def test_authors_are_added_to_the_tags_of_existing_posts(database: Database) -> None:
     database.upgrade()
     check(database)
+
+
+def test_a_migration_takes_no_longer_for_a_high_id(database: Database) -> None:
+    """An import keeps ids up to 2**52, and PostgreSQL changes rows in batches of ids."""
+    if database.is_sqlite:
+        pytest.skip("SQLite builds the table again")
+    with database.write() as db:
+        db.execute_sql("DELETE FROM post_tags WHERE post_id = 12")
+        db.execute_sql(f"UPDATE posts SET id = {IMPORTED_ID_MAX} WHERE id = 12")
+        db.execute_sql(
+            f"INSERT INTO post_tags (post_id, tag, published_at) VALUES ({IMPORTED_ID_MAX}, 'x', '{TIMESTAMP}')"
+        )
+    numbers = itertools.count()
+
+    @sa.event.listens_for(database.engine, "before_cursor_execute")
+    def limit(*_: object) -> None:
+        assert next(numbers) < 1_000
+
+    database.upgrade()
+    with database.write() as db:
+        post = posts.get_for_update(db, IMPORTED_ID_MAX, principal=users.get(db, "ada"))
+        assert re.fullmatch("[0-9a-f]{16}", post.revision)
+        assert post.id in {row.id for row in posts_lists.page(db, limit=100, author=post.username, tag="x").rows}
 
 
 def test_a_database_with_posts_can_be_migrated_by_many_processes(database: Database) -> None:

@@ -98,3 +98,15 @@ def autocommitting(connection: sa.Connection) -> Iterator[sa.Connection]:
         finally:
             for name in ("statement_timeout", "lock_timeout"):
                 other.execute(sa.text(f"RESET {name}"))
+
+
+def batches(connection: sa.Connection, table: str, column: str, size: int) -> Iterator[dict[str, int]]:
+    """Yield the ranges of ids, `first` up to but not including `after`, in which there are rows.
+
+    An import may set an id of 2**52, so the ranges do not simply follow each other.
+    """
+    lowest = sa.text(f"SELECT min({column}) FROM {table} WHERE {column} >= :after")  # noqa: S608 (constants)
+    after = 0
+    while (first := connection.scalar(lowest, {"after": after})) is not None:
+        after = first + size
+        yield {"first": first, "after": after}

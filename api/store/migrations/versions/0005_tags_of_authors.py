@@ -9,7 +9,7 @@ SQLite reads a row up to the last column that it needs, and every list needs col
 import sqlalchemy as sa
 from alembic import op
 
-from api.store.engine.migrate import autocommitting
+from api.store.engine.migrate import autocommitting, batches
 
 revision = "0005"
 down_revision = "0004"
@@ -58,8 +58,8 @@ def upgrade() -> None:
         other.execute(sa.text(POSTGRESQL_FUNCTION))
         other.execute(sa.text("DROP TRIGGER IF EXISTS post_tags_author ON post_tags"))
         other.execute(sa.text(POSTGRESQL_TRIGGER))
-        for first in range(0, (other.scalar(sa.text("SELECT max(post_id) FROM post_tags")) or 0) + 1, BATCH):
-            other.execute(FILL, {"first": first, "after": first + BATCH})
+        for batch in batches(other, "post_tags", "post_id", BATCH):
+            other.execute(FILL, batch)
         other.execute(sa.text(f"DROP INDEX CONCURRENTLY IF EXISTS {INDEX}"))  # an interrupted one is not valid
         other.execute(sa.text(f"CREATE INDEX CONCURRENTLY {INDEX} ON post_tags ({', '.join(COLUMNS)})"))
 

@@ -10,7 +10,7 @@ of 0005 for such servers goes, too.
 import sqlalchemy as sa
 from alembic import op
 
-from api.store.engine.migrate import autocommitting
+from api.store.engine.migrate import autocommitting, batches
 from api.store.engine.sqlite_rebuild import rebuild
 
 revision = "0008"
@@ -53,9 +53,8 @@ def upgrade() -> None:
                 f"UPDATE {table} SET revision = {POSTGRESQL_RANDOM} "  # noqa: S608 (constants)
                 "WHERE id >= :first AND id < :after AND revision IS NULL"
             )
-            highest = other.scalar(sa.text(f"SELECT max(id) FROM {table}"))  # noqa: S608 (constant)
-            for first in range(0, (highest or 0) + 1, BATCH):
-                other.execute(fill, {"first": first, "after": first + BATCH})
+            for batch in batches(other, table, "id", BATCH):
+                other.execute(fill, batch)
             # A valid constraint spares SET NOT NULL from reading all rows while it locks the table.
             name = f"{table}_revision"
             other.execute(sa.text(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"))
