@@ -15,7 +15,10 @@ from api.app import create_app
 from api.http.application import Application
 from api.settings import Settings
 from api.store import users
+from api.store.engine import sqlite_diagnosis
 from api.store.engine.database import Database
+from api.store.engine.migrate import HEAD
+from api.store.engine.sqlite_connection import Files, find_files
 from api.store.errors import DatabaseNeedsRepair
 from tests.support.clients import Client, signed_in_user
 from tests.support.problems import assert_problem
@@ -89,6 +92,56 @@ def test_a_log_that_is_deleted_while_it_is_examined_is_no_problem(path: Path, mo
     monkeypatch.setattr(os, "access", delete)
     Database(Settings(database_url=f"sqlite:///{path}")).migrate_if_embedded().close()
     assert not log.exists()
+
+
+def test_a_log_that_is_created_while_it_is_examined_is_no_problem(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first connection to write creates it, in another process that starts at the same time."""
+    log = path.with_name("pressroom.sqlite-wal")
+    access = os.access
+
+    def create(file: Path, mode: int, **options: bool) -> bool:
+        is_accessible = access(file, mode, **options)
+        if file == log:
+            log.touch()
+        return is_accessible
+
+    monkeypatch.setattr(os, "access", create)
+    assert sqlite_diagnosis.diagnose(path) == ""
+
+
+def test_a_log_that_is_replaced_while_it_is_examined_is_no_problem(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = path.with_name("pressroom.sqlite-wal")
+    log.touch(0o444)
+    access = os.access
+
+    def replace(file: Path, mode: int, **options: bool) -> bool:
+        if file == log:
+            log.unlink()
+        is_accessible = access(file, mode, **options)
+        log.touch()
+        return is_accessible
+
+    monkeypatch.setattr(os, "access", replace)
+    assert sqlite_diagnosis.diagnose(path) == ""
+
+
+def test_a_database_that_another_process_creates_meanwhile_is_not_lost(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both files are there when the log is examined, and there was neither before."""
+    path = directory / "new.sqlite"
+    settings = Settings(database_url=f"sqlite:///{path}")
+    with closing(Database(settings)) as other, closing(Database(settings)) as database:
+
+        def create(path: Path) -> Files | None:
+            monkeypatch.undo()
+            found = find_files(path)
+            other.migrate_if_embedded()
+            return found
+
+        monkeypatch.setattr("api.store.engine.sqlite_file.find_files", create)
+        database.migrate_if_embedded()
+        assert database.revision() == HEAD
 
 
 @pytest.fixture

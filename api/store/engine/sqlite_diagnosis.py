@@ -49,12 +49,16 @@ def explain_lock(path: Path) -> str:
 
 
 def _check_access(path: Path, mode: int) -> str:
-    if os.access(path, mode, effective_ids=os.access in os.supports_effective_ids):
-        return ""
+    # Other processes create the log, and delete it when their last connection closes, perhaps between these calls.
     try:
-        flags = os.statvfs(path).f_flag
+        before = path.stat()
+        if os.access(path, mode, effective_ids=os.access in os.supports_effective_ids):
+            return ""
+        flags, after = os.statvfs(path).f_flag, path.stat()
     except FileNotFoundError:
-        return ""  # the last connection to close deletes the log, perhaps only now
+        return ""
+    if (before.st_ino, before.st_ctime_ns) != (after.st_ino, after.st_ctime_ns):
+        return ""
     if flags & os.ST_RDONLY:
         return f"{path} is not writable: it is on a read-only file system. Mount it writable."
     return f"{path} is not writable by {_user_name()}. Change its owner or its mode."

@@ -122,8 +122,12 @@ class SQLiteFile:
     def require_no_lost_database(self) -> None:
         """Raise `DatabaseNeedsRepair` if there is a write-ahead log, whose database is missing."""
         log = sibling(self.path, "-wal")
-        # `Path.exists` raises an exception for a directory that may not be entered.
-        if os.path.exists(log) and log.stat().st_size:  # noqa: PTH110 (see above)
+        try:
+            has_content = log.stat().st_size > 0
+        except OSError:
+            has_content = False
+        # Another process may have created both files since the caller looked.
+        if has_content and not find_files(self.path):
             raise DatabaseNeedsRepair(
                 "The database does not exist.",
                 reason=f"{self.path} does not exist, but its write-ahead log {log} does. Put the database back; if it "
