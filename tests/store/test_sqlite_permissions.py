@@ -125,7 +125,7 @@ def test_a_log_that_is_replaced_while_it_is_examined_is_no_problem(path: Path, m
     assert sqlite_diagnosis.diagnose(path) == ""
 
 
-def test_a_database_that_another_process_creates_meanwhile_is_not_lost(
+def test_a_database_that_another_process_creates_concurrently_is_not_lost(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both files are there when the log is examined, and there was neither before."""
