@@ -2,22 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from flask import Response
 
 from api.http.application import Request
 from api.http.problems import HTTPProblem, abort
 from api.http.target_uri import is_canonical, request_target
-
-
-class Revised(Protocol):
-    """A row of which clients can change a revision."""
-
-    @property
-    def revision(self) -> str:
-        """The current revision."""
-
+from api.store.queries import Revised
 
 Row = TypeVar("Row", bound=Revised)
 CACHE_CONTROL_PRIVATE = "no-cache, private"
