@@ -72,13 +72,11 @@ class RemovalsSweep:
             .values(swept_position=last[0], swept_id=last[1])
         )
 
-    def run(self, transact: Transact) -> int:
-        """Delete the removals, and return how many."""
-        deleted, after = 0, (-1, -1)
+    def run(self, transact: Transact) -> None:
+        """Delete the removals."""
+        after = -1, -1
         while removals := transact(partial(self._delete_next, after=after)):
-            deleted += sum(removal.is_old for removal in removals)
             after = removals[-1][:2]
-        return deleted
 
     def _delete_next(self, db: Connection, *, after: tuple[int, int]) -> Sequence[Removal]:
         removals = db.all(self._removals, after_position=after[0], after_id=after[1], until=now() - AGE)
@@ -90,12 +88,13 @@ class RemovalsSweep:
         return removals
 
 
-_SWEEPS = {
-    "posts": RemovalsSweep("posts", removed_posts, removed_posts.c.post_id),
-    "users": RemovalsSweep("users", removed_users, removed_users.c.user_id),
-}
+_SWEEPS = (
+    RemovalsSweep("posts", removed_posts, removed_posts.c.post_id),
+    RemovalsSweep("users", removed_users, removed_users.c.user_id),
+)
 
 
-def sweep(transact: Transact) -> int:
-    """Delete the removals of posts and users that are older than `AGE`, and return how many."""
-    return sum(each.run(transact) for each in _SWEEPS.values())
+def sweep(transact: Transact) -> None:
+    """Delete the removals of posts and users that are older than `AGE`."""
+    for each in _SWEEPS:
+        each.run(transact)
