@@ -7,6 +7,7 @@ time at which they become public, because nothing is written then. What changes 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from api import constraints
@@ -40,15 +41,24 @@ class ChangeFeed(Generic[Change]):
     """A feed of changes of one table."""
 
     def __init__(
-        self, source: Source, change: Callable[[Any, datetime, Any], Change], row_type: RowType, columns: Select
+        self,
+        source: Source,
+        change: Callable[[Any, datetime, Any], Change],
+        row_type: RowType,
+        columns: Select,
+        *,
+        characters: Callable[[AnyRow], int] | None = None,
     ) -> None:
-        """`change` makes a change of the key, the time and the row, which is None if it is no longer public."""
+        """`change` makes a change of the key, the time and the row, which is None if it is no longer public.
+
+        With `characters`, which counts those of a row's large columns, a page has at most `PAGE_MAX_BYTES`.
+        """
         self._change = change
         self._row_type = row_type
         self._walk = statements.walk(source, row_type, columns)
         self._delta = statements.delta(source, row_type, columns)
         self._is_scheduled = source.scheduled
-        self._is_large = "metadata" in getattr(row_type, "_fields", ())
+        self._until_full = partial(until_full, characters) if characters else None
 
     def page(self, db: Connection, *, since: SyncToken | None, limit: int, at: datetime | None) -> ChangesPage[Change]:
         """Return at most `limit` changes after `since`, or the first page of the walk if None.
@@ -91,8 +101,8 @@ class ChangeFeed(Generic[Change]):
             "entries_limit": limit + 1,
         }
         fitting = limit
-        if self._is_large:
-            rows, fitting = db.read(_until_full, query, **parameters)
+        if self._until_full:
+            rows, fitting = db.read(self._until_full, query, **parameters)
         else:
             rows = db.all(query, **parameters)
         taken = rows[: min(limit, fitting)]
@@ -115,16 +125,6 @@ class ChangeFeed(Generic[Change]):
             else:
                 continue
             seen.add(entry.key)
-
-
-def _until_full(rows: Iterator[AnyRow]) -> tuple[list[AnyRow], int]:
-    return until_full(_characters, rows)
-
-
-def _characters(row: AnyRow) -> int:
-    """Count those of the body, if the rows have one, and of the metadata; both are None if there is no post."""
-    body: str | None = getattr(row, "body", None)
-    return len(body or "") + sum(map(len, (row.metadata or {}).values()))
 
 
 def _identify(epoch: str) -> bytes:

@@ -9,7 +9,7 @@ from api.store.change_feed import ChangeFeed, ChangesPage
 from api.store.change_positions import removed_posts, removed_users
 from api.store.change_statements import Source
 from api.store.engine.connections import Connection
-from api.store.posts_lists import SUMMARY, PostSummary
+from api.store.posts_lists import SUMMARY, PostSummary, characters, characters_of_metadata
 from api.store.posts_table import POST, Post, posts
 from api.store.users import USER_COLUMNS, User, users
 from api.sync_tokens import SyncToken
@@ -59,8 +59,8 @@ _USERS_SOURCE = Source(
     removed_key=removed_users.c.username,
     scheduled=False,
 )
-_SUMMARIES = ChangeFeed(_POSTS_SOURCE, PostChange, PostSummary, SUMMARY)
-_POSTS = ChangeFeed(_POSTS_SOURCE, PostChangeWithBody, Post, POST)
+_SUMMARIES = ChangeFeed(_POSTS_SOURCE, PostChange, PostSummary, SUMMARY, characters=characters_of_metadata)
+_POSTS = ChangeFeed(_POSTS_SOURCE, PostChangeWithBody, Post, POST, characters=characters)
 _USERS = ChangeFeed(_USERS_SOURCE, UserChange, User, sa.select(*USER_COLUMNS))
 
 

@@ -36,12 +36,14 @@ class PostSummary(NamedTuple):
 SUMMARY = POST.with_only_columns(*(POST.selected_columns[name] for name in PostSummary._fields))
 
 
-def _characters_of_metadata(post: PostSummary | Post) -> int:
+def characters_of_metadata(post: PostSummary | Post) -> int:
+    """Count the characters of the metadata, which a change feed has as None if there is no post."""
     return sum(map(len, post.metadata.values())) if post.metadata else 0
 
 
-def _characters(post: Post) -> int:
-    return len(post.body) + _characters_of_metadata(post)
+def characters(post: Post) -> int:
+    """Count the characters of the metadata and of the body, which may be None, too."""
+    return len(post.body or "") + characters_of_metadata(post)
 
 
 def _list(
@@ -68,8 +70,8 @@ def _lists(
     }
 
 
-_SUMMARIES = _lists(PostSummary, SUMMARY, _characters_of_metadata)
-_POSTS = _lists(Post, POST, _characters)
+_SUMMARIES = _lists(PostSummary, SUMMARY, characters_of_metadata)
+_POSTS = _lists(Post, POST, characters)
 
 
 def page(
