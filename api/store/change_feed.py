@@ -80,7 +80,8 @@ class ChangeFeed(Generic[Change]):
         issued_at = at.replace(minute=0, second=0, microsecond=0)
         issued = token._replace(epoch=_identify(state.epoch), issued_at=issued_at, seen=state.end_position - 1)
         if since is None:
-            issued = issued._replace(position=state.last_position, time=public_until)
+            # What has been swept may be above the last position: of changed rows, only the new positions are left.
+            issued = issued._replace(position=max(state.last_position, state.swept_position), time=public_until)
         changes = [*self._changes(entries, at)]
         if token.phase == "walk":
             return ChangesPage(changes, _after_walk(issued, entries, is_cut=is_cut), has_more=True)

@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from api.store.change_positions import XID, Feed, last_position
+from api.store.change_positions import XID, DialectSQL, Feed, last_position
 
 HORIZON = XID.format("pg_snapshot_xmin(pg_current_snapshot())")
 """On PostgreSQL, the position below which no change can appear anymore."""
+IS_FINAL = DialectSQL(sqlite="1", postgresql=f"change_position < {HORIZON}", type_=sa.Boolean())
+"""Whether a change is below it. SQLite has one writer at a time, so all changes that can be read are final."""
 _END = XID.format("pg_snapshot_xmax(pg_current_snapshot())")
 # A fail-over begins a timeline, which the checkpoint in the control file has only later; a dump that is restored makes
 # new tables, and a copy by CREATE DATABASE is another database. Ordinary roles may read all of these.

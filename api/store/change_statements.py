@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 import sqlalchemy as sa
 
 from api import constraints
-from api.store.change_positions import DialectSQL, Feed
-from api.store.change_state import HORIZON, State, select_state
+from api.store.change_positions import Feed
+from api.store.change_state import IS_FINAL, State, select_state
 from api.store.columns import PublishedAt, Timestamp
 from api.store.engine.connections import Query, Select
 from api.store.pages import preceding_bytes
@@ -89,8 +89,7 @@ def delta(source: Source, row_type: RowType, columns: Select) -> Query[AnyRow]:
 
 
 def _changed(position: sa.Column[int], id_: sa.Column[int], **columns: sa.ColumnElement[Any]) -> Select:
-    is_final = DialectSQL(sqlite="1", postgresql=f"change_position < {HORIZON}", type_=sa.Boolean())
-    condition = sa.and_(sa.tuple_(position, id_) > _POSITION, is_final)
+    condition = sa.and_(sa.tuple_(position, id_) > _POSITION, IS_FINAL)
     return _branch(condition, (position, id_), position=position, entry_id=id_, **columns)
 
 

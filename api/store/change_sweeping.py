@@ -15,6 +15,7 @@ from api.store.change_positions import (
     removed_users,
     sync_epochs,
 )
+from api.store.change_state import IS_FINAL
 from api.store.columns import now
 from api.store.engine.connections import Connection, Query
 from api.store.sweeping import ROWS_PER_TRANSACTION, Transact
@@ -34,12 +35,13 @@ class Removal(NamedTuple):
 class RemovalsSweep:
     """Deletes old removals of a feed in their order, and stores up to where.
 
-    The last one stays, because on SQLite the next position follows it.
+    Those that clients cannot read yet stay, and the last one that they can: on SQLite, the next position follows it.
     """
 
     def __init__(self, feed: Feed, removed: sa.Table, id_: sa.Column[int]) -> None:
         position = removed.c.change_position
         after = sa.tuple_(sa.bindparam("after_position", type_=position.type), sa.bindparam("after_id", type_=id_.type))
+        last_final = sa.select(sa.func.max(position)).where(IS_FINAL)
         self._removals = Query(
             Removal,
             sa.select(
@@ -47,7 +49,7 @@ class RemovalsSweep:
                 id_.label("id"),
                 (removed.c.removed_at < sa.bindparam("until", type_=removed.c.removed_at.type)).label("is_old"),
             )
-            .where(sa.tuple_(position, id_) > after, position < sa.select(sa.func.max(position)).scalar_subquery())
+            .where(sa.tuple_(position, id_) > after, position < last_final.scalar_subquery())
             .order_by(position, id_)
             .limit(ROWS_PER_TRANSACTION),
         )
@@ -88,13 +90,13 @@ class RemovalsSweep:
         return removals
 
 
-_SWEEPS = (
-    RemovalsSweep("posts", removed_posts, removed_posts.c.post_id),
-    RemovalsSweep("users", removed_users, removed_users.c.user_id),
-)
+_SWEEPS = {
+    "posts": RemovalsSweep("posts", removed_posts, removed_posts.c.post_id),
+    "users": RemovalsSweep("users", removed_users, removed_users.c.user_id),
+}
 
 
 def sweep(transact: Transact) -> None:
     """Delete the removals of posts and users that are older than `AGE`."""
-    for each in _SWEEPS:
+    for each in _SWEEPS.values():
         each.run(transact)

@@ -261,7 +261,7 @@ CONTROLS = {
         LOST,
     ),
     "changes before the open transactions end": Control(
-        "store/change_statements", 'f"change_position < {HORIZON}"', '"TRUE"', CHANGES, LOST
+        "store/change_state", 'f"change_position < {HORIZON}"', '"TRUE"', CHANGES, LOST
     ),
     "an unpublished post forgotten": Control(
         "store/posts", 'values["was_public_until"] = updated_at', "pass", CHANGES, LOST

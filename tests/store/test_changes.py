@@ -464,6 +464,59 @@ def test_tokens_before_a_removal_that_has_been_swept_are_rejected_whatever_the_c
         late.sync()
 
 
+def test_removals_that_no_client_can_have_read_are_not_swept(
+    database: Database, publish: Publish, remove: Remove
+) -> None:
+    """Otherwise, as long as the transaction is open, tokens of new clients expire as soon as they are issued."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    for _ in range(5):
+        publish()
+    early = Mirror(database)
+    early.sync()
+    remove(1)
+    remove(2)
+    with database.write() as older:
+        older.execute_sql("SELECT pg_current_xact_id()")
+        remove(3)
+        remove(4)
+        with database.write() as db:
+            db.execute_sql("UPDATE removed_posts SET removed_at = '2020-01-01'")
+        assert _sweep(database) == 1
+        late = Mirror(database)
+        late.sync()
+        assert late.rows.keys() == {5}
+    late.sync()
+    with pytest.raises(SyncTokenExpired):
+        early.sync()
+    assert late.rows.keys() == {5}
+
+
+def test_a_first_walk_begins_after_removals_that_have_been_swept(
+    database: Database, ada: User, publish: Publish, remove: Remove
+) -> None:
+    """The removal that the sweep left becomes a later one: an imported post has the same id, and is removed."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    for _ in range(3):
+        publish()
+    remove(1)
+    remove(2)
+    with database.write() as db:
+        db.execute_sql("UPDATE removed_posts SET removed_at = '2020-01-01'")
+    assert _sweep(database) == 1
+    with database.write() as older:
+        posts.publish(older, author_id=ada.id, title="slow", body="b", tags=[])
+        publish("imported", post_id=2)
+        remove(2)
+        remove(3)
+        mirror = Mirror(database)
+        mirror.sync()
+        assert mirror.titles == {}
+    mirror.sync()
+    assert mirror.titles == {4: "slow"}
+
+
 def test_the_last_removal_is_not_swept_because_sqlite_counts_from_it(
     database: Database, publish: Publish, remove: Remove
 ) -> None:
