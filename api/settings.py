@@ -17,11 +17,13 @@ from api.setting_values import (
     suggest,
 )
 
-__all__ = ["DOCSTRINGS_REQUIRED", "InvalidSetting", "Settings", "read_worker_count"]
+__all__ = ["DOCSTRINGS_REQUIRED", "TOKEN_DAYS_MAX", "InvalidSetting", "Settings", "read_worker_count"]
 
 DOCSTRINGS_REQUIRED = (
     "PYTHONOPTIMIZE=2 removes docstrings, of which the OpenAPI document is made. Unset it, or use PYTHONOPTIMIZE=1."
 )
+
+TOKEN_DAYS_MAX = 3_650
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,12 @@ class Settings:
         "`FULL` survives a power loss; `NORMAL` writes faster, but a power loss may undo the last commits.",
         choices=("FULL", "NORMAL"),
     )
-    token_days: int = setting(30, "Days until a bearer token expires.", minimum=1, maximum=3650)
+    token_days: int = setting(
+        30,
+        "Days until a bearer token expires, unless the request to create it says fewer.",
+        minimum=1,
+        maximum=TOKEN_DAYS_MAX,
+    )
     posts_per_day: int = setting(
         1_000, "Posts that an account may create per day in UTC; 0 for no limit. Admins have none."
     )

@@ -30,6 +30,7 @@ TOKEN = {
     "token": {
         "user": "ada",
         "name": "laptop",
+        "scope": "read",
         "sha256": "0f" * 32,
         "created_at": "2025-02-01T00:00:00Z",
         "expires_at": "2031-01-01T00:00:00Z",
@@ -186,6 +187,12 @@ def test_older_archives_get_the_times_of_the_import_and_new_revisions(pressroom:
         assert before <= datetime.fromisoformat(fields["created_at"]) <= datetime.now(UTC)
         assert fields["updated_at"] == fields["created_at"]
         assert re.fullmatch("(?!0{16})[0-9a-f]{16}", fields["revision"])
+
+
+def test_tokens_of_older_archives_are_of_scope_write(pressroom: Run) -> None:
+    token = {"token": {name: value for name, value in TOKEN["token"].items() if name != "scope"}}
+    assert pressroom("import", write(ACCOUNT, token)).exit_code == 0
+    assert records(pressroom("export", "--accounts").stdout)[1]["token"]["scope"] == "write"
 
 
 def test_updated_at_defaults_to_created_at(pressroom: Run) -> None:

@@ -18,6 +18,7 @@ from api.store.credentials import Credentials
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import NotFound, Unavailable, WrongPassword
+from api.store.tokens import Scope
 from api.store.tokens_use import TokenUser
 
 REALM = "Pressroom"
@@ -71,13 +72,31 @@ def basic_credentials(request: Request) -> tuple[str, str] | None:
     return (credentials.username or "", credentials.password or "") if credentials else None
 
 
-def authenticate(request: Request, auth: HTTPTokenAuth) -> None:
-    """401 unless `auth` accepts the bearer token. Its `login_required` does the same at ten times the cost."""
-    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    token = token.strip(" \t")
-    if scheme.lower() != "bearer" or not token or not auth.verify_token_callback(token):
+def authenticate(request: Request, auth: HTTPTokenAuth, scope: Scope) -> None:
+    """401 unless `auth` accepts the bearer token, 403 if that does not permit `scope`.
+
+    `login_required` of flask-httpauth does the same as the first at ten times the cost.
+    """
+    if not has_valid_token(request, auth):
         auth.auth_error_callback(401)
         abort(401)
+    require_scope(request, scope)
+
+
+def has_valid_token(request: Request, auth: HTTPTokenAuth) -> bool:
+    """Return whether the request has a bearer token that `auth` accepts."""
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    token = token.strip(" \t")
+    return scheme.lower() == "bearer" and token != "" and bool(auth.verify_token_callback(token))
+
+
+def require_scope(request: Request, scope: Scope) -> None:
+    """403 if the token can only read, and `scope` is `write`."""
+    if scope == "write" and request.viewer and request.viewer.scope == "read":
+        # RFC 6750, section 3.1.
+        challenge = f'{bearer.authenticate_header()}, error="insufficient_scope", scope="write"'
+        message = "This token can only read. Create one of scope `write` with your username and password."
+        abort(403, message, code="insufficient-scope", headers={"WWW-Authenticate": challenge})
 
 
 @bearer.verify_token
@@ -95,7 +114,7 @@ def _verify_token(token: str) -> TokenUser | None:
 
 
 def authenticate_again(request: Request, db: Connection) -> None:
-    """Read the user of the bearer token again, in the transaction of the change; 401 if the token is no longer valid.
+    """Read the user of the bearer token again, in the transaction of the change, which must be permitted still.
 
     A client may take a minute to send its body. The token stays valid until the transaction ends.
     """
@@ -103,6 +122,7 @@ def authenticate_again(request: Request, db: Connection) -> None:
     if user is None:
         reject_token()
     request.viewer = user
+    require_scope(request, "write")
 
 
 def _touch_after_response(database: Database, token_id: int) -> None:

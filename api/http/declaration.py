@@ -1,7 +1,7 @@
 """An operation as it is declared, and checks at start-up that the declaration can work."""
 
 from collections.abc import Callable, Iterator
-from typing import Concatenate, NamedTuple, TypeAlias, cast, get_args, get_type_hints
+from typing import Concatenate, Literal, NamedTuple, TypeAlias, cast, get_args, get_type_hints
 
 from flask_httpauth import HTTPAuth, HTTPTokenAuth
 
@@ -24,6 +24,8 @@ class Operation(NamedTuple):
     status: int
     auth: HTTPAuth | None
     anonymous: bool
+    scope: Literal["read", "write"]
+    """What a bearer token must permit."""
     limits: tuple[RateLimit, ...]
     authorize: Authorize | None
     sign_in: Callable[[Request, Values], None] | None

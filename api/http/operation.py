@@ -1,6 +1,7 @@
 """One declaration per operation: what it takes and returns, who may call it and how often, and how it fails."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from flask import Response
 from flask.views import MethodView
@@ -41,6 +42,7 @@ class Blueprint(DocumentedBlueprint):
         *,
         auth: HTTPAuth | None = None,
         anonymous: bool = False,
+        scope: Literal["read", "write"] | None = None,
         limits: tuple[RateLimit, ...] = (),
         authorize: Authorize | None = None,
         sign_in: Callable[[Request, Values], None] | None = None,
@@ -58,9 +60,10 @@ class Blueprint(DocumentedBlueprint):
     ) -> Callable[[Handler], Handler]:
         """Serve and document a method of a resource: `handler(self, request, [query,] [body,] **path)`.
 
-        In this order: limits before authentication, authentication (optional if `anonymous`), limits after it,
-        `authorize` (without `request.db`), query and body; then, in one transaction, idempotency, quotas, the handler,
-        its result as `returns` says (a row, a `Page` or a `Response`), and the ETag if `conditional`. Where credentials
+        In this order: limits before authentication, authentication (optional if `anonymous`) by a token of `scope`
+        (`read` for GET and `write` for other methods, unless it is given), limits after it, `authorize` (without
+        `request.db`), query and body; then, in one transaction, idempotency, quotas, the handler, its result as
+        `returns` says (a row, a `Page` or a `Response`), and the ETag if `conditional`. Where credentials
         may be in the body, `sign_in` (without `request.db`) authenticates after it. Writes authenticate and `authorize`
         again in the transaction: pass `request.current_user` to the store only after `request.db`. The handler of a
         read may run twice: on a replica, then on the primary. That of a `conditional` change must call
@@ -78,6 +81,7 @@ class Blueprint(DocumentedBlueprint):
                 status=204 if returns is None else STATUS_OF_METHOD[method],
                 auth=auth,
                 anonymous=anonymous,
+                scope=scope or ("read" if method == "get" else "write"),
                 limits=limits,
                 authorize=authorize,
                 sign_in=sign_in,

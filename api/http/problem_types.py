@@ -23,6 +23,13 @@ _SPECIFIC = [
         "The username or the password in the body is wrong or missing. Correct them.",
     ),
     ProblemType(
+        "insufficient-scope",
+        "Insufficient Scope",
+        [403],
+        "The token is of scope `read`: it permits only to read posts, users, changes and `/me`. Create one of scope "
+        "`write` with your username and password.",
+    ),
+    ProblemType(
         "quota-exceeded",
         "Quota Exceeded",
         [403, 429],

@@ -38,7 +38,8 @@ STATUSES = {
     ),
     403: Status(
         "Forbidden",
-        "You are not allowed to do this, the credentials in the body are wrong, or a quota is exceeded; see `code`.",
+        "You are not allowed to do this, the token can only read, the credentials in the body are wrong, or a quota is "
+        "exceeded; see `code`.",
         "You are not allowed to do this.",
     ),
     404: Status(

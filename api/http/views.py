@@ -22,7 +22,7 @@ Handler = TypeVar("Handler", bound=Callable[Concatenate[Any, Request, ...], Any]
 def view_of(operation: Operation, handler: Handler) -> Handler:
     """Return the function that serves the operation."""
     query, body, authorize = operation.query, operation.body, operation.authorize
-    auth, sign_in = operation.auth, operation.sign_in
+    auth, scope, sign_in = operation.auth, operation.scope, operation.sign_in
     limits_before = tuple(limit for limit in operation.limits if not (limit.after_authentication or limit.in_sign_in))
     limits_after = tuple(limit for limit in operation.limits if limit.after_authentication)
     is_read, is_post, is_metered = operation.method == "get", operation.method == "post", operation.is_metered
@@ -37,7 +37,7 @@ def view_of(operation: Operation, handler: Handler) -> Handler:
         if limits_before:
             rate_limits.check(request, limits_before)
         if auth and not sign_in and not (anonymous and request.is_anonymous):
-            authenticate(request, auth)
+            authenticate(request, auth, scope)
         if limits_after:
             rate_limits.check(request, limits_after)
         if authorize:

@@ -9,7 +9,8 @@ from api.http.authentication import bearer, verify_credentials
 from api.http.operation import Blueprint, Resource
 from api.http.rate_limits import WRITES, RateLimit, user_id
 from api.passwords import hash_password
-from api.schemas.users import PasswordChange, User
+from api.schemas.users import Me as MeSchema
+from api.schemas.users import PasswordChange
 from api.store import credentials
 from api.store.errors import WrongPassword
 from api.store.tokens_use import TokenUser
@@ -22,13 +23,15 @@ PASSWORD_CHANGE = RateLimit("password-change", parse("10 per 15 minutes"), user_
 
 @blueprint.route("")
 class Me(Resource):
-    @blueprint.operation("readMe", auth=bearer, returns=User(), conditional=True)
+    @blueprint.operation("readMe", auth=bearer, returns=MeSchema(), conditional=True)
     def get(self, request: Request) -> TokenUser:
         """Read your account.
 
         The user whose token authenticates this request.
         """
-        return request.current_user
+        user = request.current_user
+        # The role of the user, also if the token can only read, and so does not grant it.
+        return user._replace(role=user.account_role)
 
 
 @blueprint.route("/password")
@@ -38,7 +41,6 @@ class Password(Resource):
         auth=bearer,
         limits=(PASSWORD_CHANGE, WRITES),
         body=PasswordChange(),
-        raises=(403,),
         metered=False,
         description="The password has been changed.",
     )

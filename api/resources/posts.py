@@ -75,7 +75,6 @@ class PostById(Resource):
         limits=(WRITES,),
         body=PostPatch(),
         returns=POST,
-        raises=(403,),
         conditional=True,
     )
     def patch(self, request: Request, changes: Values, post_id: int) -> posts_table.Post:
@@ -90,7 +89,6 @@ class PostById(Resource):
         "removePost",
         auth=bearer,
         limits=(WRITES,),
-        raises=(403,),
         conditional=True,
         description="The post has been deleted.",
     )
@@ -129,7 +127,6 @@ class PostBySlug(Resource):
         authorize=_may_put,
         body=PostPut(),
         returns=POST,
-        raises=(403,),
         conditional=True,
         content_location=True,
         description="The post has been replaced, or has this state already.",

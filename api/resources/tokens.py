@@ -13,9 +13,11 @@ from api.http.authentication import (
     basic,
     basic_credentials,
     bearer,
+    has_valid_token,
     hash_token,
     new_token,
     reject_credentials,
+    require_scope,
     verify_credentials,
 )
 from api.http.operation import Blueprint, Resource
@@ -38,6 +40,7 @@ class TokenWithSecret(NamedTuple):
 
     id: int
     name: str
+    scope: str
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None
@@ -55,9 +58,14 @@ SIGN_IN_BY_USERNAME = RateLimit("sign-in-username", parse("20 per 15 minutes"), 
 
 def _sign_in(request: Request, content: Values) -> None:
     """Verify the username and password, which are sent as HTTP Basic or in the body."""
+    maximum = request.app.settings.token_days
+    if content.get("expires_in_days", 0) > maximum:
+        abort(422, messages={"json": {"expires_in_days": [f"Must be less than or equal to {maximum}."]}})
     given = content.keys() & {"username", "password"}
     if not given:
         sent = None if request.is_anonymous else basic_credentials(request)
+        if sent is None and has_valid_token(request, bearer):
+            require_scope(request, "write")  # the reason why a token that can only read is rejected
         request.claimed_username, password = sent or reject_credentials(request)
     elif not request.is_anonymous:
         abort(400, "Send the username and password either in the body, without `Authorization`, or as HTTP Basic.")
@@ -75,7 +83,9 @@ def _sign_in(request: Request, content: Values) -> None:
 
 @blueprint.route("")
 class Tokens(Resource):
-    @blueprint.operation("listTokens", auth=bearer, query=PageQuery(), returns=TokenPage(), conditional=True)
+    @blueprint.operation(
+        "listTokens", auth=bearer, scope="write", query=PageQuery(), returns=TokenPage(), conditional=True
+    )
     def get(self, request: Request, query: Values) -> Page[tokens.Token]:
         """List your tokens.
 
@@ -110,18 +120,21 @@ class Tokens(Resource):
                 user_id=credentials.id,
                 password_hash=credentials.password_hash,
                 sha256=hash_token(secret),
-                lifetime=timedelta(days=settings.token_days),
+                lifetime=timedelta(days=content.get("expires_in_days", settings.token_days)),
                 name=content["name"],
+                scope=content["scope"],
                 limit=settings.tokens_per_user if settings.rate_limits == "on" else 0,
             )
         except Unauthenticated:
             reject_credentials(request)
-        return TokenWithSecret(token.id, token.name, token.created_at, token.expires_at, token.last_used_at, secret)
+        return TokenWithSecret(
+            token.id, token.name, token.scope, token.created_at, token.expires_at, token.last_used_at, secret
+        )
 
 
 @blueprint.route("/<int:token_id>", token_id=Id())
 class TokenById(Resource):
-    @blueprint.operation("readToken", auth=bearer, returns=Token(), conditional=True)
+    @blueprint.operation("readToken", auth=bearer, scope="write", returns=Token(), conditional=True)
     def get(self, request: Request, token_id: int) -> tokens.Token:
         """Read one of your tokens.
 

@@ -60,7 +60,7 @@ class Users(Resource):
         authorize=_may_register,
         body=UserCreate(),
         returns=USER,
-        raises=(403, 409),
+        raises=(409,),
         conditional=True,
         description="The user has been registered.",
     )
@@ -92,7 +92,6 @@ class UserByName(Resource):
         limits=(WRITES,),
         body=UserPatch(),
         returns=USER,
-        raises=(403,),
         conditional=True,
     )
     def patch(self, request: Request, changes: Values, username: str) -> users.User:
@@ -107,7 +106,7 @@ class UserByName(Resource):
         "removeUser",
         auth=bearer,
         limits=(WRITES,),
-        raises=(403, 409),
+        raises=(409,),
         conditional=True,
         description="The user and their tokens have been deleted.",
     )

@@ -31,6 +31,7 @@ class TokenRecord(StrictSchema):
 
     user = Username(required=True)
     name = TokenName(required=True)
+    scope = OneOf(["read", "write"], load_default="write")
     sha256 = Text(64, minimum=64, required=True, pattern="[0-9a-f]{64}", error="Use 64 lower-case hexadecimal digits.")
     created_at = Time(required=True)
     expires_at = Time(required=True)

@@ -89,10 +89,13 @@ class Integer(PassThrough, fields.Integer):
 
 
 class StrictInteger(PassThrough, fields.Integer):
-    """An integer in JSON: no text and no fraction."""
+    """An integer in JSON: no text and no fraction, but `1.0`, which is an integer in JSON Schema, too."""
 
     def __init__(self, minimum: int, maximum: int, **options: Unpack[FieldOptions]) -> None:
         super().__init__(strict=True, validate=validate.Range(minimum, maximum), **options)
+
+    def _validated(self, value: object) -> int:
+        return super()._validated(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 class OneOf(PassThrough, fields.String):

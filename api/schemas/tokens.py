@@ -5,15 +5,28 @@ from functools import partial
 from api import constraints
 from api.schemas.base import StrictSchema
 from api.schemas.datetimes import DateTime
-from api.schemas.fields import Id, RelativeURL, Text
+from api.schemas.fields import Id, OneOf, RelativeURL, StrictInteger, Text
 from api.schemas.pages import page_of
 from api.schemas.users import CreatedAt, KnownPassword, Username
+from api.settings import TOKEN_DAYS_MAX
 
 TokenName = partial(
     Text,
     constraints.TOKEN_NAME_MAX_LENGTH,
     minimum=0,
     metadata={"description": "What the token is used for.", "examples": ["laptop"]},
+)
+
+Scope = partial(
+    OneOf,
+    ["read", "write"],
+    metadata={
+        "description": (
+            "What it permits. `read`: to read posts, your drafts, too, users, changes and `/me`, without the role of "
+            "an admin. `write`: everything that you may do."
+        ),
+        "examples": ["write"],
+    },
 )
 
 
@@ -26,6 +39,19 @@ class TokenCreate(StrictSchema):
         allow_null = True
 
     name = TokenName(load_default="")
+    scope = Scope(load_default="write")
+    expires_in_days = StrictInteger(
+        1,
+        TOKEN_DAYS_MAX,
+        metadata={
+            "description": (
+                "Days until it expires. By default, and at most, those that the operator has set as "
+                "`PRESSROOM_TOKEN_DAYS`: 30 unless changed."
+            ),
+            "format": "int32",
+            "examples": [7],
+        },
+    )
     username = Username()
     password = KnownPassword()
 
@@ -35,6 +61,7 @@ class Token(StrictSchema):
 
     id = Id(required=True)
     name = TokenName(required=True)
+    scope = Scope(required=True)
     created_at = CreatedAt()
     expires_at = DateTime(
         required=True,

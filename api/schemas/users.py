@@ -5,7 +5,7 @@ from functools import partial
 from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
 from api.schemas.datetimes import DateTime
-from api.schemas.fields import RelativeURL, Text
+from api.schemas.fields import OneOf, RelativeURL, Text
 from api.schemas.pages import page_of
 
 Username = partial(
@@ -122,6 +122,19 @@ class User(StrictSchema):
     revision = Revision(required=True)
     url = RelativeURL("The user.", "/users/{username}")
     posts_url = RelativeURL("The posts of the user.", "/posts?author={username}")
+
+
+class Me(User):
+    """Your account."""
+
+    role = OneOf(
+        ["member", "admin"],
+        required=True,
+        metadata={
+            "description": "Members may change their own account and posts, admins all.",
+            "examples": ["member"],
+        },
+    )
 
 
 class Author(StrictSchema):

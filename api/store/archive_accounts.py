@@ -31,6 +31,7 @@ class ArchivedToken(NamedTuple):
 
     user: str
     name: str
+    scope: str
     sha256: str
     created_at: datetime
     expires_at: datetime
@@ -40,6 +41,7 @@ class ArchivedToken(NamedTuple):
 class _StoredToken(NamedTuple):
     user: str
     name: str
+    scope: str
     sha256: bytes
     created_at: datetime
     expires_at: datetime

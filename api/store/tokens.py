@@ -1,7 +1,7 @@
 """Bearer tokens, stored as SHA-256 hashes, so that reading the database does not grant access."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
@@ -14,6 +14,9 @@ from api.store.queries import one
 from api.store.sweeping import MAX_ROWS_IN_REQUEST, Sweep, Transact
 from api.store.users import users
 
+Scope: TypeAlias = Literal["read", "write"]
+"""What a token permits: `read` only to read posts, users and its own user, without the role of an admin."""
+
 tokens = sa.Table(
     "tokens",
     metadata,
@@ -24,6 +27,8 @@ tokens = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("expires_at", Timestamp, nullable=False),
     sa.Column("last_used_at", Timestamp),
+    sa.Column("scope", sa.String(5), nullable=False, server_default="write"),
+    sa.CheckConstraint(sa.column("scope").in_(["read", "write"]), name="scope"),
     sa.Index(None, "user_id", "created_at", "id"),
     sqlite_autoincrement=True,  # an id is never used again
 )
@@ -35,6 +40,7 @@ class Token(NamedTuple):
     id: int
     user_id: int
     name: str
+    scope: str
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None
@@ -105,6 +111,7 @@ def create(
     name: str,
     sha256: bytes,
     lifetime: timedelta,
+    scope: Scope = "write",
     limit: int = 0,
 ) -> Token:
     """Insert a token and delete the user's expired ones.
@@ -120,7 +127,8 @@ def create(
     if limit and db.all(_COUNT_OF_USER, user_id=user_id, at=timestamp)[0].number >= limit:
         raise QuotaExceeded(f"You have {limit} unexpired tokens, which is the limit. Use one, or delete one.")
     expires_at = timestamp + lifetime
-    [token] = db.all(_INSERT, user_id=user_id, name=name, sha256=sha256, created_at=timestamp, expires_at=expires_at)
+    values = {"name": name, "scope": scope, "sha256": sha256, "created_at": timestamp, "expires_at": expires_at}
+    [token] = db.all(_INSERT, user_id=user_id, **values)
     return token
 
 

@@ -15,7 +15,7 @@ LAST_USED_PRECISION = timedelta(minutes=1)
 
 
 class TokenUser(NamedTuple):
-    """A user authenticated by a token."""
+    """A user authenticated by a token: `role` is the one that the token grants, `account_role` that of the user."""
 
     id: int
     username: str
@@ -25,7 +25,9 @@ class TokenUser(NamedTuple):
     revision: str
     created_at: datetime
     updated_at: datetime
+    account_role: str
     token_id: int
+    scope: str
     last_used_at: datetime | None
 
 
@@ -33,8 +35,16 @@ class _Id(NamedTuple):
     id: int
 
 
+# An admin's token that can only read is that of a member: it may be in a preview or a build, which others can see.
+_ROLE = sa.case((tokens.c.scope == sa.literal_column("'read'"), sa.literal_column("'member'")), else_=users.c.role)
 _BY_HASH = (
-    sa.select(*USER_COLUMNS, tokens.c.id.label("token_id"), tokens.c.last_used_at)
+    sa.select(
+        *(_ROLE.label("role") if column is users.c.role else column for column in USER_COLUMNS),
+        users.c.role.label("account_role"),
+        tokens.c.id.label("token_id"),
+        tokens.c.scope,
+        tokens.c.last_used_at,
+    )
     .join_from(tokens, users)
     .where(tokens.c.sha256 == sa.bindparam("sha256"), NOT_EXPIRED)
 )

@@ -49,7 +49,10 @@ OPERATIONS: dict[str, Operation] = {
 
 
 class Permission(NamedTuple):
-    """The expected status of an operation on ada's resource for an anonymous client, bob, ada and an admin."""
+    """The expected status of an operation on ada's resource for an anonymous client, bob, ada and an admin.
+
+    Those for tokens that can only read follow: an operation that is no read is forbidden.
+    """
 
     operation: str
     anyone: int
@@ -60,6 +63,24 @@ class Permission(NamedTuple):
     settings: Mapping[str, str] = {}
     arranged: bool = True
     """Whether ada's resources exist."""
+    reader: int | None = None
+    """The status for tokens that can only read, if it does not follow."""
+
+    @property
+    def ada_reader(self) -> int:
+        """The status for ada's token that can only read: that for ada, if it is a read."""
+        return self._reader(self.ada)
+
+    @property
+    def admin_reader(self) -> int:
+        """The status for such a token of an admin: that for another user, because it ignores the role."""
+        return self._reader(self.bob)
+
+    def _reader(self, status: int) -> int:
+        operation = OPERATIONS[self.operation]
+        if self.reader is not None or not operation.description["security"]:
+            return self.reader or status
+        return status if operation.method == "GET" else 403
 
     def __str__(self) -> str:
         """Name the case."""
@@ -171,9 +192,9 @@ CATALOGUE = [
             },
         },
         permissions=[
-            Permission("listTokens", 401, 200, 200, 200),
+            Permission("listTokens", 401, 200, 200, 200, reader=403),
             Permission("createToken", 401, 401, 401, 401),  # a token is not a password
-            Permission("readToken", 401, 404, 200, 404),
+            Permission("readToken", 401, 404, 200, 404, reader=403),
             Permission("revokeToken", 401, 404, 204, 404),
         ],
     ),

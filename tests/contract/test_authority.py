@@ -4,12 +4,10 @@ A client that sends its body slowly is authenticated by its header fields, long 
 operation that writes is tried, found by the OpenAPI document, in every way to lose authority.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from io import RawIOBase
 from typing import Any, NamedTuple
 
 import pytest
@@ -28,6 +26,7 @@ from tests.contract.catalogue import BODIES, OPERATIONS, PERMISSIONS, Permission
 from tests.support.clients import ANY_VERSION, Client, basic_auth, signed_in_user
 from tests.support.problems import assert_problem
 from tests.support.rows import select_rows
+from tests.support.slow_bodies import slowly
 
 OTHER_HASH = hash_password("another password")
 Lose = Callable[[Connection, str], object]
@@ -93,36 +92,6 @@ WITH_BODY = [case for case in CASES if case.permission.operation in BODIES]
 # One of each on PostgreSQL, where the clients' transactions run at the same time.
 # There a demotion does not wait for the writes of the user that have begun: `test_tokens.py` has its own test.
 CASES_ON_POSTGRESQL = [case for case in CASES if case.lose in (revoke_tokens, remove_user)]
-
-
-class SlowBody(RawIOBase):
-    """A request body whose client pauses in the middle, where `pause` is called."""
-
-    def __init__(self, content: bytes, pause: Callable[[], object]) -> None:
-        half = len(content) // 2
-        self._parts, self._pause = [content[:half], content[half:]], pause
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._parts:
-            return 0
-        if len(self._parts) == 1:
-            self._pause()
-        part = self._parts.pop(0)
-        buffer[: len(part)] = part
-        return len(part)
-
-
-def slowly(content: object, pause: Callable[[], object]) -> dict[str, Any]:
-    """Return the options that send JSON slowly."""
-    body = json.dumps(content).encode()
-    return {
-        "data": body,
-        "content_type": "application/json",
-        "environ_overrides": {"wsgi.input": SlowBody(body, pause)},
-    }
 
 
 def sign_up(app: Application, case: Case) -> Client:

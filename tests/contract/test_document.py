@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api import constraints
 from api.http.application import Application
-from api.http.openapi.operations import OperationsPlugin
+from api.http.openapi.plugin import OperationsPlugin
 from tests.support.clients import Client
 from tests.support.document import METHODS, is_valid, media_types, operations, resolve, schemas, schemas_in
 

@@ -21,24 +21,27 @@ from tests.contract.catalogue import (
     arrange,
     path_of,
 )
-from tests.support.clients import ANY_VERSION, PASSWORD, Client, basic_auth, signed_in_user
+from tests.support.clients import ANY_VERSION, PASSWORD, Client, basic_auth, signed_in_user, with_read_token
 from tests.support.problems import assert_problem
 
 
 class Clients(NamedTuple):
-    """An anonymous client and three users, of whom ada owns the resources."""
+    """An anonymous client and three users, of whom ada owns the resources, and two with a token that can only read."""
 
     anyone: Client
     bob: Client
     ada: Client
     admin: Client
+    ada_reader: Client
+    admin_reader: Client
 
 
 def clients(app: Application, *, arranged: bool = True) -> Clients:
     ada = signed_in_user(app, "ada")
     if arranged:
         arrange(ada)
-    return Clients(Client(app), signed_in_user(app, "bob"), ada, signed_in_user(app, "admin", role="admin"))
+    bob, admin = signed_in_user(app, "bob"), signed_in_user(app, "admin", role="admin")
+    return Clients(Client(app), bob, ada, admin, with_read_token(ada), with_read_token(admin))
 
 
 def send(client: Client, permission: Permission) -> TestResponse:
@@ -68,12 +71,16 @@ def test_an_operation_is_allowed_to_these_clients(
     build: Callable[..., Application], permission: Permission, name: str
 ) -> None:
     there = clients(build(**permission.settings), arranged=permission.arranged)
-    there.ada.get("/me")  # updates the token's last use, which then stays the same for a minute
+    for client in (there.ada, there.ada_reader):
+        client.get("/me")  # updates the token's last use, which then stays the same for a minute
     before = stored(there)
     response = send(getattr(there, name), permission)
     assert response.status_code == getattr(permission, name)
     if response.status_code >= 400:
-        assert_problem(response, response.status_code)
+        problem = assert_problem(response, response.status_code)
+        if name.endswith("_reader") and response.status_code == 403:
+            assert problem["code"] == "insufficient-scope"
+            assert 'error="insufficient_scope", scope="write"' in response.headers["WWW-Authenticate"]
         assert stored(there) == before
 
 
@@ -130,7 +137,8 @@ def test_3_no_secret_is_in_any_response(app: Application) -> None:
         assert "argon2" not in text
         assert PASSWORD not in text or response.json == DOCUMENT
         assert not any(token in text for token in tokens)
-        assert not re.search(r'"(password|password_hash|sha256|role)":', text) or response.json == DOCUMENT
+        names = "password|password_hash|sha256" + ("" if response.request.path == "/me" else "|role")
+        assert not re.search(rf'"({names})":', text) or response.json == DOCUMENT
 
 
 def test_4_unrestricted_resource_consumption(app: Application) -> None:

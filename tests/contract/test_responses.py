@@ -15,9 +15,20 @@ from api.settings import Settings
 from api.store import usage
 from api.store.engine.database import Database
 from api.store.errors import DiskFull, RequestInProgress
-from tests.contract.catalogue import ABSENT_IDS, BODIES, FAILURES, IDS, OPERATIONS, Operation, arrange, path_of
+from tests.contract.catalogue import (
+    ABSENT_IDS,
+    BODIES,
+    FAILURES,
+    IDS,
+    OPERATIONS,
+    PERMISSIONS,
+    Operation,
+    Permission,
+    arrange,
+    path_of,
+)
 from tests.contract.lint import findings
-from tests.support.clients import Client, basic_auth, signed_in_user
+from tests.support.clients import Client, basic_auth, signed_in_user, with_read_token
 from tests.support.paths import PROJECT_ROOT
 
 schema = schemathesis.openapi.from_path(PROJECT_ROOT / "openapi" / "openapi.json")
@@ -43,7 +54,7 @@ CHANGES: dict[int, dict[str, Any]] = {
     304: {"headers": {"If-None-Match": "*"}},
     400: {"environ_overrides": {"HTTP_HOST": "a b"}},
     401: {"headers": {"Authorization": "Bearer x"}},
-    403: {"username": "bob"},
+    403: {"username": "reader"},
     404: {"ids": ABSENT_IDS},
     410: {"query": f"?since={sync_tokens.encode(sync_tokens.EXAMPLE)}"},
     412: {"headers": {"If-Match": '"x"'}},
@@ -75,10 +86,11 @@ def send(
 def test_a_documented_response_is_sent(
     build: Callable[..., Application], monkeypatch: pytest.MonkeyPatch, operation_id: str, status: int
 ) -> None:
-    app = build(registration="closed" if (operation_id, status) == ("registerUser", 403) else "open")
-    clients = {username: signed_in_user(app, username) for username in ("ada", "bob")} | {"anyone": Client(app)}
+    app = build()
+    ada = signed_in_user(app, "ada")
+    clients = {"ada": ada, "reader": with_read_token(ada), "anyone": Client(app)}
     if (operation_id, status) != ("removeUser", 204):
-        arrange(clients["ada"])
+        arrange(ada)
     changes = {**CHANGES.get(status, {}), **FAILURES.get((operation_id, status), {})}
     client = clients[changes.pop("username", "ada")]
     match status:
@@ -161,6 +173,25 @@ def test_an_exceeded_quota_is_sent_as_documented(
     )
     documented = resolved(OPERATIONS[operation_id].description["responses"][str(status)])["headers"].keys()
     assert set(response.headers.keys()) - COMMON <= documented
+    assert findings(response) == []
+
+
+FORBIDDEN = [each for each in PERMISSIONS if each.bob == 403]
+
+
+@pytest.mark.parametrize("permission", FORBIDDEN, ids=str)
+def test_what_is_forbidden_to_another_user_is_sent_as_documented(
+    build: Callable[..., Application], permission: Permission
+) -> None:
+    app = build(**permission.settings)
+    arrange(signed_in_user(app, "ada"))
+
+    response = send(signed_in_user(app, "bob"), permission.operation, ids={**IDS, **permission.ids})
+
+    assert response.status_code == 403
+    schema.find_operation_by_id(permission.operation).Case(path_parameters={**IDS}).validate_response(
+        response, checks=CONFORMANCE
+    )
     assert findings(response) == []
 
 

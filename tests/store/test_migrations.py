@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from api.constraints import IMPORTED_ID_MAX
 from api.settings import Settings
-from api.store import posts, posts_lists, users
+from api.store import posts, posts_lists, tokens_use, users
 from api.store.engine import migrate
 from api.store.engine.connections import Query
 from api.store.engine.database import Database
@@ -52,6 +52,12 @@ def database(unmigrated: Settings, request: pytest.FixtureRequest) -> Iterator[D
                     f"VALUES ('{name}', '{name}', '', 1, '{TIMESTAMP}', '{TIMESTAMP}')"
                 )
             )
+        db.execute(
+            sa.text(
+                "INSERT INTO tokens (user_id, name, sha256, created_at, expires_at) "
+                f"VALUES (1, 'laptop', :sha256, '{TIMESTAMP}', '4000-01-31 12:00:00.000000')"
+            ).bindparams(sa.bindparam("sha256", bytes(32), sa.LargeBinary))
+        )
         for number in range(1, 14):
             db.execute(
                 sa.text(
@@ -84,6 +90,9 @@ def check(database: Database) -> None:
             found = posts_lists.page(db, limit=100, author=name, tag="x").rows
             assert [row.id for row in found] == [n for n in range(12, 0, -1) if n % 2 == number % 2]
         ada = users.get(db, "ada")
+        user = tokens_use.find_user(db, bytes(32))
+        assert user
+        assert (user.username, user.scope, user.role) == ("ada", "write", "member")
         post = posts.publish(db, author_id=ada.id, title="t", body="b", tags=["x"])
         assert post.id == 14
         posts.remove(db, posts.get_for_update(db, 12, principal=ada))

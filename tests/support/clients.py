@@ -66,10 +66,20 @@ def sign_in(client: Client, password: str = PASSWORD) -> str:
 
 def signed_in_user(app: Application, username: str, *, role: str = "member") -> Client:
     """Create a user with a token, and return their client."""
-    token = new_token()
     with app.database.write() as db:
         users.register(db, username=username, password_hash=password_hash())
         users.set_role(db, username, role)
+    return Client(app, username, _create_token(app, username, "write"))
+
+
+def with_read_token(client: Client) -> Client:
+    """Return the client of the same user with a token that can only read."""
+    return client.with_token(_create_token(client.app, client.username, "read"))
+
+
+def _create_token(app: Application, username: str, scope: tokens.Scope) -> str:
+    token = new_token()
+    with app.database.write() as db:
         stored = credentials.get(db, username)
         tokens.create(
             db,
@@ -78,5 +88,6 @@ def signed_in_user(app: Application, username: str, *, role: str = "member") -> 
             name="",
             sha256=hash_token(token),
             lifetime=timedelta(days=1),
+            scope=scope,
         )
-    return Client(app, username, token)
+    return token

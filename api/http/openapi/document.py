@@ -8,17 +8,10 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from api.http import problems
-from api.http.openapi.components import (
-    HEADERS,
-    NOT_MODIFIED_AT_OTHER_URL,
-    PARAMETERS,
-    RATE_LIMIT_HEADERS,
-    RESPONSE_HEADERS,
-    SCHEMAS,
-    UNSUPPORTED_PATCH,
-)
+from api.http.openapi.components import NOT_MODIFIED_AT_OTHER_URL, PARAMETERS, SCHEMAS, UNSUPPORTED_PATCH
+from api.http.openapi.headers import HEADERS, RATE_LIMIT_HEADERS, RESPONSE_HEADERS
 from api.http.openapi.links import add_links
-from api.http.openapi.operations import OperationsPlugin
+from api.http.openapi.plugin import OperationsPlugin
 from api.http.openapi.schemas import OPENAPI_VERSION, SchemaPlugin
 from api.http.statuses import STATUSES, Status
 from api.json import JSONObject
