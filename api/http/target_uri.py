@@ -56,13 +56,14 @@ def request_target(request: flask.Request) -> str:
 def is_canonical(target: str) -> bool:
     """Return whether a path with a query is spelt as the URLs in responses are.
 
-    Other spellings are equivalent (RFC 3986, section 6.2.2), but would be keys of their own in a shared cache.
+    Other spellings are equivalent (RFC 3986, section 6.2.2), but would be keys of their own in a shared cache. Only
+    commas may be encoded or not, as in `body,html`.
     """
     if _UNENCODED_PATTERN.fullmatch(target):
         return True
     path, delimiter, query = target.partition("?")
     return (
         quote(unquote(path), safe="/:@!$&'()*+,;=~") == path
-        and urlencode(parse_qsl(query, keep_blank_values=True)) == query
+        and query in {urlencode(parse_qsl(query, keep_blank_values=True), safe=safe) for safe in ("", ",")}
         and bool(delimiter) == bool(query)
     )

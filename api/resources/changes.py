@@ -21,9 +21,7 @@ class ChangedPosts(Resource):
     @blueprint.operation(
         "listPostChanges", query=PostChangesQuery(), returns=PostChanges(), raises=(410,), conditional=True
     )
-    def get(
-        self, request: Request, query: Values
-    ) -> ChangesPage[changes.PostChange] | ChangesPage[changes.PostChangeWithBody]:
+    def get(self, request: Request, query: Values) -> ChangesPage[changes.AnyPostChange]:
         """List changes of posts.
 
         Without `since`, all published posts; then, with `next_since` of each response as `since`, every post that has

@@ -10,14 +10,17 @@ from api.http.operation import Blueprint, Resource
 from api.http.parsing import Values
 from api.http.rate_limits import WRITES
 from api.schemas.fields import Id
-from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostPut, PostQuery, Slug
+from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostPut, Slug
+from api.schemas.posts_queries import PostExpandQuery, PostQuery
 from api.schemas.users import Username
-from api.store import posts, posts_lists, posts_table, users
+from api.store import posts, posts_html, posts_lists, posts_table, users
 from api.store.errors import Forbidden, NotFound
 from api.store.pages import Page
+from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
 
 blueprint = Blueprint("posts", "Posts.")
 POST = Post()
+EXPAND = PostExpandQuery()
 SLUG = Slug(allow_none=False, metadata={"description": "The slug of the post.", "examples": ["notes-on-the-engine"]})
 
 
@@ -27,16 +30,23 @@ def _current(request: Request, post_id: int) -> posts_table.Post:
     return preconditions.check_if_match(request, post)
 
 
+def _expanded(post: posts_table.Post, query: Values) -> posts_table.Post | PostWithHTML:
+    """Return the post, with its HTML if `expand` lists it."""
+    return posts_html.render(post) if "html" in query.get("expand", "") else post
+
+
 @blueprint.route("/posts")
 class Posts(Resource):
     @blueprint.operation(
         "listPosts", auth=bearer, anonymous=True, query=PostQuery(), returns=PostPage(), conditional=True
     )
-    def get(self, request: Request, query: Values) -> Page[posts_lists.PostSummary] | Page[posts_table.Post]:
+    def get(
+        self, request: Request, query: Values
+    ) -> Page[posts_lists.PostSummary] | Page[posts_table.Post] | Page[PostWithHTML] | Page[PostSummaryWithHTML]:
         """List posts.
 
-        Published posts, newest first, without their bodies unless `expand` is `body`. If `author` is you, or you are an
-        admin, the author's drafts and scheduled posts come first.
+        Published posts, newest first, without their bodies unless `expand` lists them. If `author` is you, or you are
+        an admin, the author's drafts and scheduled posts come first.
         """
         return posts_lists.page(request.db, **query, viewer=request.viewer)
 
@@ -61,13 +71,13 @@ class Posts(Resource):
 
 @blueprint.route("/posts/<int:post_id>", post_id=Id())
 class PostById(Resource):
-    @blueprint.operation("readPost", auth=bearer, anonymous=True, returns=POST, conditional=True)
-    def get(self, request: Request, post_id: int) -> posts_table.Post:
+    @blueprint.operation("readPost", auth=bearer, anonymous=True, query=EXPAND, returns=POST, conditional=True)
+    def get(self, request: Request, query: Values, post_id: int) -> posts_table.Post | PostWithHTML:
         """Read a post.
 
         Drafts and scheduled posts are visible to their author and to admins; to others they are 404.
         """
-        return posts.get(request.db, post_id, viewer=request.viewer)
+        return _expanded(posts.get(request.db, post_id, viewer=request.viewer), query)
 
     @blueprint.operation(
         "revisePost",
@@ -110,15 +120,21 @@ def _may_put(request: Request, *, username: str, **_: object) -> None:
 @blueprint.route("/users/<string:username>/posts/<string:slug>", username=Username(), slug=SLUG)
 class PostBySlug(Resource):
     @blueprint.operation(
-        "readPostBySlug", auth=bearer, anonymous=True, returns=POST, conditional=True, content_location=True
+        "readPostBySlug",
+        auth=bearer,
+        anonymous=True,
+        query=EXPAND,
+        returns=POST,
+        conditional=True,
+        content_location=True,
     )
-    def get(self, request: Request, username: str, slug: str) -> posts_table.Post:
+    def get(self, request: Request, query: Values, username: str, slug: str) -> posts_table.Post | PostWithHTML:
         """Read a post by its author and slug.
 
         The response is that of its `url`, which stays the same when the slug changes. Drafts and scheduled posts are
         visible to their author and to admins; to others they are 404.
         """
-        return posts.get_by_slug(request.db, username, slug, viewer=request.viewer)
+        return _expanded(posts.get_by_slug(request.db, username, slug, viewer=request.viewer), query)
 
     @blueprint.operation(
         "putPost",

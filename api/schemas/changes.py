@@ -12,7 +12,8 @@ from api.schemas.compiled import FromNestedRow
 from api.schemas.datetimes import DateTime
 from api.schemas.fields import Boolean, Id, Integer, RelativeURL, Text
 from api.schemas.pages import ItemsSchema
-from api.schemas.posts import Expand, PostSummary
+from api.schemas.posts import PostSummary
+from api.schemas.posts_queries import Expand
 from api.schemas.users import User, Username
 
 _TOKEN_EXAMPLE = sync_tokens.encode(sync_tokens.EXAMPLE)
@@ -73,7 +74,7 @@ class ChangesQuery(StrictSchema):
 
 
 class PostChangesQuery(ChangesQuery):
-    """Which changes of posts, and whether with their bodies."""
+    """Which changes of posts, and whether with their bodies and HTML."""
 
     expand = Expand()
 

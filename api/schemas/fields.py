@@ -102,7 +102,9 @@ class OneOf(PassThrough, fields.String):
     """One of some texts."""
 
     def __init__(self, choices: list[str], **options: Unpack[FieldOptions]) -> None:
-        super().__init__(validate=validate.OneOf(choices), **options)
+        *others, last = (f"`{choice}`" for choice in choices)
+        error = f"Use {', '.join(others)} or {last}."
+        super().__init__(validate=validate.OneOf(choices, error=error), **options)
 
 
 Id = partial(Integer, 1, constraints.ID_MAX, metadata={"description": "The number in the URL.", "examples": [1]})

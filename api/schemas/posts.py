@@ -6,11 +6,11 @@ from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
 from api.schemas.compiled import FromRow
 from api.schemas.datetimes import DateTime, DateTimeInput
-from api.schemas.fields import Id, OneOf, RelativeURL, Text
-from api.schemas.pages import PageQuery, page_of
+from api.schemas.fields import Id, RelativeURL, Text
+from api.schemas.pages import page_of
 from api.schemas.posts_metadata import Metadata
-from api.schemas.posts_tags import TagQuery, Tags, TagsInput
-from api.schemas.users import Author, CreatedAt, Revision, UpdatedAt, Username
+from api.schemas.posts_tags import Tags, TagsInput
+from api.schemas.users import Author, CreatedAt, Revision, UpdatedAt
 
 Slug = partial(
     Text,
@@ -35,6 +35,19 @@ Body = partial(
     metadata={
         "description": "The text, usually Markdown; stored unchanged.",
         "examples": ["It *weaves* patterns."],
+    },
+)
+HTML = partial(
+    Text,
+    constraints.PAGE_MAX_BYTES,
+    minimum=0,
+    allow_none=True,
+    metadata={
+        "description": (
+            "The body as HTML, safe on any page: CommonMark with tables and strikethrough, of which scripts, styles, "
+            "forms and the like are removed; links have `rel`. Null for a post that does not fit into a page with it."
+        ),
+        "examples": ["<p>It <em>weaves</em> patterns.</p>\n"],
     },
 )
 PublishedAt = partial(
@@ -117,12 +130,13 @@ class PostPatch(PatchSchema):
 
 
 class PostSummary(StrictSchema):
-    """A post in a list, with its body if `expand` is `body`."""
+    """A post in a list, with its body and that as HTML if `expand` lists them."""
 
     id = Id(required=True)
     slug = Slug(required=True)
     title = Title(required=True)
     body = Body()
+    html = HTML()
     tags = Tags(required=True)
     metadata = Metadata(required=True)
     author = FromRow(Author, required=True, metadata={"description": "The author."})
@@ -137,17 +151,6 @@ class Post(PostSummary):
     """A post."""
 
     body = Body(required=True)
-
-
-Expand = partial(OneOf, ["body"], metadata={"description": "`body` adds the body to each post.", "examples": ["body"]})
-
-
-class PostQuery(PageQuery):
-    """Which posts, and whether with their bodies."""
-
-    author = Username(metadata={"description": "Only posts by this user.", "examples": ["ada"]})
-    tag = TagQuery()
-    expand = Expand()
 
 
 PostPage = page_of(PostSummary, "Posts, newest first.")

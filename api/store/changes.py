@@ -1,14 +1,16 @@
 """The change feeds of posts and users."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from api.store import posts_html
 from api.store.change_feed import ChangeFeed, ChangesPage
 from api.store.change_positions import removed_posts, removed_users
 from api.store.change_statements import Source
 from api.store.engine.connections import Connection
+from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
 from api.store.posts_lists import SUMMARY, PostSummary, characters, characters_of_metadata
 from api.store.posts_table import POST, Post, posts
 from api.store.users import USER_COLUMNS, User, users
@@ -31,12 +33,38 @@ class PostChangeWithBody(NamedTuple):
     post: Post | None
 
 
+class PostChangeWithHTML(NamedTuple):
+    """The same, with the body of the post as HTML, too."""
+
+    id: int
+    changed_at: datetime
+    post: PostWithHTML | None
+
+
+class PostChangeWithOnlyHTML(NamedTuple):
+    """The same, with the body of the post as HTML only."""
+
+    id: int
+    changed_at: datetime
+    post: PostSummaryWithHTML | None
+
+
 class UserChange(NamedTuple):
     """A change of a user, which is None if it has been removed."""
 
     username: str
     changed_at: datetime
     user: User | None
+
+
+def _render(post: Post) -> tuple[PostWithHTML, int]:
+    rendered = posts_html.render(post)
+    return rendered, posts_html.json_bytes(rendered)
+
+
+def _render_only(post: Post) -> tuple[PostSummaryWithHTML, int]:
+    rendered, size = _render(post)
+    return posts_html.without_body(rendered), size
 
 
 _POSTS_SOURCE = Source(
@@ -61,7 +89,13 @@ _USERS_SOURCE = Source(
 )
 _SUMMARIES = ChangeFeed(_POSTS_SOURCE, PostChange, PostSummary, SUMMARY, characters=characters_of_metadata)
 _POSTS = ChangeFeed(_POSTS_SOURCE, PostChangeWithBody, Post, POST, characters=characters)
+_RENDERED = ChangeFeed(_POSTS_SOURCE, PostChangeWithHTML, Post, POST, characters=characters, expand=_render)
+_HTML = ChangeFeed(_POSTS_SOURCE, PostChangeWithOnlyHTML, Post, POST, characters=characters, expand=_render_only)
 _USERS = ChangeFeed(_USERS_SOURCE, UserChange, User, sa.select(*USER_COLUMNS))
+
+
+AnyPostChange = PostChange | PostChangeWithBody | PostChangeWithHTML | PostChangeWithOnlyHTML
+_FEEDS: dict[str, ChangeFeed[Any]] = {"": _SUMMARIES, "body": _POSTS, "html": _HTML, "body,html": _RENDERED}
 
 
 def posts_page(
@@ -69,15 +103,14 @@ def posts_page(
     *,
     since: SyncToken | None = None,
     limit: int,
-    expand: str | None = None,
+    expand: str = "",
     at: datetime | None = None,
-) -> ChangesPage[PostChange] | ChangesPage[PostChangeWithBody]:
-    """Return changes of posts after `since`, with bodies if `expand` is `body`; `at` is the time, by default now.
+) -> ChangesPage[AnyPostChange]:
+    """Return changes of posts after `since`, with what `expand` lists of `body` and `html`; `at` is the time, or now.
 
     `SyncTokenExpired` if changes may be missing.
     """
-    feed: ChangeFeed[PostChange] | ChangeFeed[PostChangeWithBody] = _POSTS if expand == "body" else _SUMMARIES
-    return feed.page(db, since=since, limit=limit, at=at)
+    return _FEEDS[expand].page(db, since=since, limit=limit, at=at)
 
 
 def users_page(

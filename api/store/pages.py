@@ -15,7 +15,7 @@ from api.store.engine.connections import Connection, Query, Row, Select
 
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_MICROSECONDS = (END_OF_TIME - START_OF_TIME) // _MICROSECOND
-_NAMES_BYTES = 512
+NAMES_BYTES = 512
 """More than the names and URLs take in the JSON of a row."""
 _SMALL_PAGE_CHARACTERS = (constraints.PAGE_MAX_BYTES - (constraints.PAGE_SIZE_MAX + 1) * 8192) // 6
 """Characters of large columns that fit into any page: `\\u0001` takes 6 bytes, the rest of a row under 8192."""
@@ -86,9 +86,12 @@ class NewestFirst(Generic[Row]):
             rows = db.all(self._query, **parameters)
         if len(rows) <= limit:
             return Page(rows, None)
-        last = rows[limit - 1]
-        timestamp, id_ = getattr(last, self._timestamp), cast("_Identified", last).id
-        return Page(rows[:limit], _encode_cursor(timestamp or END_OF_TIME, id_))
+        return Page(rows[:limit], self.cursor_after(rows[limit - 1]))
+
+    def cursor_after(self, row: tuple[object, ...]) -> str:
+        """Return the cursor of the page that begins after `row`."""
+        timestamp, id_ = getattr(row, self._timestamp), cast("_Identified", row).id
+        return _encode_cursor(timestamp or END_OF_TIME, id_)
 
 
 def preceding_bytes(large: sa.ColumnElement[str], order: Sequence[sa.ColumnElement[Any]]) -> sa.Label[Any]:
@@ -110,7 +113,7 @@ def until_full(characters: Callable[[Row], int], rows: Iterator[Row]) -> tuple[l
     size, measured = 0, list[Row]()
     for row in chain(read, rows):
         measured.append(row)
-        size += len(dumps([*row])) + _NAMES_BYTES
+        size += len(dumps([*row])) + NAMES_BYTES
         if size > constraints.PAGE_MAX_BYTES and len(measured) > 1:
             return measured, len(measured) - 1
     return measured, len(measured)

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from api.store import posts_html
 from api.store.columns import END_OF_TIME, now
 from api.store.engine.connections import Connection, Row, Select
 from api.store.pages import NewestFirst, Page
+from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
 from api.store.posts_table import POST, Post, posts
 from api.store.posts_tags import post_tags
 from api.store.principals import Principal
@@ -81,15 +83,24 @@ def page(
     cursor: str | None = None,
     author: str | None = None,
     tag: str | None = None,
-    expand: str | None = None,
+    expand: str = "",
     viewer: Principal | None = None,
-) -> Page[PostSummary] | Page[Post]:
-    """Return a page of published posts, newest first; with bodies if `expand` is `body`.
+) -> Page[PostSummary] | Page[Post] | Page[PostWithHTML] | Page[PostSummaryWithHTML]:
+    """Return a page of published posts, newest first; with what `expand` lists of `body` and `html`.
 
     A viewer who may change the author's posts sees all of them: drafts, then scheduled, then published posts.
     """
     sees_all = viewer and author and (viewer.username == author or viewer.role == "admin")
     filters = author is not None, tag is not None
-    posts_list = _POSTS[filters] if expand == "body" else _SUMMARIES[filters]
     until = END_OF_TIME if sees_all else now()
-    return posts_list.page(db, limit=limit, cursor=cursor, until=until, author=author, tag=tag)
+    if not expand:
+        return _SUMMARIES[filters].page(db, limit=limit, cursor=cursor, until=until, author=author, tag=tag)
+    page = _POSTS[filters].page(db, limit=limit, cursor=cursor, until=until, author=author, tag=tag)
+    if expand == "body":
+        return page
+    rendered, next_cursor = posts_html.until_full(page.rows), page.next_cursor
+    if len(rendered) < len(page.rows):
+        next_cursor = _POSTS[filters].cursor_after(rendered[-1])
+    if expand == "html":
+        return Page([*map(posts_html.without_body, rendered)], next_cursor)
+    return Page(rendered, next_cursor)

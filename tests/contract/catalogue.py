@@ -160,9 +160,9 @@ CATALOGUE = [
             ("putPost", 404): {"ids": {"username": "ada", "slug": "No-Slug"}},
         },
         queries=tuple(
-            f"/posts?{query}{expand}"
+            f"/posts?{query}{'&' if query and expand else ''}{expand}"
             for query in ("", "tag=engines", "author=ada", "author=ada&tag=engines")
-            for expand in ("", "&expand=body" if query else "expand=body")
+            for expand in ("", "expand=body", "expand=html")
             if query or expand
         ),
         permissions=[

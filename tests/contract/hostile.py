@@ -315,7 +315,7 @@ QUERIES = [
         ("tag=a%00", "tag Use 1 to 49"),
         ("tag=a_b", "tag Use 1 to 49"),
         ("tag=';DROP%20TABLE%20posts;--", "tag Use 1 to 49"),
-        ("expand=author", "expand Must be one of: body."),
+        ("expand=author", "expand Use `body`, `html` or `body,html`."),
         ("expand=body&expand=body", "expand Given more than once."),
         ("pretty", "pretty Unknown parameter."),
     ]

@@ -317,7 +317,7 @@ def test_no_optional_parameter_has_an_example_that_changes_what_a_read_returns(d
                 assert not {"example", "examples"} & (parameter.keys() | parameter["schema"].keys()), place
 
 
-LARGE = {"body", "metadata"}
+LARGE = {"body", "html", "metadata"}
 """Properties of items whose size the store bounds on a page."""
 
 

@@ -90,7 +90,7 @@ def test_the_longest_post_is_accepted_with_every_character_escaped(ada: Client) 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        *(("GET", path) for path in ("/", "/about", "/users/ada", "/posts/1", "/me", "/docs", "/health/live")),
+        *(("GET", path) for path in ("/", "/about", "/users/ada", "/me", "/docs", "/health/live")),
         *(("POST", "/posts"), ("PATCH", "/posts/1"), ("DELETE", "/posts/1"), ("DELETE", "/users/ada")),
     ],
 )
@@ -108,7 +108,15 @@ def test_unknown_query_parameters_are_rejected(ada: Client, method: str, path: s
     [
         *(
             (target, True)
-            for target in ("/", "/posts", "/posts?limit=1&tag=a-b", "/labels/caf%C3%A9", "/search?q=a+b%26")
+            for target in (
+                "/",
+                "/posts",
+                "/posts?limit=1&tag=a-b",
+                "/labels/caf%C3%A9",
+                "/search?q=a+b%26",
+                "/x?y=a,b",
+                "/x?y=a%2Cb",
+            )
         ),
         *((target, False) for target in ("/?", "/posts?", "/%70osts", "/labels/caf%c3%a9", "/labels/%FF", "/a%3Ab")),
         *((target, False) for target in ("/search?q=a%20b", "/search?q=%61", "/search?q=a%2fb", "/search?q=é")),

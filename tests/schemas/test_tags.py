@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from api import constraints
-from api.schemas.posts import PostCreate, PostPatch, PostQuery
+from api.schemas.posts import PostCreate, PostPatch
+from api.schemas.posts_queries import PostQuery
 from api.schemas.posts_tags import normalize
 from api.schemas.unicode_ranges import LETTERS_DIGITS_MARKS
 from tests.support.schemas import operations

@@ -26,7 +26,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 class Mirror:
     """A client that follows a feed of posts or users."""
 
-    def __init__(self, database: Database, *, feed: str = "posts", limit: int = 3, expand: str | None = None) -> None:
+    def __init__(self, database: Database, *, feed: str = "posts", limit: int = 3, expand: str = "") -> None:
         self.database = database
         self.rows: dict[Any, Any] = {}
         self.since: SyncToken | None = None
