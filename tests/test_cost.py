@@ -98,7 +98,7 @@ def test_a_request_costs_little_more_than_a_bare_flask_route(
     [
         ("W1", ["SELECT"]),
         ("W2", ["SELECT"]),
-        ("W3", ["SELECT", "BEGIN", "SELECT", "INSERT", "INSERT", "INSERT", "COMMIT"]),
+        ("W3", ["SELECT", "BEGIN", "SELECT", "INSERT", "INSERT", "INSERT", "INSERT", "COMMIT"]),
         ("W4", ["SELECT"]),
     ],
 )
@@ -108,13 +108,19 @@ def test_a_request_executes_few_statements(
     request = workloads[workload](app)
     executed: list[str] = []
 
+    def add(statement: str) -> None:
+        # FTS5 executes statements of its own, after which the one that started its trigger is reported again.
+        is_own = not statement.startswith(("--", "PRAGMA")) and "post_search_" not in statement
+        if is_own and statement not in executed:
+            executed.append(statement)
+
     def trace(driver: sqlite3.Connection, _: object) -> None:
-        driver.set_trace_callback(lambda statement: executed.append(statement.split()[0]))
+        driver.set_trace_callback(add)
 
     sa.event.listen(app.database.engine, "connect", trace)
     app.database.close()  # so that the request opens a new connection, which is traced
     request()
-    assert executed == commands
+    assert [statement.split(maxsplit=1)[0] for statement in executed] == commands
 
 
 @pytest.mark.parametrize("path", ["/posts/7", "/posts?expand=body", "/posts?limit=30", "/users", "/about"])

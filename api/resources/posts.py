@@ -13,7 +13,7 @@ from api.schemas.fields import Id
 from api.schemas.posts import Post, PostCreate, PostPage, PostPatch, PostPut, Slug
 from api.schemas.posts_queries import PostExpandQuery, PostQuery
 from api.schemas.users import Username
-from api.store import posts, posts_html, posts_lists, posts_table, users
+from api.store import posts, posts_html, posts_lists, posts_search, posts_table, users
 from api.store.errors import Forbidden, NotFound
 from api.store.pages import Page
 from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
@@ -48,7 +48,8 @@ class Posts(Resource):
         Published posts, newest first, without their bodies unless `expand` lists them. If `author` is you, or you are
         an admin, the author's drafts and scheduled posts come first.
         """
-        return posts_lists.page(request.db, **query, viewer=request.viewer)
+        page = posts_search.page if "q" in query else posts_lists.page
+        return page(request.db, **query, viewer=request.viewer)
 
     @blueprint.operation(
         "publishPost",

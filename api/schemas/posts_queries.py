@@ -5,6 +5,7 @@ from functools import partial
 from api.schemas.base import StrictSchema
 from api.schemas.fields import OneOf
 from api.schemas.pages import PageQuery
+from api.schemas.posts_search import Search
 from api.schemas.posts_tags import TagQuery
 from api.schemas.users import Username
 
@@ -33,6 +34,7 @@ class PostExpandQuery(StrictSchema):
 class PostQuery(PageQuery):
     """Which posts, and whether with their bodies and HTML."""
 
+    q = Search()
     author = Username(metadata={"description": "Only posts by this user.", "examples": ["ada"]})
     tag = TagQuery()
     expand = Expand()

@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from api import constraints
 from api.schemas.fields import Text
 from api.schemas.lists import List
-from api.schemas.unicode_ranges import LETTERS_DIGITS_MARKS
+from api.unicode_ranges import LETTERS_DIGITS_MARKS
 
 _IS_NORMAL_ASCII = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{constraints.TAG_MAX_LENGTH - 1}}}").fullmatch
 _INPUT_PATTERN = f"[{LETTERS_DIGITS_MARKS}-]+"

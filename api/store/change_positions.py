@@ -50,7 +50,7 @@ XID = "CAST(CAST({} AS text) AS bigint)"
 
 
 class DialectSQL(sa.ColumnElement[Any]):
-    """An expression that differs between SQLite and PostgreSQL."""
+    """An expression that differs between SQLite and PostgreSQL; `:name` is a parameter."""
 
     inherit_cache = False
 
@@ -60,7 +60,7 @@ class DialectSQL(sa.ColumnElement[Any]):
 
 @compiles(DialectSQL)
 def _compile(element: DialectSQL, compiler: SQLCompiler, **_: object) -> str:
-    return element.sqlite if compiler.dialect.name == "sqlite" else element.postgresql
+    return compiler.process(sa.text(element.sqlite if compiler.dialect.name == "sqlite" else element.postgresql))
 
 
 def last_position(feed: Feed, *, below: str = "") -> str:

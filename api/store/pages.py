@@ -51,14 +51,9 @@ class NewestFirst(Generic[Row]):
     ) -> None:
         self._timestamp = timestamp.key
         self._until_full = partial(until_full, characters) if characters else None
-        position = sa.tuple_(
-            sa.bindparam("page_timestamp", type_=timestamp.type), sa.bindparam("page_id", type_=id_.type)
-        )
         newest_first = timestamp.desc(), id_.desc()
         page = (
-            statement.where(sa.tuple_(timestamp, id_) < position)
-            .order_by(*newest_first)
-            .limit(sa.bindparam("page_limit"))
+            statement.where(is_after_position(timestamp, id_)).order_by(*newest_first).limit(sa.bindparam("page_limit"))
         )
         if large is None:
             self._query = Query(row_type, page)
@@ -76,8 +71,7 @@ class NewestFirst(Generic[Row]):
         self, db: Connection, *, limit: int, cursor: str | None, until: datetime = END_OF_TIME, **parameters: object
     ) -> Page[Row]:
         """Return at most `limit` rows after `cursor`, or from the start if None; no row is later than `until`."""
-        start = until, constraints.ID_MAX + 1
-        timestamp, id_ = min(start, _decode_cursor(cursor)) if cursor else start
+        timestamp, id_ = start_position(cursor, until)
         parameters.update(page_timestamp=timestamp, page_id=id_, page_limit=limit + 1)
         if self._until_full:
             rows, fitting = db.read(self._until_full, self._query, **parameters)
@@ -86,12 +80,15 @@ class NewestFirst(Generic[Row]):
             rows = db.all(self._query, **parameters)
         if len(rows) <= limit:
             return Page(rows, None)
-        return Page(rows[:limit], self.cursor_after(rows[limit - 1]))
+        last = rows[limit - 1]
+        timestamp, id_ = getattr(last, self._timestamp), cast("_Identified", last).id
+        return Page(rows[:limit], encode_cursor(timestamp or END_OF_TIME, id_))
 
-    def cursor_after(self, row: tuple[object, ...]) -> str:
-        """Return the cursor of the page that begins after `row`."""
-        timestamp, id_ = getattr(row, self._timestamp), cast("_Identified", row).id
-        return _encode_cursor(timestamp or END_OF_TIME, id_)
+
+def is_after_position(timestamp: sa.ColumnElement[datetime], id_: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """Return the condition of rows that follow the position `page_timestamp`, `page_id`, newest first."""
+    position = sa.tuple_(sa.bindparam("page_timestamp", type_=timestamp.type), sa.bindparam("page_id", type_=id_.type))
+    return sa.tuple_(timestamp, id_) < position
 
 
 def preceding_bytes(large: sa.ColumnElement[str], order: Sequence[sa.ColumnElement[Any]]) -> sa.Label[Any]:
@@ -119,7 +116,13 @@ def until_full(characters: Callable[[Row], int], rows: Iterator[Row]) -> tuple[l
     return measured, len(measured)
 
 
-def _encode_cursor(timestamp: datetime, id_: int) -> str:
+def start_position(cursor: str | None, until: datetime) -> tuple[datetime, int]:
+    """Return the position after which a page starts; no row is later than `until`."""
+    start = until, constraints.ID_MAX + 1
+    return min(start, _decode_cursor(cursor)) if cursor else start
+
+
+def encode_cursor(timestamp: datetime, id_: int) -> str:
     """Encode a position as microseconds since the year 1, then the id, in hexadecimal."""
     return f"{(timestamp - START_OF_TIME) // _MICROSECOND:016x}{id_:016x}"
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import sqlalchemy as sa
 
 from api.store import posts_statements as statements
-from api.store import posts_tags
+from api.store import posts_tags, posts_words
 from api.store.columns import PublishedAt, new_revision, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Forbidden, SlugTaken, Unauthenticated
@@ -117,6 +117,7 @@ def publish(
     if post is None:
         raise _slug_taken(slug)
     posts_tags.add(db, post)
+    posts_words.add(db, post.id, title, body)
     return post
 
 
@@ -138,6 +139,8 @@ def revise(db: Connection, post: Post, **changes: object) -> Post:
         revised = update_if_unchanged(db, statements.UPDATES[is_draft], post, **values)
     if changes.keys() & {"tags", "published_at"}:
         posts_tags.replace(db, revised)
+    if changes.keys() & {"title", "body"}:
+        posts_words.add(db, revised.id, revised.title, revised.body)
     return revised
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from api import constraints
 from api.json import dumps
 from api.markdown import to_html
-from api.store.pages import NAMES_BYTES
+from api.store.columns import END_OF_TIME
+from api.store.pages import NAMES_BYTES, Page, encode_cursor
 from api.store.posts_table import Post
 
 
@@ -67,6 +68,18 @@ def until_full(posts: Iterable[Post]) -> Sequence[PostWithHTML]:
             break
         rendered.append(post)
     return rendered
+
+
+def expand_page(page: Page[Post], expand: str) -> Page[Post] | Page[PostWithHTML] | Page[PostSummaryWithHTML]:
+    """Return the page with what `expand` lists of `body` and `html`; a page with HTML may be shorter."""
+    if expand == "body":
+        return page
+    rendered, next_cursor = until_full(page.rows), page.next_cursor
+    if len(rendered) < len(page.rows):
+        next_cursor = encode_cursor(rendered[-1].published_at or END_OF_TIME, rendered[-1].id)
+    if expand == "html":
+        return Page([*map(without_body, rendered)], next_cursor)
+    return Page(rendered, next_cursor)
 
 
 def json_bytes(post: PostWithHTML) -> int:

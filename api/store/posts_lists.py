@@ -2,20 +2,17 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from itertools import product
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
 import sqlalchemy as sa
 
 from api.store import posts_html
-from api.store.columns import END_OF_TIME, now
 from api.store.engine.connections import Connection, Row, Select
 from api.store.pages import NewestFirst, Page
+from api.store.posts_filters import FILTERS, filter_by, visible_until
 from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
 from api.store.posts_table import POST, Post, posts
-from api.store.posts_tags import post_tags
 from api.store.principals import Principal
-from api.store.users import users
 
 
 class PostSummary(NamedTuple):
@@ -48,32 +45,33 @@ def characters(post: Post) -> int:
     return len(post.body or "") + characters_of_metadata(post)
 
 
-def _list(
-    row_type: type[Row], statement: Select, characters: Callable[[Row], int], *, by_author: bool, by_tag: bool
-) -> NewestFirst[Row]:
-    if by_author:
-        author_id = sa.select(users.c.id).where(users.c.username == sa.bindparam("author")).scalar_subquery()
-        # With a tag, too, the index of tags has the posts in their order.
-        statement = statement.where((post_tags if by_tag else posts).c.author_id == author_id)
-    if by_tag:
-        statement = statement.join(post_tags).where(post_tags.c.tag == sa.bindparam("tag"))
-    position = (post_tags.c.published_at, post_tags.c.post_id) if by_tag else (posts.c.published_at, posts.c.id)
-    large = posts.c.body if row_type is Post else None
-    return NewestFirst(row_type, statement, *position, characters=characters, large=large)
+class Shape(NamedTuple, Generic[Row]):
+    """How much of the posts a list has."""
+
+    row_type: type[Row]
+    statement: Select
+    characters: Callable[[Row], int]
+    """Counts those of a row's large columns."""
+    large: sa.Column[str] | None = None
+    """The largest column."""
 
 
-def _lists(
-    row_type: type[Row], statement: Select, characters: Callable[[Row], int]
-) -> dict[tuple[bool, bool], NewestFirst[Row]]:
-    """Return a list for each combination of (by author, by tag)."""
-    return {
-        (by_author, by_tag): _list(row_type, statement, characters, by_author=by_author, by_tag=by_tag)
-        for by_author, by_tag in product((False, True), repeat=2)
-    }
+SUMMARIES = Shape(PostSummary, SUMMARY, characters_of_metadata)
+POSTS = Shape(Post, POST, characters, posts.c.body)
 
 
-_SUMMARIES = _lists(PostSummary, SUMMARY, characters_of_metadata)
-_POSTS = _lists(Post, POST, characters)
+def _lists(shape: Shape[Row]) -> dict[tuple[bool, bool], NewestFirst[Row]]:
+    """Return a list for each of `FILTERS`."""
+    row_type, statement, count, large = shape
+    lists = {}
+    for by_author, by_tag in FILTERS:
+        filtered, position = filter_by(statement, by_author=by_author, by_tag=by_tag)
+        lists[by_author, by_tag] = NewestFirst(row_type, filtered, *position, characters=count, large=large)
+    return lists
+
+
+_SUMMARIES = _lists(SUMMARIES)
+_POSTS = _lists(POSTS)
 
 
 def page(
@@ -90,17 +88,9 @@ def page(
 
     A viewer who may change the author's posts sees all of them: drafts, then scheduled, then published posts.
     """
-    sees_all = viewer and author and (viewer.username == author or viewer.role == "admin")
     filters = author is not None, tag is not None
-    until = END_OF_TIME if sees_all else now()
+    until = visible_until(author, viewer)
     if not expand:
         return _SUMMARIES[filters].page(db, limit=limit, cursor=cursor, until=until, author=author, tag=tag)
     page = _POSTS[filters].page(db, limit=limit, cursor=cursor, until=until, author=author, tag=tag)
-    if expand == "body":
-        return page
-    rendered, next_cursor = posts_html.until_full(page.rows), page.next_cursor
-    if len(rendered) < len(page.rows):
-        next_cursor = _POSTS[filters].cursor_after(rendered[-1])
-    if expand == "html":
-        return Page([*map(posts_html.without_body, rendered)], next_cursor)
-    return Page(rendered, next_cursor)
+    return posts_html.expand_page(page, expand)

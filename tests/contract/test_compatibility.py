@@ -159,7 +159,7 @@ POST = "components schemas Post"
 STATUS = "components schemas Live properties status"
 USERNAME_IN_PATH = "paths /users/{username} get parameters username schema"
 TEXT = {"type": "string", "maxLength": 10}
-OPTIONAL = {"in": "query", "name": "q", "schema": TEXT, "required": False}
+OPTIONAL = {"in": "query", "name": "new", "schema": TEXT, "required": False}
 REQUIRED = OPTIONAL | {"required": True}
 
 BREAKING = {

@@ -13,7 +13,7 @@ from api import constraints
 from api.schemas.posts import PostCreate, PostPatch
 from api.schemas.posts_queries import PostQuery
 from api.schemas.posts_tags import normalize
-from api.schemas.unicode_ranges import LETTERS_DIGITS_MARKS
+from api.unicode_ranges import LETTERS_DIGITS_MARKS
 from tests.support.schemas import operations
 
 LETTERS = st.characters(categories=["L", "N", "M"])

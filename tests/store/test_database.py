@@ -84,11 +84,17 @@ def _differs(*compared: Any) -> bool | None:
     return None
 
 
+def _is_declared(_object: object, name: str | None, *_: object) -> bool:
+    """Leave out the index of words, which is a table with tables of its own on SQLite, and of an expression."""
+    return not (name or "").startswith(("post_search", "ix_post_words_words"))
+
+
 def test_migrations_create_the_tables_that_the_metadata_declares(database: Database) -> None:
     for module in pkgutil.iter_modules(api.store.__path__):
         importlib.import_module(f"api.store.{module.name}")
     with database.engine.connect() as db:
-        context = MigrationContext.configure(db, opts={"compare_type": True, "compare_server_default": _differs})
+        options = {"compare_type": True, "compare_server_default": _differs, "include_object": _is_declared}
+        context = MigrationContext.configure(db, opts=options)
         assert compare_metadata(context, metadata) == []
 
 

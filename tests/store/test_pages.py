@@ -16,7 +16,7 @@ from api.store import posts, posts_lists, users
 from api.store.columns import END_OF_TIME, START_OF_TIME
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
-from api.store.pages import _decode_cursor, _encode_cursor
+from api.store.pages import _decode_cursor, encode_cursor
 from api.store.users import User
 
 LARGEST = {
@@ -39,7 +39,7 @@ def all_pages(**query: Any) -> list[posts_lists.PostSummary]:
 
 @given(timestamp=TIMES, id_=st.integers(1, constraints.ID_MAX))
 def test_cursors_are_decoded_to_the_encoded_position(timestamp: datetime, id_: int) -> None:
-    assert _decode_cursor(_encode_cursor(timestamp, id_)) == (timestamp, id_)
+    assert _decode_cursor(encode_cursor(timestamp, id_)) == (timestamp, id_)
 
 
 @given(cursor=st.from_regex(constraints.CURSOR_PATTERN, fullmatch=True))

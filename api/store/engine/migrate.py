@@ -1,18 +1,22 @@
 """Schema migrations, run by Alembic."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from api.store.engine.connections import Connection, Query
+from api.store.engine.connections import Connection, Query, StatementCache
 from api.store.errors import Unavailable
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 HEAD = max(path.stem for path in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
+
+_one_at_a_time = threading.Lock()
+"""Alembic's `op` is the same in all threads."""
 
 
 class _Found(NamedTuple):
@@ -29,6 +33,10 @@ _TABLE = Query(
     postgresql=sa.text("SELECT 1 AS found WHERE to_regclass('alembic_version') IS NOT NULL").columns(found=sa.Integer),
 )
 _VERSION = Query(_Version, sa.text("SELECT version_num FROM alembic_version").columns(version_num=sa.String))
+
+
+class MigratedByAnother(Exception):
+    """Another process has finished the same migration."""
 
 
 def read_revision(db: Connection) -> str | None:
@@ -48,6 +56,14 @@ def upgrade_all(engine: sa.Engine) -> None:
 
 
 def _upgrade_next(engine: sa.Engine) -> bool:
+    try:
+        with _one_at_a_time:
+            return _upgrade_in_transaction(engine)
+    except MigratedByAnother:
+        return True
+
+
+def _upgrade_in_transaction(engine: sa.Engine) -> bool:
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -98,6 +114,41 @@ def autocommitting(connection: sa.Connection) -> Iterator[sa.Connection]:
         finally:
             for name in ("statement_timeout", "lock_timeout"):
                 other.execute(sa.text(f"RESET {name}"))
+
+
+def store_connection(connection: sa.Connection) -> Connection:
+    """Return the connection as functions of the store take it."""
+    return Connection(connection.connection.driver_connection, StatementCache(connection.dialect))
+
+
+def transacting(connection: sa.Connection) -> Callable[[Callable[[Connection], Any]], Any]:
+    """Return a function that calls another one with the connection in a transaction, like `Database.transact`."""
+    begin, db = "BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN", store_connection(connection)
+
+    def transact(work: Callable[[Connection], Any]) -> Any:
+        db.execute_sql(begin)
+        try:
+            result = work(db)
+        except BaseException:
+            db.rollback()
+            raise
+        db.commit()
+        return result
+
+    return transact
+
+
+@contextmanager
+def suspended(connection: sa.Connection, revision: str) -> Iterator[None]:
+    """Commit the transaction of a migration of SQLite, and begin another one at the end of the block.
+
+    In the block others may write, or run the same migration: `MigratedByAnother` if one has left `revision`.
+    """
+    connection.exec_driver_sql("COMMIT")
+    yield
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if connection.scalar(sa.text("SELECT version_num FROM alembic_version")) != revision:
+        raise MigratedByAnother
 
 
 def batches(connection: sa.Connection, table: str, column: str, size: int) -> Iterator[dict[str, int]]:

@@ -1,7 +1,7 @@
 """Scopes of tokens: `write` for those that exist.
 
 Revision ID: 0010
-Revises: 0008
+Revises: 0009
 
 On PostgreSQL, a column with a constant default and a constraint that is not validated need no scan of the table, so
 they lock it for an instant.
@@ -13,7 +13,7 @@ from alembic import op
 from api.store.engine.migrate import autocommitting
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 CHECK = "scope IN ('read', 'write')"
 POSTGRESQL_COLUMN = f"""

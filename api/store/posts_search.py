@@ -1,0 +1,122 @@
+"""Searches in the lists of posts.
+
+A search takes at most as long as reading a few thousand rows, however many posts there are, so a page may be short. If
+the index has few posts with the words, they are sorted. Otherwise the list is read in its order, up to a limit, and
+each post is checked: either many posts match, or the client continues from there.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from api.store import posts_html, posts_words
+from api.store import posts_search_statements as statements
+from api.store.columns import END_OF_TIME
+from api.store.engine.connections import Connection, Names, Query, Row
+from api.store.pages import Page, encode_cursor, start_position, until_full
+from api.store.posts_filters import visible_until
+from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
+from api.store.posts_lists import POSTS, SUMMARIES, PostSummary
+from api.store.posts_search_statements import Checked, Position
+from api.store.posts_table import Post
+from api.store.principals import Principal
+from api.words import SearchQuery, parse_query
+
+CHECKED_MAX_ROWS = 2_000
+"""Posts of the list that are checked for a page."""
+CHECKED_MAX_CHARACTERS = 4_000_000
+"""Characters of words that are checked for a page."""
+
+
+def page(
+    db: Connection,
+    *,
+    q: str,
+    limit: int,
+    cursor: str | None = None,
+    author: str | None = None,
+    tag: str | None = None,
+    expand: str = "",
+    viewer: Principal | None = None,
+) -> Page[PostSummary] | Page[Post] | Page[PostWithHTML] | Page[PostSummaryWithHTML]:
+    """Return a page of `posts_lists.page` with the posts that have all words and phrases of `q`.
+
+    It may have fewer than `limit` posts, even none, though there is a next one.
+    """
+    query, filters = parse_query(q), (author is not None, tag is not None)
+    until = visible_until(author, viewer)
+    timestamp, id_ = start_position(cursor, until)
+    parameters: Names = {"author": author, "tag": tag, "page_timestamp": timestamp, "page_id": id_}
+    candidates, end = _find_candidates(db, query), None
+    if candidates is None:
+        positions, end = _check_list(db, query, statements.CHECK[filters], limit, parameters)
+    else:
+        positions = _sort_candidates(db, query, candidates, filters, {**parameters, "page_limit": limit + 1})
+    # The next page starts after the last post of this one if there are more, or after the last one that was checked.
+    end = positions[limit - 1] if limit < len(positions) else end
+    if not expand:
+        return _read_page(db, statements.READ_SUMMARIES, SUMMARIES.characters, positions[:limit], end, until=until)
+    page = _read_page(db, statements.READ_POSTS, POSTS.characters, positions[:limit], end, until=until)
+    return posts_html.expand_page(page, expand)
+
+
+def _find_candidates(db: Connection, query: SearchQuery) -> list[int] | None:
+    """Return the posts that have the words, drafts included; None if there are too many."""
+    words = json.dumps(query.words)
+    if not db.all(posts_words.INFREQUENT, words=words):
+        return None
+    found = db.all(posts_words.CANDIDATES, words=words)
+    return [row.id for row in found] if len(found) <= posts_words.CANDIDATES_MAX_ROWS else None
+
+
+def _sort_candidates(
+    db: Connection, query: SearchQuery, candidates: Sequence[int], filters: tuple[bool, bool], parameters: Names
+) -> list[Position]:
+    if not candidates:
+        return []
+    words = {f" {word} " for word in query.words}
+    sequences = [sequence for sequence in query.sequences if sequence not in words]
+    if sequences:
+        parameters = {**parameters, "sequences": json.dumps(sequences)}
+    return db.all(statements.SORT[*filters, bool(sequences)], **parameters, ids=json.dumps(candidates))
+
+
+def _check_list(
+    db: Connection, query: SearchQuery, statement: Query[Checked], limit: int, parameters: Names
+) -> tuple[list[Position], Position | None]:
+    """Return the next posts that match, and the last one that has been checked; None at the end of the list."""
+    sequences, found = json.dumps(query.sequences), list[Position]()
+    checked = characters = 0
+    while len(found) <= limit and checked < CHECKED_MAX_ROWS and characters < CHECKED_MAX_CHARACTERS:
+        rows = db.all(statement, **parameters, sequences=sequences)
+        found += [Position(row.published_at, row.id) for row in rows if row.matches]
+        if len(rows) < statements.CHECKED_AT_ONCE:
+            return found[: limit + 1], None
+        last = rows[-1]
+        parameters = {**parameters, "page_timestamp": last.published_at, "page_id": last.id}
+        checked, characters = checked + len(rows), characters + sum(row.characters for row in rows)
+    return found[: limit + 1], Position(last.published_at, last.id)
+
+
+def _read_page(
+    db: Connection,
+    query: Query[Row],
+    characters: Callable[[Row], int],
+    positions: Sequence[Position],
+    end: Position | None,
+    *,
+    until: datetime,
+) -> Page[Row]:
+    """Return the posts at the positions, or as many as fit into a page; the next page starts after `end`."""
+    if not positions:
+        return Page([], _cursor(end))
+    ids = json.dumps([position.id for position in positions])
+    rows, fitting = db.read(partial(until_full, characters), query, ids=ids, until=until)
+    if fitting < len(rows):
+        end = Position(*(getattr(rows[fitting - 1], name) for name in Position._fields))
+    return Page(rows[:fitting], _cursor(end))
+
+
+def _cursor(position: Position | None) -> str | None:
+    return position and encode_cursor(position.published_at or END_OF_TIME, position.id)

@@ -1,0 +1,127 @@
+"""Statements of searches, with JSON arrays as parameters."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from api import constraints
+from api.store.change_positions import DialectSQL
+from api.store.columns import PublishedAt
+from api.store.engine.connections import Query, Row, Select
+from api.store.pages import is_after_position, preceding_bytes
+from api.store.posts_filters import AUTHOR_ID, FILTERS, filter_by
+from api.store.posts_lists import POSTS, SUMMARIES, Shape
+from api.store.posts_table import posts
+from api.store.posts_tags import post_tags
+from api.store.posts_words import MATCHES, post_words
+
+CHECKED_AT_ONCE = 200
+"""Posts of the list that one statement checks."""
+
+
+class Position(NamedTuple):
+    """The position of a post in a list."""
+
+    published_at: datetime | None
+    id: int
+
+
+class Checked(NamedTuple):
+    """The position of a post, and whether it has the words."""
+
+    published_at: datetime | None
+    id: int
+    matches: bool | None
+    characters: int
+
+
+_IDS = sa.func.json_each(sa.bindparam("ids", type_=sa.Text)).table_valued("value", name="ids")
+_IS_WANTED = (
+    posts.c.id == _IDS.c.value,
+    # An array of unknown length, for which PostgreSQL expects ten rows.
+    DialectSQL(
+        sqlite="",
+        postgresql=(
+            "posts.id = ANY (ARRAY(SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(:ids AS json))))"
+        ),
+        type_=sa.Boolean(),
+    ),
+)
+"""On SQLite, and on PostgreSQL."""
+
+
+def _sort(is_wanted: sa.ColumnElement[bool], *, by_author: bool, by_tag: bool, checks: bool) -> Select:
+    # Materialized, so that neither database reads a list in its order instead of the wanted posts.
+    wanted = (
+        sa.select(posts.c.id, posts.c.author_id, posts.c.published_at)
+        .where(is_wanted)
+        .cte("wanted")
+        .prefix_with("MATERIALIZED")
+    )
+    statement = sa.select(wanted.c.published_at, wanted.c.id).where(
+        is_after_position(wanted.c.published_at, wanted.c.id)
+    )
+    if by_author:
+        statement = statement.where(wanted.c.author_id == AUTHOR_ID)
+    if by_tag:
+        # Not the column itself, so that PostgreSQL does not read all posts with the tag.
+        tagged = sa.exists().where(
+            post_tags.c.post_id == wanted.c.id, post_tags.c.tag.concat("") == sa.bindparam("tag")
+        )
+        statement = statement.where(tagged)
+    if checks:
+        statement = statement.join(post_words, post_words.c.post_id == wanted.c.id).where(MATCHES)
+    return statement.order_by(wanted.c.published_at.desc(), wanted.c.id.desc()).limit(sa.bindparam("page_limit"))
+
+
+def _check(*, by_author: bool, by_tag: bool) -> Query[Checked]:
+    statement, position = filter_by(sa.select(posts.c.id), by_author=by_author, by_tag=by_tag)
+    return Query(
+        Checked,
+        statement.with_only_columns(
+            position[0].label("published_at"),
+            position[1].label("id"),
+            MATCHES.label("matches"),
+            sa.func.coalesce(sa.func.length(post_words.c.words), 0).label("characters"),
+        )
+        .outerjoin(post_words, post_words.c.post_id == posts.c.id)
+        .where(is_after_position(*position))
+        .order_by(position[0].desc(), position[1].desc())
+        .limit(CHECKED_AT_ONCE),
+    )
+
+
+def _read(shape: Shape[Row]) -> Query[Row]:
+    # A post may have become a draft since it was found.
+    sqlite, postgresql = (
+        shape.statement.where(is_wanted, posts.c.published_at <= sa.bindparam("until", type_=PublishedAt()))
+        for is_wanted in _IS_WANTED
+    )
+    newest_first = posts.c.published_at.desc(), posts.c.id.desc()
+    fitting = postgresql.order_by(*newest_first)
+    if shape.large is not None:
+        rows = postgresql.add_columns(preceding_bytes(shape.large, newest_first)).subquery()
+        fitting = (
+            sa.select(*(rows.c[name] for name in sqlite.selected_columns.keys()))  # noqa: SIM118 (not a dictionary)
+            .where(sa.func.coalesce(rows.c.preceding_bytes, 0) < constraints.PAGE_MAX_BYTES)
+            .order_by(rows.c.published_at.desc(), rows.c.id.desc())
+        )
+    # SQLite reads the ids in their order, and only as many posts as fit into the page: to sort them, it would read all.
+    return Query(shape.row_type, sqlite, postgresql=fitting)
+
+
+SORT = {
+    (by_author, by_tag, checks): Query(
+        Position,
+        _sort(_IS_WANTED[0], by_author=by_author, by_tag=by_tag, checks=checks),
+        postgresql=_sort(_IS_WANTED[1], by_author=by_author, by_tag=by_tag, checks=checks),
+    )
+    for by_author, by_tag in FILTERS
+    for checks in (False, True)
+}
+"""By (author, tag, whether there are phrases)."""
+CHECK = {filters: _check(by_author=filters[0], by_tag=filters[1]) for filters in FILTERS}
+"""By (author, tag)."""
+READ_SUMMARIES = _read(SUMMARIES)
+READ_POSTS = _read(POSTS)

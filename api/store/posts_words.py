@@ -1,0 +1,100 @@
+"""The words of posts, and the index of them.
+
+On SQLite, triggers keep the FTS5 table `post_search` the same as this table; on PostgreSQL, it has a GIN index. On both
+databases, a trigger deletes the words of a post whose title or body changes, so that stale ones are never found.
+"""
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from api import words
+from api.store.change_positions import DialectSQL
+from api.store.columns import Id, metadata
+from api.store.engine.connections import Connection, Query
+
+INDEXED_WORDS = "string_to_array(words, ' ')"
+"""What the GIN index has, and a query must repeat."""
+SAMPLE_MARK = "§"
+"""Indexed as a word of the posts in the sample: no text has this word. FTS5 takes what is not ASCII for a letter."""
+SAMPLED_RUN, SAMPLED_ONE_IN = 2_048, 128
+"""Runs of as many ids, of which one in so many is in the sample. Posts beside each other are fast to count."""
+
+CANDIDATES_MAX_ROWS = 2_000
+"""Posts found by the index that are sorted."""
+FREQUENT_FROM = 100_000 // SAMPLED_ONE_IN
+"""Posts of the sample with a word that is not looked up: to read all of its entries in the index would take long."""
+
+post_words = sa.Table(
+    "post_words",
+    metadata,
+    sa.Column("post_id", sa.ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True),
+    # Before the words, because SQLite reads a row up to the last column that it needs.
+    sa.Column("version", sa.String(20), nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+)
+_INSERT = sa.insert(post_words)
+
+
+class Word(NamedTuple):
+    """A word of a query."""
+
+    word: str
+
+
+class PostId(NamedTuple):
+    """The id of a post."""
+
+    id: int
+
+
+# These have JSON arrays as parameters. SQLite reads the index up to the limit only, PostgreSQL
+# all entries of the rarest word before it returns a row.
+INFREQUENT = Query(
+    Word,
+    sa.text(f"""
+        SELECT value AS word FROM json_each(:words) WHERE (
+            SELECT count(*) FROM (
+                SELECT 1 FROM post_search WHERE post_search MATCH '"' || value || '" "{SAMPLE_MARK}"'
+                LIMIT {FREQUENT_FROM}
+            )
+        ) < {FREQUENT_FROM}
+    """).columns(word=sa.Text),  # noqa: S608 (constants)
+    postgresql=sa.text(f"""
+        SELECT word FROM json_array_elements_text(CAST(:words AS json)) AS word WHERE (
+            SELECT count(*) FROM post_words WHERE {INDEXED_WORDS} @> ARRAY[word, '{SAMPLE_MARK}']
+        ) < {FREQUENT_FROM}
+    """).columns(word=sa.Text),  # noqa: S608 (the same)
+)
+CANDIDATES = Query(
+    PostId,
+    sa.text(f"""
+        SELECT rowid AS id FROM post_search
+        WHERE post_search MATCH (SELECT '"' || group_concat(value, '" "') || '"' FROM json_each(:words))
+        LIMIT {CANDIDATES_MAX_ROWS + 1}
+    """).columns(id=Id),  # noqa: S608 (the same)
+    # Materialized, because for a LIMIT PostgreSQL might prefer to read the table.
+    postgresql=sa.text(f"""
+        WITH found AS MATERIALIZED (
+            SELECT post_id FROM post_words
+            WHERE {INDEXED_WORDS} @> ARRAY(SELECT json_array_elements_text(CAST(:words AS json)))
+        )
+        SELECT post_id AS id FROM found LIMIT {CANDIDATES_MAX_ROWS + 1}
+    """).columns(id=Id),  # noqa: S608 (the same)
+)
+MATCHES = DialectSQL(
+    sqlite="(post_words.words IS NOT NULL AND NOT EXISTS (SELECT 1 FROM json_each(:sequences) "
+    "WHERE instr(' ' || post_words.words || ' ', value) = 0))",
+    postgresql="(SELECT bool_and(strpos(' ' || post_words.words || ' ', sequence) > 0) "
+    "FROM json_array_elements_text(CAST(:sequences AS json)) AS sequence)",
+    type_=sa.Boolean(),
+)
+
+
+def add(db: Connection, post_id: int, title: str, body: str) -> None:
+    """Index a post, which is new, or whose title or body has changed in this transaction."""
+    db.execute(_INSERT, post_id=post_id, version=words.VERSION, words=_marked(post_id, words.index_text(title, body)))
+
+
+def _marked(post_id: int, text: str) -> str:
+    return text if post_id // SAMPLED_RUN % SAMPLED_ONE_IN else f"{text} {SAMPLE_MARK}"
