@@ -137,6 +137,24 @@ def test_passwords_that_commands_set_are_normalized(
     app.database.close()
 
 
+def test_users_are_removed_alone_or_with_all_posts(pressroom: Callable[..., Result]) -> None:
+    for name in ("ada", "bob"):
+        pressroom("users", "create", name, "--password", PASSWORD)
+    post = {"post": {**POST["post"], "author": "ada"}}
+    assert pressroom("import", "-", input=f"{json.dumps(post)}\n{json.dumps(DRAFT)}\n").exit_code == 0
+    rejected = pressroom("users", "remove", "ada")
+    assert (rejected.exit_code, rejected.stderr) == (
+        1,
+        "Error: ada has posts, drafts included. Add --posts to delete them, too.\n",
+    )
+    assert pressroom("users", "remove", "ada", "--posts").stdout == "Removed ada and 2 posts.\n"
+    assert pressroom("users", "remove", "bob").stdout == "Removed bob.\n"
+    for options in ([], ["--posts"]):
+        missing = pressroom("users", "remove", "ada", *options)
+        assert (missing.exit_code, missing.stderr) == (1, "Error: There is no user 'ada'.\n")
+    assert pressroom("export").stdout == ""
+
+
 def test_users_are_promoted_and_demoted(pressroom: Callable[..., Result]) -> None:
     pressroom("import", write("in.ndjson", USER))
     assert pressroom("users", "promote", "ada").stdout == "ada is an admin.\n"

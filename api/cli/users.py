@@ -11,6 +11,8 @@ from api.schemas.problems import flatten_messages
 from api.schemas.users import NewPassword, UserCreate
 from api.store import credentials, tokens_use
 from api.store import users as stored
+from api.store import users_removal as removal
+from api.store.errors import UserHasPosts
 
 users = AppGroup("users", help="Manage accounts.")
 
@@ -71,6 +73,28 @@ def demote(username: str) -> None:
     When the command ends, no request of theirs is left that began as an admin's.
     """
     _assign_role(username, "member")
+
+
+@users.command()
+@click.argument("username", type=Text())
+@click.option("--posts", "with_posts", is_flag=True, help="Delete the user's posts, too, however many.")
+def remove(username: str, *, with_posts: bool) -> None:
+    """Delete a user and their tokens.
+
+    Permanently, and only without posts unless --posts is given. Posts are deleted in short transactions, between which
+    others can write; the user can no longer sign in from the start. If it is interrupted, run it again.
+    """
+    database = current_application().database.require_current_schema()
+    if with_posts:
+        click.echo(f"Removed {username} and {removal.remove_in_batches(database.transact, username)} posts.")
+        return
+    try:
+        database.transact(lambda db: removal.remove(db, username))
+    except UserHasPosts as error:
+        raise click.ClickException(
+            f"{username} has posts, drafts included. Add --posts to delete them, too."
+        ) from error
+    click.echo(f"Removed {username}.")
 
 
 def _assign_role(username: str, role: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from api import constraints
 from api.http.statuses import STATUSES
 
 
@@ -44,7 +45,20 @@ _SPECIFIC = [
         [409],
         "The author has another post with that slug. Choose another slug, or change or delete the other post first.",
     ),
-    ProblemType("user-has-posts", "User Has Posts", [409], "The user has posts. Delete them first."),
+    ProblemType(
+        "user-has-posts",
+        "User Has Posts",
+        [409],
+        "The user has posts. Delete them first, or the user with them by `?posts=remove`.",
+    ),
+    ProblemType(
+        "too-many-posts",
+        "Too Many Posts",
+        [409],
+        f"The user has more than {constraints.REMOVED_POSTS_MAX} posts, or more than "
+        f"{constraints.REMOVED_CHARACTERS_MAX} characters in them, which one request does not delete. Delete some "
+        "first, or have an operator of the site run `pressroom users remove --posts`.",
+    ),
     ProblemType(
         "request-in-progress",
         "Request in Progress",

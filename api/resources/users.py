@@ -11,8 +11,8 @@ from api.http.problems import abort
 from api.http.rate_limits import WRITES, RateLimit, client_address
 from api.passwords import hash_password
 from api.schemas.pages import PageQuery
-from api.schemas.users import User, UserCreate, Username, UserPage, UserPatch
-from api.store import users
+from api.schemas.users import User, UserCreate, Username, UserPage, UserPatch, UserRemovalQuery
+from api.store import users, users_removal
 from api.store.pages import Page
 
 blueprint = Blueprint("users", "Users.", url_prefix="/users")
@@ -106,14 +106,19 @@ class UserByName(Resource):
         "removeUser",
         auth=bearer,
         limits=(WRITES,),
+        query=UserRemovalQuery(),
         raises=(409,),
         conditional=True,
-        description="The user and their tokens have been deleted.",
+        description="The user, their tokens and, with `posts=remove`, their posts have been deleted.",
     )
-    def delete(self, request: Request, username: str) -> None:
+    def delete(self, request: Request, query: Values, username: str) -> None:
         """Delete a user.
 
-        Permanently, with all tokens. 409 while the user has posts: delete them first. 403 if it is not your account,
-        unless you are an admin.
+        Permanently, with all tokens. 409 while the user has posts: delete them first, or send `posts=remove`, which
+        deletes up to 1,000 posts, drafts included, all or none; 409 `too-many-posts` for more. 403 if it is not your
+        account, unless you are an admin.
         """
-        users.remove(request.db, _current(request, username))
+        db = request.db
+        user = users_removal.get_for_removal(db, username, principal=request.current_user)
+        preconditions.check_if_match(request, user)
+        (users_removal.remove_with_posts if "posts" in query else users.remove)(db, user)

@@ -137,6 +137,15 @@ class Me(User):
     )
 
 
+class UserRemovalQuery(StrictSchema):
+    """What to delete with a user."""
+
+    posts = OneOf(
+        ["remove"],
+        metadata={"description": "`remove` deletes the user's posts, too.", "examples": ["remove"]},
+    )
+
+
 class Author(StrictSchema):
     """The author of a post."""
 

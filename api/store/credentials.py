@@ -5,6 +5,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from api.store import tokens, tokens_use
+from api.store import users as users_table
 from api.store.engine.connections import Connection, Query
 from api.store.errors import WrongPassword
 from api.store.queries import one
@@ -31,6 +32,8 @@ _UPDATE = Query(
     .returning(*_COLUMNS),
 )
 
+_DISABLE = sa.update(users).where(users.c.id == sa.bindparam("user_id")).values(password_hash=None)
+
 
 def get(db: Connection, username: str) -> Credentials:
     """Return the user's credentials; `NotFound` if there is no such user."""
@@ -45,6 +48,15 @@ def rehash(db: Connection, credentials: Credentials, password_hash: str) -> Cred
     if updated is None:
         raise WrongPassword("The password has been changed. Sign in with the new one.")
     return updated
+
+
+def disable(db: Connection, username: str) -> users_table.User:
+    """Delete the password and all tokens of the user, so that they can no longer sign in; `NotFound` without one."""
+    user = users_table.get(db, username)
+    tokens_use.wait_until_unused(db, user_id=user.id)
+    db.execute(_DISABLE, user_id=user.id)
+    tokens.revoke_all(db, user_id=user.id)
+    return user
 
 
 def change(db: Connection, credentials: Credentials, password_hash: str, *, keep_token: int | None = None) -> None:

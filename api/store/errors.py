@@ -11,6 +11,7 @@ StoreError
 │   ├── UsernameTaken
 │   ├── SlugTaken
 │   ├── UserHasPosts
+│   ├── TooManyPosts           the user has more posts than one transaction may remove
 │   └── RequestInProgress      a request with the same idempotency key has not finished
 ├── IdempotencyKeyReused  another request was sent with the same idempotency key
 ├── SyncTokenExpired      the token of a change feed is too old, or of another database
@@ -64,6 +65,10 @@ class SlugTaken(Conflict):
 
 class UserHasPosts(Conflict):
     """The user has posts."""
+
+
+class TooManyPosts(Conflict):
+    """The user has more posts than one transaction may remove."""
 
 
 class RequestInProgress(Conflict):

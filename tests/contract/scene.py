@@ -28,7 +28,7 @@ from api.app import create_app
 from api.http.authentication import hash_token
 from api.json import JSONObject
 from api.passwords import hash_password
-from api.settings import Settings
+from api.settings import TOKEN_DAYS_MAX, Settings
 from api.store import credentials, tokens, users
 from tests.contract.catalogue import arrange
 from tests.support.clients import Client
@@ -48,7 +48,12 @@ numbers = count()
 
 def settings_of(path: Path) -> Settings:
     return Settings(
-        database_url=f"sqlite:///{path}", sqlite_synchronous="NORMAL", threads=1, rate_limits="off", access_log=""
+        database_url=f"sqlite:///{path}",
+        sqlite_synchronous="NORMAL",
+        threads=1,
+        rate_limits="off",
+        token_days=TOKEN_DAYS_MAX,  # more days are invalid, which the OpenAPI document does not know
+        access_log="",
     )
 
 

@@ -10,12 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from api.settings import TOKEN_DAYS_MAX
 from tests.contract import scene
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.heavy
-ENVIRONMENT = {"PRESSROOM_DATABASE_URL": f"sqlite:///{scene.DATABASE}", "PRESSROOM_RATE_LIMITS": "off"}
+ENVIRONMENT = {
+    "PRESSROOM_DATABASE_URL": f"sqlite:///{scene.DATABASE}",
+    "PRESSROOM_RATE_LIMITS": "off",
+    "PRESSROOM_TOKEN_DAYS": str(TOKEN_DAYS_MAX),
+}
 
 
 # The second repeats its random phases for a minute, from a random seed.

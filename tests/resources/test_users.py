@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 
 from api import constraints
 from api.http.application import Application
+from api.store import posts
 from tests.support.clients import PASSWORD, Client, basic_auth, sign_in, signed_in_user
 from tests.support.problems import assert_problem
 
@@ -103,6 +104,46 @@ def test_a_user_can_be_deleted_only_without_posts(ada: Client, anyone: Client) -
     assert (deleted.status_code, deleted.data, "Content-Type" in deleted.headers) == (204, b"", False)
     assert_problem(anyone.get("/users/ada"), 404)
     assert_problem(ada.get("/me"), 401)
+
+
+def test_a_user_can_be_deleted_with_all_posts(ada: Client, bob: Client, anyone: Client) -> None:
+    for client in (ada, bob):
+        for published_at in ("2026-01-31T12:00:00Z", None, "2999-01-01T00:00:00Z"):
+            client.post("/posts", {"title": "t", "body": "b", "tags": ["x"], "published_at": published_at})
+    since = (anyone.get("/changes/posts").json or {})["next_since"]
+    assert_problem(bob.delete("/users/ada?posts=remove"), 403)
+    for query in ("posts=", "posts=keep", "posts=Remove", "posts=remove&posts=remove", "tokens=remove"):
+        assert_problem(ada.delete(f"/users/ada?{query}"), 422)
+    assert_problem(ada.send("DELETE", "/users/ada?posts=remove"), 428)
+    assert_problem(ada.send("DELETE", "/users/ada?posts=remove", headers={"If-Match": '"x"'}), 412)
+    assert len((ada.get("/posts?author=ada").json or {})["items"]) == 3
+    deleted = ada.delete("/users/ada?posts=remove")
+    assert (deleted.status_code, deleted.data) == (204, b"")
+    assert_problem(anyone.get("/users/ada"), 404)
+    assert_problem(ada.delete("/users/ada?posts=remove"), 401)
+    assert [post["author"]["username"] for post in (anyone.get("/posts?tag=x").json or {})["items"]] == ["bob"]
+    removed = (anyone.get(f"/changes/posts?since={since}").json or {})["items"]
+    # The draft was never in the feed; the third was scheduled.
+    assert [(change["id"], change["post"]) for change in removed] == [(1, None), (3, None)]
+    assert len((bob.get("/posts?author=bob").json or {})["items"]) == 3
+
+
+def test_an_admin_can_delete_a_user_with_all_posts_once(ada: Client, admin: Client) -> None:
+    assert ada.post("/posts", {"title": "t", "body": "b"}).status_code == 201
+    assert admin.delete("/users/ada?posts=remove").status_code == 204
+    assert_problem(admin.delete("/users/ada?posts=remove"), 404)
+
+
+def test_a_user_with_too_many_posts_is_not_deleted_by_one_request(ada: Client) -> None:
+    with ada.app.database.write() as db:
+        for _ in range(constraints.REMOVED_POSTS_MAX + 1):
+            posts.publish(db, author_id=1, title="t", body="", tags=[])
+    problem = assert_problem(ada.delete("/users/ada?posts=remove"), 409)
+    assert problem["code"] == "too-many-posts"
+    assert "pressroom users remove ada --posts" in problem["detail"]
+    assert ada.delete("/posts/1").status_code == 204
+    assert ada.delete("/users/ada?posts=remove").status_code == 204
+    assert (ada.with_token("").get("/posts").json or {})["items"] == []
 
 
 def test_users_are_listed_newest_first(anyone: Client, ada: Client, bob: Client) -> None:
