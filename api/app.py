@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeout
                 "Accept",
                 "Accept-Encoding",
                 "Accept-Patch",
+                "Content-Disposition",
                 "Content-Location",
                 "ETag",
                 "Link",

@@ -13,6 +13,7 @@ from api import constraints
 from api.json import InvalidJSON, JSONObject, TooManyValues, dumps, loads
 from api.records import KINDS, find_errors
 from api.schemas.problems import flatten_messages
+from api.store import archive_of_user
 from api.store.archive import Import
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -51,6 +52,18 @@ def export(db: Connection, *, accounts: bool = False) -> Iterator[bytes]:
         rows = (accounts and kind.account_rows) or kind.rows
         for row in rows(db):
             yield dumps({name: kind.schema.dump_row(row, root="")})
+
+
+def export_user(db: Connection, user_id: int) -> Iterator[bytes]:
+    """Yield the lines of a user and their posts, drafts included; none if there is no such user."""
+    for name in ("user", "post"):
+        KINDS[name].schema.compile_for(KINDS[name].row_type)
+    user = archive_of_user.find_user(db, user_id)
+    if user is None:
+        return
+    yield dumps({"user": KINDS["user"].schema.dump_row(user, root="")})
+    for post in archive_of_user.all_posts(db, user_id):
+        yield dumps({"post": KINDS["post"].schema.dump_row(post, root="")})
 
 
 def import_(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:

@@ -34,6 +34,7 @@ class Operation(NamedTuple):
     body_required: bool
     returns: StrictSchema | JSONObject | str | None
     content_type: str | None
+    download: bool
     raises: tuple[int, ...]
     idempotent: bool
     metered: bool

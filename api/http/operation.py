@@ -51,6 +51,7 @@ class Blueprint(DocumentedBlueprint):
         body_required: bool = True,
         returns: StrictSchema | JSONObject | str | None = None,
         content_type: str | None = None,
+        download: bool = False,
         raises: tuple[int, ...] = (),
         idempotent: bool = False,
         metered: bool = True,
@@ -68,9 +69,9 @@ class Blueprint(DocumentedBlueprint):
         again in the transaction: pass `request.current_user` to the store only after `request.db`. The handler of a
         read may run twice: on a replica, then on the primary. That of a `conditional` change must call
         `check_if_match`, or `check_put` for a PUT, which creates or replaces. `content_location` is for a URL that is
-        not the `url` of what it returns. Its summary and description are the docstring, `description` is that of the
-        successful response, and `raises` are the statuses that do not follow from the rest. `TypeError` for a
-        declaration that cannot work.
+        not the `url` of what it returns, `download` for a response with Content-Disposition. Its summary and
+        description are the docstring, `description` is that of the successful response, and `raises` are the statuses
+        that do not follow from the rest. `TypeError` for a declaration that cannot work.
         """
 
         def decorator(handler: Handler) -> Handler:
@@ -90,6 +91,7 @@ class Blueprint(DocumentedBlueprint):
                 body_required=body_required,
                 returns=returns,
                 content_type=content_type,
+                download=download,
                 raises=raises,
                 idempotent=idempotent,
                 metered=metered,

@@ -1,13 +1,17 @@
 """`/me`."""
 
 from collections.abc import Mapping
+from functools import partial
 
+from flask import Response
 from limits import parse
 
+from api import archive
 from api.http.application import Request
-from api.http.authentication import bearer, verify_credentials
+from api.http.authentication import bearer, reject_token, verify_credentials
 from api.http.operation import Blueprint, Resource
 from api.http.rate_limits import WRITES, RateLimit, user_id
+from api.http.streaming import stream_snapshot
 from api.passwords import hash_password
 from api.schemas.users import Me as MeSchema
 from api.schemas.users import PasswordChange
@@ -19,6 +23,8 @@ blueprint = Blueprint("me", "Your account.", url_prefix="/me")
 # Separate from the sign-in limit: an attacker can exhaust that one, and the user must still be able to change the
 # password. A request may verify two passwords.
 PASSWORD_CHANGE = RateLimit("password-change", parse("10 per 15 minutes"), user_id, after_authentication=True)
+
+EXPORTS = RateLimit("exports", parse("10 per hour"), user_id, after_authentication=True)
 
 
 @blueprint.route("")
@@ -32,6 +38,38 @@ class Me(Resource):
         user = request.current_user
         # The role of the user, also if the token can only read, and so does not grant it.
         return user._replace(role=user.account_role)
+
+
+@blueprint.route("/export")
+class Export(Resource):
+    @blueprint.operation(
+        "exportMe",
+        auth=bearer,
+        scope="write",
+        limits=(EXPORTS,),
+        returns={
+            "type": "string",
+            "maxLength": 2_147_483_647,
+            "pattern": '^{"user":',
+            "description": "A line of JSON for the user, then one for each post.",
+            "examples": ['{"user":{"username":"ada","display_name":"Ada Lovelace","bio":""}}\n'],
+        },
+        content_type="application/x-ndjson",
+        download=True,
+        description="Your account and posts.",
+    )
+    def get(self, request: Request) -> Response:
+        """Export your account and posts.
+
+        All of them, drafts included, as of one point in time, without your password and tokens: lines of JSON that
+        `pressroom import` reads. It is streamed; if the connection is closed before the last chunk, repeat the request.
+        """
+        user = request.current_user
+        lines = partial(archive.export_user, user_id=user.id)
+        return (
+            stream_snapshot(request, lines, content_type="application/x-ndjson", filename=f"{user.username}.ndjson")
+            or reject_token()
+        )
 
 
 @blueprint.route("/password")

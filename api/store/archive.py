@@ -52,17 +52,16 @@ class _Sequence(NamedTuple):
 
 
 _ALL_USERS = Query(ArchivedUser, sa.select(*(users.c[name] for name in ArchivedUser._fields)).order_by(users.c.id))
+POSTS_PER_QUERY = 20
+"""Each takes up to 1 MiB, and several times that while it is encoded."""
+archived_posts = sa.select(
+    posts.c.id,
+    users.c.username.label("author"),
+    *(posts.c[name] for name in ArchivedPost._fields[2:]),
+).join_from(posts, users)
 _NEXT_POSTS = Query(
     ArchivedPost,
-    sa.select(
-        posts.c.id,
-        users.c.username.label("author"),
-        *(posts.c[name] for name in ArchivedPost._fields[2:]),
-    )
-    .join_from(posts, users)
-    .where(posts.c.id > sa.bindparam("last_id"))
-    .order_by(posts.c.id)
-    .limit(20),  # each takes up to 1 MiB, and several times that while it is encoded
+    archived_posts.where(posts.c.id > sa.bindparam("last_id")).order_by(posts.c.id).limit(POSTS_PER_QUERY),
 )
 # INSERT locks the table before it draws from the sequence, so no other transaction draws while the sequence is set.
 _LOCK_POSTS = "LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE"

@@ -142,6 +142,7 @@ CATALOGUE = [
         },
         permissions=[
             Permission("readMe", 401, 200, 200, 200),
+            Permission("exportMe", 401, 200, 200, 200, reader=403),
             Permission("changePassword", 401, 204, 204, 204),
         ],
     ),

@@ -166,12 +166,12 @@ def test_a_request_that_deadlocks_with_another_transaction_succeeds(app: Applica
     before = read_metrics(ada)[RETRIES]
     with ThreadPoolExecutor(1) as threads:
         with app.database.write() as db:
-            assert tokens_use.lock_and_find_user(db, authentication.hash_token(ada.token))
+            users.revise(db, users.get(db, "ada"), bio="b")
             db.execute_sql("SET LOCAL deadlock_timeout = '1min'")  # so that PostgreSQL ends the other one
-            # It locks the user, and then waits for the token.
+            # It locks the token, and then waits for the user.
             removal = threads.submit(admin.delete, "/users/ada")
             wait_for_a_blocked_backend(app)
-            users.revise(db, users.get(db, "ada"), bio="b")  # waits for the user
+            assert tokens_use.lock_and_find_user(db, authentication.hash_token(ada.token))  # waits for the token
         assert removal.result().status_code == 204
     assert read_metrics(admin)[RETRIES] == before + 1
     assert_problem(ada.get("/me"), 401)

@@ -28,6 +28,12 @@ HEADERS: dict[str, JSONObject] = {
         "schema": {"type": "string", "format": "uri-reference", "maxLength": 2048},
         "example": "/items/1",
     },
+    "ContentDisposition": {
+        "description": "The name of the file to store it in.",
+        "required": True,
+        "schema": {"type": "string", "maxLength": 256, "pattern": '^attachment; filename="[a-z0-9._-]+"$'},
+        "example": 'attachment; filename="ada.ndjson"',
+    },
     "Link": {
         "description": "The next page (RFC 8288); absent on the last.",
         "schema": {"type": "string", "maxLength": 4096, "pattern": '^<[!-;=?-~]+>; rel="next"$'},

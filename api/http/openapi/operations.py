@@ -64,6 +64,8 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
             headers["Link"] = "Link"
         if operation.content_location:
             headers["Content-Location"] = "ContentLocation"
+        if operation.download:
+            headers["Content-Disposition"] = "ContentDisposition"
         response: JSONObject = {"description": operation.description, "content_type": operation.content_type}
         documented = super().response(operation.status, operation.returns, headers=headers or None, **response)(handler)
         if operation.creates_or_replaces:

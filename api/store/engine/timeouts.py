@@ -22,6 +22,8 @@ class Timeouts:
     idle_in_transaction_seconds: float = 600
     """Longest pause in a transaction, PostgreSQL's `idle_in_transaction_session_timeout`: one that writes delays the
     change feeds, and one that only reads may be an export to a slow reader."""
+    stream_seconds: float = 300
+    """Longest time in which a response is streamed: it holds a connection and a snapshot of the database."""
     pool_wait_seconds: float = 1
     """Longest wait for a connection while all are in use: each waiting request occupies a worker thread."""
 
