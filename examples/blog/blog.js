@@ -1,0 +1,192 @@
+// A blog in a browser: each page is a fragment of the URL, each call a fetch to the API of another origin.
+
+const api = document.querySelector("meta[name=pressroom]").content;
+const main = document.querySelector("main");
+const alertBox = document.querySelector("[role=alert]");
+// Until the tab is closed. The token is of this page alone, and expires in a day.
+const session = {
+  get: () => JSON.parse(sessionStorage.getItem("session")),
+  set: (value) => sessionStorage.setItem("session", JSON.stringify(value)),
+};
+
+class Problem extends Error {
+  constructor(status, problem) {
+    super([problem.detail, ...(problem.errors ?? []).map((error) => `${error.pointer ?? error.parameter}: ${error.detail}`)].join(" "));
+    Object.assign(this, { status, code: problem.code });
+  }
+}
+
+async function call(method, path, { body, ...headers } = {}) {
+  const token = session.get()?.token;
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  // A message to which no reply has come is sent again: PATCH and DELETE by If-Match, POST by Idempotency-Key.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const response = await fetch(api + path, { method, headers, body: body && JSON.stringify(body) });
+      if (response.status === 503 && attempt < 3) {
+        await new Promise((resolve) => setTimeout(resolve, 1000 * (response.headers.get("Retry-After") ?? 1)));
+        continue;
+      }
+      const content = response.status === 204 ? null : await response.json();
+      if (response.status === 401 && token) leave();
+      if (!response.ok) throw new Problem(response.status, content);
+      return { content, etag: response.headers.get("ETag") };
+    } catch (error) {
+      if (error instanceof Problem || attempt === 3) throw error;
+    }
+  }
+}
+
+// Text becomes text nodes, so no post can add markup to the page, but by the HTML that the API has sanitised.
+function element(name, properties = {}, ...children) {
+  const { dataset, ...others } = properties;
+  const made = Object.assign(document.createElement(name), others);
+  Object.assign(made.dataset, dataset);
+  made.append(...children);
+  return made;
+}
+
+const link = (href, text) => element("a", { href }, text);
+const date = (post) =>
+  post.published_at ? element("time", { dateTime: post.published_at }, post.published_at.slice(0, 10)) : "Draft";
+const action = (text, run) => element("button", { type: "button", onclick: () => attempt(run) }, text);
+
+async function attempt(run) {
+  alertBox.textContent = "";
+  try {
+    await run();
+  } catch (error) {
+    alertBox.textContent = error instanceof Problem ? error.message : "The site does not respond. Try again.";
+  }
+}
+
+function leave() {
+  session.set(null);
+  showSession();
+}
+
+function showSession() {
+  const signedIn = session.get() !== null;
+  for (const each of document.querySelectorAll(".signed-in")) each.hidden = !signedIn;
+  for (const each of document.querySelectorAll(".anonymous")) each.hidden = signedIn;
+}
+
+async function list(query) {
+  const items = element("ul");
+  const more = action("More", show);
+  main.replaceChildren(element("h1", {}, query ? `Posts with “${query}”` : "Posts"), items, more);
+  let cursor = "";
+  async function show() {
+    const before = items.childElementCount;
+    // A page may be empty, and not the last one.
+    while (cursor !== null && items.childElementCount === before) {
+      const parameters = new URLSearchParams({ limit: 10, ...(query && { q: query }), ...(cursor && { cursor }) });
+      const { content } = await call("GET", `/posts?${parameters}`);
+      for (const post of content.items)
+        items.append(element("li", {}, link(`#${post.url}`, post.title), " by ", post.author.display_name, " ", date(post)));
+      cursor = content.next_cursor;
+    }
+    more.hidden = cursor === null;
+    if (!items.childElementCount) items.replaceWith(element("p", {}, "Nothing found."));
+  }
+  await show();
+}
+
+async function read(path) {
+  const { content: post } = await call("GET", `${path}?expand=html`);
+  const body = element("article");
+  body.innerHTML = post.html; // sanitised by the API
+  const actions = element("p", { className: "actions" });
+  if (post.author.username === session.get()?.username) actions.append(link(`#/edit${path}`, "Edit"));
+  main.replaceChildren(element("h1", {}, post.title), element("p", {}, post.author.display_name, " ", date(post)), body, actions);
+}
+
+function form(heading, fields, button, submit) {
+  const made = element("form", { onsubmit: (event) => (event.preventDefault(), attempt(() => submit(made.elements))) });
+  for (const [name, label, value, type] of fields) {
+    const input = element(type === "textarea" ? "textarea" : "input", { name, value, required: true });
+    if (type && type !== "textarea") input.type = type;
+    made.append(element("label", {}, label, input));
+  }
+  made.append(element("button", {}, button));
+  main.replaceChildren(element("h1", {}, heading), made);
+  return made;
+}
+
+function signIn() {
+  form("Sign in", [["username", "Username"], ["password", "Password", "", "password"]], "Sign in", async (input) => {
+    const credentials = { username: input.username.value, password: input.password.value };
+    const { content } = await call("POST", "/tokens", { body: { ...credentials, name: "blog", expires_in_days: 1 } });
+    session.set({ username: credentials.username, token: content.token, url: content.url });
+    showSession();
+    location.hash = "#/";
+  });
+}
+
+function write() {
+  // One key for this form: however often it is sent, the post is published once.
+  const key = crypto.randomUUID();
+  form("Write", [["title", "Title"], ["body", "Text (Markdown)", "", "textarea"]], "Publish", async (input) => {
+    const body = { title: input.title.value, body: input.body.value };
+    const { content } = await call("POST", "/posts", { body, "Idempotency-Key": key });
+    location.hash = `#${content.url}`;
+  });
+}
+
+async function edit(path) {
+  let { content: post, etag } = await call("GET", path);
+  const fields = [["title", "Title", post.title], ["body", "Text (Markdown)", post.body, "textarea"]];
+  const made = form("Edit", fields, "Save", save);
+  async function save(input) {
+    try {
+      await call("PATCH", path, { body: { title: input.title.value, body: input.body.value }, "If-Match": etag });
+    } catch (error) {
+      if (error.status !== 412) throw error;
+      const current = await call("GET", path);
+      // Otherwise it is what this page has saved, in a request to which no reply has come.
+      if (current.content.title !== input.title.value || current.content.body !== input.body.value)
+        return showConflict(input, current);
+    }
+    location.hash = `#${path}`;
+  }
+  function showConflict(input, { content: theirs, etag: newer }) {
+    const box = element("section", { className: "conflict" });
+    const resolve = (run) => () => ((etag = newer), box.remove(), run());
+    box.append(
+      element("h2", {}, "This post has been changed since you opened it"),
+      element("p", {}, "Nothing is lost: your text is in the form. This is the text that has been saved:"),
+      element("h3", {}, theirs.title),
+      element("pre", {}, theirs.body),
+      action("Save my text instead", resolve(() => save(input))),
+      " ",
+      action("Take the saved text", resolve(() => ((input.title.value = theirs.title), (input.body.value = theirs.body)))),
+    );
+    made.before(box);
+  }
+}
+
+function route() {
+  const [path, query] = location.hash.slice(1).split("?");
+  return attempt(() => {
+    if (path.startsWith("/posts/")) return read(path);
+    if (path.startsWith("/edit/")) return edit(path.slice(5));
+    if (path === "/sign-in") return signIn();
+    if (path === "/write") return write();
+    return list(new URLSearchParams(query).get("q"));
+  });
+}
+
+document.querySelector("#search").onsubmit = (event) => {
+  event.preventDefault();
+  location.hash = `#/?${new URLSearchParams(new FormData(event.target))}`;
+};
+document.querySelector("#sign-out").onclick = () =>
+  attempt(async () => {
+    await call("DELETE", session.get().url);
+    leave();
+    location.hash = "#/";
+  });
+window.onhashchange = route;
+showSession();
+route();

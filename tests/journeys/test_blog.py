@@ -1,0 +1,183 @@
+"""`examples/blog` in a browser, served from another origin than the API."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Dialog, Error, Page, Request, Route, expect, sync_playwright
+
+from tests.support.clients import PASSWORD
+from tests.support.http import send_request
+from tests.support.paths import PROJECT_ROOT
+from tests.support.servers import Server, sign_up
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", PROJECT_ROOT / "build"))
+BLOG = PROJECT_ROOT / "examples" / "blog"
+HOSTILE = "<img src=x onerror=alert(1)>"
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium"),
+]
+
+
+class _Files(SimpleHTTPRequestHandler):
+    """The files of the blog, without a message for each request."""
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 (the base class's name)
+        """Log nothing."""
+
+
+class Blog(NamedTuple):
+    """The blog in a browser, and its server."""
+
+    page: Page
+    origin: str
+    server: Server
+    headers: dict[str, str]
+    """Those of ada."""
+
+    def send(self, method: str, path: str, content: object) -> None:
+        response = send_request(self.server.connect(), method, path, content, {**self.headers, "If-Match": "*"})
+        assert response.status < 300, response.body
+
+
+@contextmanager
+def files(directory: Path) -> Iterator[str]:
+    """Serve a directory, and yield its origin."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(directory)))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def blog(serve: Callable[..., Server], tmp_path: Path) -> Iterator[Blog]:
+    """Open the blog, and assert at the end that the page had no error, dialog or blocked script."""
+    directory = shutil.copytree(BLOG, tmp_path / "blog")
+    with files(directory) as origin, sync_playwright() as playwright:
+        server = serve(PRESSROOM_CORS_ORIGINS=origin)
+        page_file = directory / "index.html"
+        url = f"http://127.0.0.1:{server.port}"
+        page_file.write_text(page_file.read_text().replace("http://127.0.0.1:8000", url))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        page = browser.new_page(viewport={"width": 900, "height": 700})
+        page.set_default_timeout(15_000)
+        problems: list[object] = []
+
+        def note(error: Error) -> None:
+            problems.append(error)
+
+        def dismiss(dialog: Dialog) -> None:
+            problems.append(dialog.message)
+            dialog.dismiss()
+
+        page.on("pageerror", note)
+        page.on("dialog", dismiss)
+        blog = Blog(page, origin, server, sign_up(server))
+        yield blog
+        browser.close()
+    assert problems == []
+
+
+def sign_in(page: Page, password: str = PASSWORD) -> None:
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+
+
+def fill(page: Page, title: str, body: str, button: str) -> None:
+    page.get_by_label("Title").fill(title)
+    page.get_by_label("Text").fill(body)
+    page.get_by_role("button", name=button, exact=True).click()
+
+
+def test_a_reader_lists_searches_and_reads(blog: Blog) -> None:
+    for number in range(12):
+        content = {"title": f"Note {number}", "body": f"It *weaves* patterns.\n\n{HOSTILE}", "tags": []}
+        blog.send("POST", "/posts", content)
+    blog.send("POST", "/posts", {"title": HOSTILE, "body": "Bernoulli numbers.", "tags": []})
+    page = blog.page
+    page.goto(blog.origin)
+    expect(page.get_by_role("listitem")).to_have_count(10)
+    page.get_by_role("button", name="More").click()
+    expect(page.get_by_role("listitem")).to_have_count(13)
+    expect(page.get_by_role("button", name="More")).to_be_hidden()
+    page.get_by_role("searchbox").fill("bernoulli")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("listitem")).to_have_count(1)
+    expect(page.get_by_role("listitem")).to_contain_text(HOSTILE)
+    page.get_by_role("searchbox").fill("nothing has this")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_text("Nothing found.")).to_be_visible()
+    page.goto(f"{blog.origin}#/posts/1")
+    expect(page.locator("article em")).to_have_text("weaves")
+    assert page.locator("article [onerror]").count() == 0
+
+
+def test_a_writer_publishes_once_although_the_reply_is_lost(blog: Blog) -> None:
+    page = blog.page
+    keys: list[str] = []
+
+    def lose_first(route: Route, request: Request) -> None:
+        if request.method == "POST":
+            keys.append(request.headers["idempotency-key"])
+            if len(keys) == 1:
+                route.fetch()  # the server has the request, and the page gets no response
+                route.abort()
+                return
+        route.continue_()
+
+    page.goto(blog.origin)
+    sign_in(page, "wrong")
+    expect(page.get_by_role("alert")).to_have_text("Wrong username or password.")
+    sign_in(page)
+    page.get_by_role("link", name="Write").click()
+    page.route(re.compile("/posts$"), lose_first)
+    fill(page, "Note A", "It *weaves* patterns.", "Publish")
+    expect(page.locator("article em")).to_have_text("weaves")
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    page.goto(f"{blog.origin}#/")
+    expect(page.get_by_role("listitem")).to_have_count(1)
+    token = page.evaluate("JSON.parse(sessionStorage.getItem('session')).token")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    me = send_request(blog.server.connect(), "GET", "/me", None, {"Authorization": f"Bearer {token}"})
+    assert me.status == 401
+
+
+def test_two_writers_see_what_the_other_has_saved(blog: Blog) -> None:
+    blog.send("POST", "/posts", {"title": "Note G", "body": "Bernoulli.", "tags": []})
+    page = blog.page
+    page.goto(blog.origin)
+    sign_in(page)
+    page.get_by_role("link", name="Note G").click()
+    page.get_by_role("link", name="Edit").click()
+    expect(page.get_by_label("Text")).to_have_value("Bernoulli.")
+    blog.send("PATCH", "/posts/1", {"body": "Bernoulli numbers, by the other writer."})
+    fill(page, "Note G", "Bernoulli numbers, by me.", "Save")
+    conflict = page.locator(".conflict")
+    expect(conflict).to_contain_text("by the other writer")
+    expect(page.get_by_label("Text")).to_have_value("Bernoulli numbers, by me.")
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / "blog.png")
+    blog.send("PATCH", "/posts/1", {"body": "The other writer again."})
+    conflict.get_by_role("button", name="Save my text instead").click()
+    expect(conflict).to_contain_text("The other writer again.")
+    conflict.get_by_role("button", name="Save my text instead").click()
+    expect(page.locator("article")).to_have_text("Bernoulli numbers, by me.")
