@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from api.origins import check_origin
+from api.post_urls import check_post_url
 from api.setting_values import (
     PREFIX,
     InvalidSetting,
@@ -91,6 +92,13 @@ class Settings:
         (),
         "Origins whose pages may call the API, such as `https://blog.example`, separated by commas, or `*`.",
         check=check_origin,
+    )
+    post_url: str = setting(
+        "",
+        "Where people read a post, for feeds: a URL with `{username}`, `{slug}` and `{id}`, such as "
+        "`https://blog.example/{username}/{slug}`. If empty, or for a post without the slug that it needs, it is that "
+        "of the API.",
+        check=check_post_url,
     )
     run_dir: str = setting(
         "",

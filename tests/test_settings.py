@@ -27,6 +27,7 @@ def test_every_setting_has_an_environment_variable() -> None:
         "PRESSROOM_RATE_LIMITS": "off",
         "PRESSROOM_REDIS_URL": "rediss://:secret@host:6379/1",
         "PRESSROOM_TRUSTED_PROXIES": "2",
+        "PRESSROOM_POST_URL": "https://blog.example/{slug}",
         "PRESSROOM_CORS_ORIGINS": "https://a.example, https://b.example,",
         "PRESSROOM_RUN_DIR": "/run/pressroom",
         "PRESSROOM_BIND": "unix:/run/pressroom.sock",

@@ -15,6 +15,7 @@ from api.schemas.pages import PageSchema
 def responder(operation: Operation) -> Callable[[Request, object], Response]:
     """Return the function that makes the response of what the handler returns."""
     returns, content_location = operation.returns, operation.content_location
+    media_type = operation.content_type or "application/json"
 
     def respond(request: Request, result: object) -> Response:
         if isinstance(result, Response):
@@ -23,7 +24,7 @@ def responder(operation: Operation) -> Callable[[Request, object], Response]:
         if not isinstance(returns, StrictSchema):
             return BufferedResponse(status=status)
         content = returns.dump_row(result, request.root_path)
-        response = json_response(content, status)
+        response = json_response(content, status, media_type=media_type)
         if status == 201:
             response.headers.add("Location", str(content["url"]))
         if content_location:

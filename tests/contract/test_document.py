@@ -86,7 +86,8 @@ def urls_in(body: Any) -> Iterator[str]:
         for name, value in body.items():
             if isinstance(value, dict | list):
                 yield from urls_in(value)
-            elif name in {"url", "type"} or name.endswith("_url"):
+            # Those in feeds are absolute, because they are of a site of its own.
+            elif (name in {"url", "type"} or name.endswith("_url")) and not str(value).startswith("https:"):
                 yield value
 
 
