@@ -4,7 +4,7 @@ import click
 from flask.cli import AppGroup
 
 from api.http.application import current_application
-from api.store import change_sweeping, idempotency, tokens, usage
+from api.store import change_sweeping, idempotency, posts_reindex, tokens, usage
 from api.store.engine.migrate import HEAD
 
 db = AppGroup("db", help="Manage the database.")
@@ -31,3 +31,14 @@ def sweep() -> None:
     usage.sweep(database.transact)
     change_sweeping.sweep(database.transact)
     click.echo(f"Deleted {deleted_keys} expired idempotency keys and {deleted_tokens} expired tokens.")
+
+
+@db.command()
+def reindex() -> None:
+    """Index for searches the posts that are not indexed, or by another version of Python or Pressroom.
+
+    Run it after an upgrade of Python, whose version of Unicode may have more letters. Safe to run at any time, in short
+    transactions, and to interrupt.
+    """
+    database = current_application().database.require_current_schema()
+    click.echo(f"Indexed {posts_reindex.run(database.transact)} posts.")

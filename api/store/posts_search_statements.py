@@ -14,7 +14,7 @@ from api.store.posts_filters import AUTHOR_ID, FILTERS, filter_by
 from api.store.posts_lists import POSTS, SUMMARIES, Shape
 from api.store.posts_table import posts
 from api.store.posts_tags import post_tags
-from api.store.posts_words import MATCHES, post_words
+from api.store.posts_words import HAS_SEQUENCES, post_words
 
 CHECKED_AT_ONCE = 200
 """Posts of the list that one statement checks."""
@@ -36,6 +36,7 @@ class Checked(NamedTuple):
     characters: int
 
 
+_SQLITE, _POSTGRESQL = 0, 1
 _IDS = sa.func.json_each(sa.bindparam("ids", type_=sa.Text)).table_valued("value", name="ids")
 _IS_WANTED = (
     posts.c.id == _IDS.c.value,
@@ -51,11 +52,11 @@ _IS_WANTED = (
 """On SQLite, and on PostgreSQL."""
 
 
-def _sort(is_wanted: sa.ColumnElement[bool], *, by_author: bool, by_tag: bool, checks: bool) -> Select:
+def _sort(dialect: int, *, by_author: bool, by_tag: bool, checks: bool) -> Select:
     # Materialized, so that neither database reads a list in its order instead of the wanted posts.
     wanted = (
         sa.select(posts.c.id, posts.c.author_id, posts.c.published_at)
-        .where(is_wanted)
+        .where(_IS_WANTED[dialect])
         .cte("wanted")
         .prefix_with("MATERIALIZED")
     )
@@ -71,24 +72,24 @@ def _sort(is_wanted: sa.ColumnElement[bool], *, by_author: bool, by_tag: bool, c
         )
         statement = statement.where(tagged)
     if checks:
-        statement = statement.join(post_words, post_words.c.post_id == wanted.c.id).where(MATCHES)
+        statement = statement.join(post_words, post_words.c.post_id == wanted.c.id).where(HAS_SEQUENCES[dialect])
     return statement.order_by(wanted.c.published_at.desc(), wanted.c.id.desc()).limit(sa.bindparam("page_limit"))
 
 
-def _check(*, by_author: bool, by_tag: bool) -> Query[Checked]:
+def _check(dialect: int, *, by_author: bool, by_tag: bool) -> Select:
     statement, position = filter_by(sa.select(posts.c.id), by_author=by_author, by_tag=by_tag)
-    return Query(
-        Checked,
+    return (
         statement.with_only_columns(
             position[0].label("published_at"),
             position[1].label("id"),
-            MATCHES.label("matches"),
+            HAS_SEQUENCES[dialect].label("matches"),
             sa.func.coalesce(sa.func.length(post_words.c.words), 0).label("characters"),
         )
         .outerjoin(post_words, post_words.c.post_id == posts.c.id)
         .where(is_after_position(*position))
         .order_by(position[0].desc(), position[1].desc())
-        .limit(CHECKED_AT_ONCE),
+        # Not a parameter, for which PostgreSQL expects a tenth of the table.
+        .limit(sa.literal_column(str(CHECKED_AT_ONCE)))
     )
 
 
@@ -114,14 +115,21 @@ def _read(shape: Shape[Row]) -> Query[Row]:
 SORT = {
     (by_author, by_tag, checks): Query(
         Position,
-        _sort(_IS_WANTED[0], by_author=by_author, by_tag=by_tag, checks=checks),
-        postgresql=_sort(_IS_WANTED[1], by_author=by_author, by_tag=by_tag, checks=checks),
+        _sort(_SQLITE, by_author=by_author, by_tag=by_tag, checks=checks),
+        postgresql=_sort(_POSTGRESQL, by_author=by_author, by_tag=by_tag, checks=checks),
     )
     for by_author, by_tag in FILTERS
     for checks in (False, True)
 }
 """By (author, tag, whether there are phrases)."""
-CHECK = {filters: _check(by_author=filters[0], by_tag=filters[1]) for filters in FILTERS}
+CHECK = {
+    (by_author, by_tag): Query(
+        Checked,
+        _check(_SQLITE, by_author=by_author, by_tag=by_tag),
+        postgresql=_check(_POSTGRESQL, by_author=by_author, by_tag=by_tag),
+    )
+    for by_author, by_tag in FILTERS
+}
 """By (author, tag)."""
 READ_SUMMARIES = _read(SUMMARIES)
 READ_POSTS = _read(POSTS)

@@ -201,7 +201,7 @@ def full_scans(database: Database, sql: str) -> list[str]:
                 for step in steps
                 if (
                     step.startswith("SCAN ")
-                    and not re.match(r"SCAN (\(|anon|positions|entries|wanted|SUBQUERY|CONSTANT)", step)
+                    and not re.match(r"SCAN (\(|anon|positions|entries|wanted|sequences|SUBQUERY|CONSTANT)", step)
                     # An array, and the index of words, which is read up to the limit.
                     and not re.match(r"SCAN \w+ VIRTUAL TABLE INDEX (1:$|0:M)", step)
                     and not (bounded and "USING" in step)

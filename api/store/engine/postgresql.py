@@ -45,9 +45,15 @@ def connect_args(settings: Settings, timeouts: Timeouts) -> dict[str, Any]:
         f"-c lock_timeout={timeouts.lock_seconds}s -c statement_timeout={timeouts.statement_seconds}s"
         f" -c idle_in_transaction_session_timeout={timeouts.idle_in_transaction_seconds}s"
     )
+    # No parallel workers: to start them takes longer than any statement, and LIMIT in a parameter makes it expect many
+    # rows.
     # Otherwise it plans most lists at each execution, which takes longer than reading them, because it expects a large
     # LIMIT in a parameter. No statement needs another plan for other values (tests/store/test_plans.py).
-    return {**arguments, "options": f"-c timezone=UTC -c plan_cache_mode=force_generic_plan {limits}"}
+    return {
+        **arguments,
+        "options": f"-c timezone=UTC -c plan_cache_mode=force_generic_plan "
+        f"-c max_parallel_workers_per_gather=0 {limits}",
+    }
 
 
 def check_url(engine: sa.Engine, url: sa.URL) -> None:
