@@ -115,8 +115,8 @@ class UserByName(Resource):
         """Delete a user.
 
         Permanently, with all tokens. 409 while the user has posts: delete them first, or send `posts=remove`, which
-        deletes up to 1,000 posts, drafts included, all or none; 409 `too-many-posts` for more. 403 if it is not your
-        account, unless you are an admin.
+        deletes up to 1,000 posts, drafts included, all or none; 409 `too-many-posts` for more, and for more than
+        33,554,432 characters in their bodies. 403 if it is not your account, unless you are an admin.
         """
         db = request.db
         user = users_removal.get_for_removal(db, username, principal=request.current_user)
