@@ -13,7 +13,7 @@ from api.http import converters, observability, problems, urls
 from api.http.application import Application
 from api.http.json_provider import StrictJSONProvider
 from api.http.openapi.document import Api
-from api.resources import changes, docs, feeds, health, me, metrics, posts, problem_types, root, tokens, users
+from api.resources import changes, docs, feeds, health, me, metrics, posts, problem_types, root, tags, tokens, users
 from api.settings import DOCSTRINGS_REQUIRED, InvalidSetting, Settings
 from api.store.engine.timeouts import Timeouts
 
@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeout
     problems.init_app(app)
     converters.init_app(app)
     api = Api(app, title=root.NAME, version=root.VERSION, info=root.INFO)
-    for resource in (root, users, me, posts, feeds, changes, tokens, problem_types, health, metrics, docs):
+    for resource in (root, users, me, posts, tags, feeds, changes, tokens, problem_types, health, metrics, docs):
         api.register_blueprint(resource.blueprint)
     app.register_blueprint(docs.swagger_ui)
     app.register_blueprint(docs.page)

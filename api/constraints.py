@@ -29,6 +29,8 @@ TAG_MAX_LENGTH = 49
 SENT_TAG_MAX_LENGTH = 4 * TAG_MAX_LENGTH
 """It may be decomposed, which makes up to four code points of one."""
 TAGS_MAX_ITEMS = 10
+TAGS_MAX_STEPS = 1_000
+"""Tags that a page of them visits, if most are those of drafts."""
 SEARCH_MAX_LENGTH = 200
 METADATA_MAX_PROPERTIES = 20
 METADATA_NAME_PATTERN = r"[a-z][a-z0-9_]{0,39}"

@@ -23,6 +23,7 @@ class Root(StrictSchema):
     about_url = RelativeURL("About this service.", "/about")
     users_url = RelativeURL("The users.", "/users")
     posts_url = RelativeURL("The posts.", "/posts")
+    tags_url = RelativeURL("The tags.", "/tags")
     atom_feed_url = RelativeURL("The posts as an Atom feed.", "/feed.atom")
     json_feed_url = RelativeURL("The posts as a JSON Feed.", "/feed.json")
     post_changes_url = RelativeURL("Changes of posts.", "/changes/posts")

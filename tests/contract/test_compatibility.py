@@ -271,7 +271,7 @@ COMPATIBLE = {
     "an operation is deprecated": put(f"{LIST} deprecated", True),
     "a second tag is added": add(f"{LIST} tags", "reading"),
     # Additions
-    "a path is added": put("paths /tags", {"get": {"operationId": "listTags", "tags": ["posts"], "responses": {}}}),
+    "a path is added": put("paths /labels", {"get": {"operationId": "listLabels", "tags": ["posts"], "responses": {}}}),
     "a path is added beside one that takes integers only": put(
         "paths /posts/search", {"get": {"operationId": "searchPosts", "tags": ["posts"]}}
     ),
