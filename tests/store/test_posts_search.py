@@ -176,6 +176,7 @@ def test_a_search_can_be_filtered_and_paged(
         assert search(db, "all", limit=limit, **filters) == [many[number] for number in numbers]
         assert search(db, "SOME all", limit=limit, **filters) == [many[n] for n in numbers if n % 100 == 0]
         assert search(db, '"all even"', limit=limit, **filters) == [many[n] for n in numbers if n % 2]
+        assert search(db, '"even all"', limit=limit, **filters) == []
         assert search(db, "even odd", limit=limit, **filters) == []
         assert search(db, "nothing", limit=limit, **filters) == []
 
