@@ -71,7 +71,7 @@ def _characters(text: str, html: str | None) -> int:
     return len(text) + len(html or "")
 
 
-_cache = _Cache(4 * 1024 * 1024)
+_cache = _Cache(16 * 1024 * 1024)
 
 
 def to_html(text: str) -> str | None:
