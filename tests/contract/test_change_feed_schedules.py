@@ -90,9 +90,20 @@ def test_a_scheduled_post_is_reported_when_its_time_comes_though_the_clock_was_a
     editor.mirrors.catch_up()
     editor.site.clock.step(-2 * HOUR)
     editor.publish(START + HOUR)
+    editor.publish()  # a change, without which the token would stay the same
     editor.mirrors.catch_up()
     editor.site.clock.step(3 * HOUR)
     editor.follow()
+
+
+def test_posts_of_one_transaction_are_reported_though_pages_end_between_them(editor: Editor) -> None:
+    """On PostgreSQL, they have the same position."""
+    post_ids = [editor.publish() for _ in range(3)]
+    editor.follow()
+    with editor.site.app.database.write() as db:
+        for post_id in post_ids:
+            posts.revise(db, posts.get_for_update(db, post_id, principal=ADMIN), title="new")
+    editor.follow(limit=1)
 
 
 @pytest.mark.parametrize("last", ["removed and swept", "scheduled, unpublished and removed"])
