@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from api import constraints
+from api import constraints, metrics
 from api.store import change_statements as statements
 from api.store.change_state import State
 from api.store.change_statements import CHANGED, FIELDS, AnyRow, RowType, Source
@@ -72,6 +72,8 @@ class ChangeFeed(Generic[Change]):
             token = token._replace(time=at, time_id=_ID_AFTER_ALL)
         entries, is_cut = self._read(db, token, limit, at)
         state = State._make(entries[0][: len(State._fields)])
+        if state.horizon is not None:
+            metrics.CHANGES_HORIZON.observe(state.horizon, end=state.end_position)
         if since:
             _check(since, state, at)
         public_until = entries[0].public_until or START_OF_TIME
