@@ -31,7 +31,8 @@ class ChangedPosts(Resource):
         but are never omitted. `post` is null if the post is no longer public: delete your copy of it. While `has_more`
         is true, continue at once, even after a response without items; otherwise wait, such as a minute. 410 if the
         token is older than 90 days or of another database: delete your copy, and start again without `since`. A changed
-        name of an author is among the changes of users only: follow both.
+        name of an author is among the changes of users only: follow both. A slug that moves from one post to another
+        may be at both in your copy for a while, so identify posts by `id`.
         """
         return changes.posts_page(_primary(request), **query)
 
