@@ -13,7 +13,10 @@ blueprint = Blueprint("changes", "What has changed, for mirrors and static sites
 
 def _primary(request: Request) -> Connection:
     """Return a connection to the primary: a replica may lack changes before the client's token."""
-    return request.unit_of_work.open(request.app.database.read)
+    database = request.app.database
+    connection = request.unit_of_work.open(database.read)
+    database.single_node.require(connection)
+    return connection
 
 
 @blueprint.route("/posts")

@@ -11,6 +11,7 @@ from functools import partial
 from api.atomic import delete_leftovers
 from api.settings import Settings
 from api.store.engine import engines, migrate, retries, sqlite
+from api.store.engine.citus import SingleNode
 from api.store.engine.connections import Connection, StatementCache
 from api.store.engine.driver_errors import DriverErrors
 from api.store.engine.migrate import HEAD
@@ -31,6 +32,7 @@ class Database:
         self.timeouts = timeouts
         self.engine, self.file = engines.create(settings, timeouts)
         self.is_sqlite = self.file is not None
+        self.single_node = SingleNode(is_known=self.is_sqlite)
         self._statements = StatementCache(self.engine.dialect)
         # With three or more threads, one is reserved for requests that need no database.
         size = connections or max(min(2, settings.threads), settings.threads - 1)
