@@ -112,6 +112,14 @@ class StatementCache:
         return processor
 
 
+_statement_caches: dict[str, StatementCache] = {}
+
+
+def statement_cache(dialect: sa.Dialect) -> StatementCache:
+    """Return the cache of a dialect, which all databases of the process share."""
+    return _statement_caches.setdefault(dialect.name, StatementCache(dialect))
+
+
 def _evaluate(source: str, names: Names) -> Callable[..., Any]:
     return eval(source, names)  # type: ignore[no-any-return] # noqa: S307 (made of column names of this package)
 
