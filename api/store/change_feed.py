@@ -84,7 +84,7 @@ class ChangeFeed(Generic[Change]):
         if since is None:
             # What has been swept may be above the last position: of changed rows, only the new positions are left.
             issued = issued._replace(position=max(state.last_position, state.swept_position), time=public_until)
-        changes = [*self._changes(entries, at)]
+        changes = [*self._changes(entries, at, walks=token.phase == "walk")]
         if token.phase == "walk":
             return ChangesPage(changes, _after_walk(issued, entries, is_cut=is_cut), has_more=True)
         if since and not changes and not is_cut and at - since.issued_at < 2 * HOUR:
@@ -111,8 +111,8 @@ class ChangeFeed(Generic[Change]):
         taken = rows[: min(limit, fitting)]
         return taken, len(taken) < len(rows)
 
-    def _changes(self, entries: Sequence[AnyRow], at: datetime) -> Iterator[Change]:
-        """Yield one change for each key, the newest state of the row."""
+    def _changes(self, entries: Sequence[AnyRow], at: datetime, *, walks: bool) -> Iterator[Change]:
+        """Yield one change for each key, the newest state of the row; in the walk, only of rows that are public."""
         seen = set()
         for entry in entries:
             if entry.key in seen:
@@ -123,7 +123,7 @@ class ChangeFeed(Generic[Change]):
                 changed_at = entry.published_at and entry.published_at <= at and max(changed_at, entry.published_at)
             if changed_at:
                 yield self._change(entry.key, changed_at, row)
-            elif entry.withdrawn_at:
+            elif entry.withdrawn_at and not walks:
                 yield self._change(entry.key, entry.withdrawn_at, None)
             else:
                 continue
