@@ -19,6 +19,7 @@ from api.store.queries import (
     delete_if_unchanged,
     differing,
     one,
+    time_of_change,
     translating,
     update_if_unchanged,
 )
@@ -129,7 +130,7 @@ def revise(db: Connection, post: Post, **changes: object) -> Post:
     changes = differing(post, changes)
     if not changes:
         return post
-    updated_at = now()
+    updated_at = time_of_change(post.created_at)
     values = {"updated_at": updated_at, **changes}
     if post.published_at is not None:
         values["was_public_until"] = updated_at
