@@ -476,7 +476,8 @@ class Site:
         ignored = shutil.ignore_patterns("node_modules", "_site", ".cache")
         shutil.copytree(EXAMPLES / "eleventy", self.directory, ignore=ignored)
         (self.directory / "node_modules").symlink_to(NODE_MODULES)
-        self.environment = {**os.environ, "API_URL": f"http://127.0.0.1:{server.port}"}
+        # The slash is allowed, but not needed.
+        self.environment = {**os.environ, "API_URL": f"http://127.0.0.1:{server.port}/"}
         self.written: dict[str, int] = {}
 
     def build(self) -> set[str]:
