@@ -51,6 +51,8 @@ class Request(flask.Request):
     creates = False
     """Whether a PUT may only create the resource; otherwise it may only replace it."""
     is_precondition_checked = False
+    row_before: object = None
+    """The row for which the precondition was checked; None if there is none."""
     is_query_normal = True
     viewer: TokenUser | None = None
     """The user authenticated by a bearer token; None for an anonymous client."""

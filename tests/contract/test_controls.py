@@ -242,8 +242,8 @@ CONTROLS = {
     ),
     "a PUT that counts as no post": Control(
         "http/views",
-        "creates = is_post or request.creates",
-        "creates = is_post",
+        "creates=is_post or request.creates",
+        "creates=is_post",
         BY_SLUG,
         "test_a_put_that_creates_counts_toward_the_posts_of_a_day",
     ),
