@@ -307,6 +307,16 @@ CONTROLS = {
         SCHEDULES,
         "though_pages_end_between_them",
     ),
+    "a full page that has no next one": Control(
+        "store/change_feed",
+        "return taken, len(taken) < len(rows)",
+        "return taken, limit < len(rows)",
+        SCHEDULES,
+        "test_posts_that_fill_pages",
+    ),
+    "a page of any size": Control(
+        "store/change_feed", "rows[: min(limit, fitting)]", "rows[:limit]", SCHEDULES, "test_posts_that_fill_pages"
+    ),
     "scheduled posts forgotten": Control(
         "store/change_statements", "sa.and_(sa.tuple_(time, id_) > _TIME, time <= _AT)", "sa.false()", CHANGES, LOST
     ),

@@ -64,7 +64,9 @@ def sign_in(client: Client, password: str = PASSWORD) -> str:
     return str((client.post("/tokens", headers=basic_auth(client.username, password)).json or {})["token"])
 
 
-def signed_in_user(app: Application, username: str, *, role: str = "member") -> Client:
+def signed_in_user(
+    app: Application, username: str, *, role: str = "member", lifetime: timedelta = timedelta(days=1)
+) -> Client:
     """Create a user with a token, and return their client."""
     token = new_token()
     with app.database.write() as db:
@@ -77,6 +79,6 @@ def signed_in_user(app: Application, username: str, *, role: str = "member") -> 
             password_hash=stored.password_hash,
             name="",
             sha256=hash_token(token),
-            lifetime=timedelta(days=1),
+            lifetime=lifetime,
         )
     return Client(app, username, token)
