@@ -1,5 +1,7 @@
 """Fixtures for all suites: databases, applications, servers, and the clients `anyone`, `ada`, `bob` and `admin`."""
 
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,6 +34,15 @@ hypothesis_settings.register_profile("unshrunk", quick, phases=[Phase.explicit, 
 hypothesis_settings.load_profile("quick")
 
 numbers = count()
+_HOST_VARIABLES = re.compile(
+    r"(PRESSROOM|FLASK|GUNICORN|PG|OTEL)[A-Z_]*|WEB_CONCURRENCY|\w+_proxy|COLUMNS|NO_COLOR|FORCE_COLOR", re.I
+)
+
+
+def pytest_configure() -> None:
+    """Run the tests, and the processes that they start, without settings of the shell or machine they run on."""
+    for name in [*filter(_HOST_VARIABLES.fullmatch, os.environ)]:
+        del os.environ[name]
 
 
 @pytest.fixture(scope="session")

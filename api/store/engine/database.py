@@ -12,7 +12,7 @@ from api.atomic import delete_leftovers
 from api.settings import Settings
 from api.store.engine import engines, migrate, retries, sqlite
 from api.store.engine.citus import SingleNode
-from api.store.engine.connections import Connection, statement_cache
+from api.store.engine.connections import Connection, StatementCache
 from api.store.engine.driver_errors import DriverErrors
 from api.store.engine.migrate import HEAD
 from api.store.engine.pool import Pool
@@ -33,7 +33,7 @@ class Database:
         self.engine, self.file = engines.create(settings, timeouts)
         self.is_sqlite = self.file is not None
         self.single_node = SingleNode(is_known=self.is_sqlite)
-        self._statements = statement_cache(self.engine.dialect)
+        self._statements = StatementCache(self.engine.dialect)
         # With three or more threads, one is reserved for requests that need no database.
         size = connections or max(min(2, settings.threads), settings.threads - 1)
         self.pool = Pool(self.engine, size, timeouts, self.file)
