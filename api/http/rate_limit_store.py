@@ -46,15 +46,13 @@ class RateLimitStore:
 
     def hit(self, limit: RateLimitItem, *key: str) -> tuple[bool, Window]:
         """Count a request; return whether it is within the limit, and the state of the window."""
-        pause = self._redis_retry_seconds
         if self._redis and self._may_try_redis():
             try:
                 counted = _hit_in_redis(self._redis, limit, *key)
             except StorageError as error:
-                self._try_redis_at = time.monotonic() + pause
-                _logger.warning(
-                    "Redis is unavailable; this server counts by itself for %s s (%s)", pause, error.storage_error
-                )
+                self._try_redis_at = time.monotonic() + self._redis_retry_seconds
+                message = "Redis is unavailable; this server counts by itself for %s s (%s)"
+                _logger.warning(message, self._redis_retry_seconds, error.storage_error)
             else:
                 self._try_redis_at = 0.0
                 return counted
