@@ -157,10 +157,13 @@ class Application(Flask):
 
 
 def current_application() -> Application:
-    """Return the application that serves the current request, or runs the current command."""
-    return cast("Application", current_app)
+    """Return the application that serves the current request, or runs the current command.
+
+    Itself, as the next function does: each attribute of Flask's proxies costs four calls.
+    """
+    return cast("Application", current_app._get_current_object())  # type: ignore[attr-defined] # every proxy has it
 
 
 def current_request() -> Request:
-    """Return the current request itself, whose attributes cost less than those of Flask's proxy."""
+    """Return the current request."""
     return cast("Request", flask.request._get_current_object())  # type: ignore[attr-defined] # every proxy has it

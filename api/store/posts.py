@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -99,12 +99,12 @@ def publish(
     """
     created_at = created_at or now()
     published_at = created_at if published_at == "now" else published_at
-    values = {
+    values: dict[str, Any] = {
         "author_id": author_id,
         "slug": slug,
         "title": title,
         "body": body,
-        "tags": tags,
+        "tags": [*tags],
         "metadata": metadata or {},
         "published_at": published_at,
         "revision": revision or new_revision(),
@@ -114,9 +114,10 @@ def publish(
     is_draft = published_at is None
     with translating(FOREIGN_KEY_VIOLATION, Unauthenticated("The author has been removed. Register again.")):
         inserted = None if post_id is None else db.one_or_none(statements.INSERTS[is_draft, True], id=post_id, **values)
-        post = inserted or db.one_or_none(statements.INSERTS[is_draft, False], **values)
-    if post is None:
+        inserted = inserted or db.one_or_none(statements.INSERTS[is_draft, False], **values)
+    if inserted is None:
         raise _slug_taken(slug)
+    post = Post(**values, id=inserted.id, username=inserted.username, display_name=inserted.display_name)
     posts_tags.add(db, post)
     return post
 
