@@ -35,7 +35,8 @@ hypothesis_settings.load_profile("quick")
 
 numbers = count()
 _HOST_VARIABLES = re.compile(
-    r"(PRESSROOM|FLASK|GUNICORN|PG|OTEL)[A-Z_]*|WEB_CONCURRENCY|\w+_proxy|COLUMNS|NO_COLOR|FORCE_COLOR", re.I
+    r"(PRESSROOM|FLASK|GUNICORN|PG|OTEL)[A-Z_]*|WEB_CONCURRENCY|\w+_proxy|COLUMNS|NO_COLOR|FORCE_COLOR|PYTHONUNBUFFERED",
+    re.I,
 )
 
 
