@@ -96,6 +96,4 @@ def _line(entry: dict[str, Any]) -> bytes:
     if address := parse_address(sent.get("address", "")):
         sent["address"] = str(address)
     line = orjson.dumps({**entry, **sent, "time": ended, "ms": round(entry["ms"], 3)}, option=orjson.OPT_UTC_Z)
-    # JSON escapes the other control characters. `escape` would take longer than all of the above.
-    is_printable = line.isascii() and b"\x7f" not in line
-    return (line if is_printable else escape(line.decode()).encode()) + b"\n"
+    return escape(line.decode()).encode() + b"\n"
