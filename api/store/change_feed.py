@@ -4,27 +4,21 @@ A first walk reads all rows by id. Then a client reads two streams: rows by thei
 time at which they become public, because nothing is written then. What changes while it reads comes again.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from api import constraints, metrics
+from api import metrics
 from api.store import change_statements as statements
+from api.store.change_entries import Source
 from api.store.change_state import State
-from api.store.change_statements import CHANGED, FIELDS, AnyRow, RowType, Source
+from api.store.change_statements import FIELDS, AnyRow, RowType
+from api.store.change_tokens import HOUR, ID_AFTER_ALL, START, after, after_walk, check, identify
 from api.store.columns import START_OF_TIME, now
 from api.store.engine.connections import Connection, Select
-from api.store.errors import SyncTokenExpired
 from api.store.pages import until_full
-from api.sync_tokens import EPOCH_LENGTH, SyncToken
-
-HOUR = timedelta(hours=1)
-"""Tokens have the hour in which they were issued, so that responses without changes are the same, and 304."""
-LIFETIME = timedelta(days=constraints.SINCE_DAYS) + HOUR
-_START = SyncToken("walk", bytes(EPOCH_LENGTH), START_OF_TIME, 0, 0, 0, START_OF_TIME, 0)
-_ID_AFTER_ALL = constraints.ID_MAX
+from api.sync_tokens import SyncToken
 
 Change = TypeVar("Change")
 
@@ -57,6 +51,7 @@ class ChangeFeed(Generic[Change]):
         self._row_type = row_type
         self._walk = statements.walk(source, row_type, columns)
         self._delta = statements.delta(source, row_type, columns)
+        self._first_of_delta = statements.first_of_delta(source)
         self._is_scheduled = source.scheduled
         self._until_full = partial(until_full, characters) if characters else None
 
@@ -66,30 +61,30 @@ class ChangeFeed(Generic[Change]):
         `SyncTokenExpired` if changes may be missing after `since`. `at` is the current time.
         """
         at = at or now()
-        token = since or _START
+        token = since or START
         if token.time > at:
             # The clock was set back: what has become public comes again.
-            token = token._replace(time=at, time_id=_ID_AFTER_ALL)
+            token = token._replace(time=at, time_id=ID_AFTER_ALL)
         entries, is_cut = self._read(db, token, limit, at)
         state = State._make(entries[0][: len(State._fields)])
         if state.horizon is not None:
             metrics.CHANGES_HORIZON.observe(state.horizon, end=state.end_position)
         if since:
-            _check(since, state, at)
+            check(since, state, at)
         public_until = entries[0].public_until or START_OF_TIME
         if entries[0].entry_id is None:
             entries = []
         issued_at = at.replace(minute=0, second=0, microsecond=0)
-        issued = token._replace(epoch=_identify(state.epoch), issued_at=issued_at, seen=state.end_position - 1)
+        issued = token._replace(epoch=identify(state.epoch), issued_at=issued_at, seen=state.end_position - 1)
         if since is None:
             # What has been swept may be above the last position: of changed rows, only the new positions are left.
             issued = issued._replace(position=max(state.last_position, state.swept_position), time=public_until)
         changes = [*self._changes(entries, at, walks=token.phase == "walk")]
         if token.phase == "walk":
-            return ChangesPage(changes, _after_walk(issued, entries, is_cut=is_cut), has_more=True)
+            return ChangesPage(changes, after_walk(issued, entries, is_cut=is_cut), has_more=True)
         if since and not changes and not is_cut and at - since.issued_at < 2 * HOUR:
             return ChangesPage(changes, since, has_more=False)
-        return ChangesPage(changes, _after(issued, entries), has_more=is_cut)
+        return ChangesPage(changes, after(issued, entries), has_more=is_cut)
 
     def _read(self, db: Connection, token: SyncToken, limit: int, at: datetime) -> tuple[list[AnyRow], bool]:
         """Return the entries, or a row without an entry, and whether there are more."""
@@ -103,6 +98,9 @@ class ChangeFeed(Generic[Change]):
             "at": at,
             "entries_limit": limit + 1,
         }
+        # Most polls find nothing, and then need no rows.
+        if query is self._delta and (first := db.all(self._first_of_delta, **parameters))[0].entry_id is None:
+            return first, False
         fitting = limit
         if self._until_full:
             rows, fitting = db.read(self._until_full, query, **parameters)
@@ -128,42 +126,3 @@ class ChangeFeed(Generic[Change]):
             else:
                 continue
             seen.add(entry.key)
-
-
-def _identify(epoch: str) -> bytes:
-    return hashlib.sha256(epoch.encode()).digest()[:EPOCH_LENGTH]
-
-
-def _check(token: SyncToken, state: State, at: datetime) -> None:
-    """Raise `SyncTokenExpired` if the token is of another database, or if changes after it may be missing."""
-    read_until = token.position, _ID_AFTER_ALL if token.phase == "walk" else token.id
-    if (
-        state.epoch_of_token is None
-        or _identify(state.epoch_of_token) != token.epoch
-        or token.seen >= state.end_position
-        or read_until < (state.swept_position, state.swept_id)
-        or at - token.issued_at > LIFETIME
-    ):
-        raise SyncTokenExpired(
-            "The token is too old, or of another database. Start again without `since`, and with an empty copy."
-        )
-
-
-def _after_walk(token: SyncToken, entries: Sequence[AnyRow], *, is_cut: bool) -> SyncToken:
-    """Return the token after a page of the walk."""
-    if is_cut:
-        return token._replace(id=entries[-1].entry_id)
-    return token._replace(phase="delta", id=_ID_AFTER_ALL, time_id=_ID_AFTER_ALL)
-
-
-def _after(token: SyncToken, entries: Sequence[AnyRow]) -> SyncToken:
-    """Return the token after a page of changes: it moves to what has been read, not to what cannot come anymore.
-
-    PostgreSQL may assign the ids of transactions that were rolled back again after a crash.
-    """
-    for entry in entries:
-        if entry.stream == CHANGED:
-            token = token._replace(position=entry.position, id=entry.entry_id)
-        else:
-            token = token._replace(time=entry.time, time_id=entry.entry_id)
-    return token

@@ -284,7 +284,7 @@ CONTROLS = {
         "store/change_feed", "if since is None:\n", 'if token.phase == "walk":\n', CHANGES, LOST
     ),
     "tokens of any epoch": Control(
-        "store/change_feed", "or _identify(state.epoch_of_token) != token.epoch", "", CHANGES, LOST
+        "store/change_tokens", "or identify(state.epoch_of_token) != token.epoch", "", CHANGES, LOST
     ),
     "an epoch that is that of the position": Control(
         "store/change_feed",
@@ -294,14 +294,14 @@ CONTROLS = {
         "seen_more_than_a_restored",
     ),
     "tokens that have not read what was swept": Control(
-        "store/change_feed",
+        "store/change_tokens",
         "or read_until < (state.swept_position, state.swept_id)",
         "",
         SCHEDULES,
         "once_that_is_swept",
     ),
     "half of a transaction": Control(
-        "store/change_statements",
+        "store/change_entries",
         "sa.tuple_(position, id_) > _POSITION",
         'position > sa.bindparam("after_position", type_=sa.BigInteger)',
         SCHEDULES,
@@ -318,7 +318,7 @@ CONTROLS = {
         "store/change_feed", "rows[: min(limit, fitting)]", "rows[:limit]", SCHEDULES, "test_posts_that_fill_pages"
     ),
     "scheduled posts forgotten": Control(
-        "store/change_statements", "sa.and_(sa.tuple_(time, id_) > _TIME, time <= _AT)", "sa.false()", CHANGES, LOST
+        "store/change_entries", "sa.and_(sa.tuple_(time, id_) > _TIME, time <= AT)", "sa.false()", CHANGES, LOST
     ),
 }
 IN_CI = {"another status", "no 412", "duplicate names accepted", "an unpublished post forgotten"}
