@@ -3,6 +3,7 @@
 import re
 import sys
 from datetime import timedelta
+from functools import cache
 
 from flask import Flask, Response
 from flask_cors import CORS
@@ -19,6 +20,12 @@ from api.store.engine.timeouts import Timeouts
 
 CORS_MAX_AGE = timedelta(days=1)
 """Time that browsers may store the response to a preflight request; Chromium shortens it to two hours."""
+RESOURCES = [
+    resource.blueprint
+    for resource in (root, users, me, posts, tags, feeds, changes, tokens, problem_types, health, metrics, docs)
+]
+PAGES = [docs.swagger_ui, docs.page]
+"""Blueprints that are not in the OpenAPI document."""
 
 
 def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeouts()) -> Application:
@@ -68,14 +75,24 @@ def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeout
 
     problems.init_app(app)
     converters.init_app(app)
-    api = Api(app, title=root.NAME, version=root.VERSION, info=root.INFO)
-    for resource in (root, users, me, posts, tags, feeds, changes, tokens, problem_types, health, metrics, docs):
-        api.register_blueprint(resource.blueprint)
-    app.register_blueprint(docs.swagger_ui)
-    app.register_blueprint(docs.page)
-    urls.check(app, api.schemas)
-    app.openapi_document = api.document
+    for blueprint in [*RESOURCES, *PAGES]:
+        app.register_blueprint(blueprint)
+    app.openapi_document = _describe().document
     return app
+
+
+@cache
+def _describe() -> Api:
+    """Describe the operations and check the URLs in schemas: both are the same for all applications of a process."""
+    app = Flask(__name__, static_folder=None)
+    converters.init_app(app)
+    api = Api(app, title=root.NAME, version=root.VERSION, info=root.INFO)
+    for blueprint in RESOURCES:
+        api.register_blueprint(blueprint)
+    for blueprint in PAGES:
+        app.register_blueprint(blueprint)
+    urls.check(app, api.schemas)
+    return api
 
 
 def _vary_by_origin(response: Response) -> Response:

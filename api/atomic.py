@@ -3,9 +3,9 @@
 import errno
 import fcntl
 import os
+import secrets
 import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,13 +43,20 @@ def unfinished_directory(parent: Path) -> Iterator[Path]:
     """
     delete_leftovers(parent)
     with _stopping_on_signals():
-        directory, descriptor = _create(parent)
+        directory, descriptor = _unused_path(parent), None
+        # A signal may come before any line, so the directory has its name before it exists.
         try:
-            yield directory
+            try:
+                while (descriptor := _create(directory)) is None:
+                    directory = _unused_path(parent)
+                yield directory
+            finally:
+                _ignore_signals()
         finally:
             # With what SQLite has created beside its file, such as a journal.
             shutil.rmtree(directory, ignore_errors=True)
-            os.close(descriptor)
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def delete_leftovers(parent: Path) -> None:
@@ -72,21 +79,25 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _create(parent: Path) -> tuple[Path, int]:
-    """Return a new directory and the descriptor that locks it."""
-    while True:
-        try:
-            directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        except OSError as error:
-            # Not the name of the new directory, which the user has never seen.
-            error.filename = str(parent)
-            raise
-        with suppress(FileNotFoundError, BlockingIOError):
-            descriptor = _lock(directory)
-            # Another process may have deleted it as a leftover before it was locked.
-            if directory.exists():
-                return directory, descriptor
-            os.close(descriptor)
+def _unused_path(parent: Path) -> Path:
+    return parent / f"{PREFIX}{secrets.token_hex(8)}"
+
+
+def _create(directory: Path) -> int | None:
+    """Create a directory and return the descriptor that locks it; None if another process has deleted it before."""
+    try:
+        directory.mkdir(mode=0o700)
+    except OSError as error:
+        # Not the name of the new directory, which the user has never seen.
+        error.filename = str(directory.parent)
+        raise
+    with suppress(FileNotFoundError, BlockingIOError):
+        descriptor = _lock(directory)
+        # Another process may have deleted it as a leftover before it was locked.
+        if directory.exists():
+            return descriptor
+        os.close(descriptor)
+    return None
 
 
 def _lock(directory: Path) -> int:
@@ -109,8 +120,7 @@ def _stopping_on_signals() -> Iterator[None]:
     previous = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        for each in previous:
-            signal.signal(each, signal.SIG_IGN)
+        _ignore_signals()
         raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
     for number, handler in previous.items():
@@ -121,3 +131,10 @@ def _stopping_on_signals() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _ignore_signals() -> None:
+    """Ignore the signals to stop, for as long as it takes to clean up."""
+    if threading.current_thread() is threading.main_thread():
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)

@@ -4,6 +4,9 @@ Under gunicorn, each worker counts in its own files; a response to `GET /metrics
 """
 
 import os
+import time
+from mmap import mmap
+from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -42,10 +45,46 @@ CONNECTIONS = Gauge(
     "Open database connections of all workers; each worker opens them on demand, up to one per thread.",
     multiprocess_mode="livesum",
 )
+CHANGES_HORIZON_AGE = Gauge(
+    "pressroom_change_feed_horizon_age_seconds",
+    "Time for which an open transaction had held back the change feeds on PostgreSQL when they were last read.",
+    multiprocess_mode="mostrecent",
+)
+
+
+class Horizon:
+    """The position of the oldest open transaction, which holds back later changes, and since when it does.
+
+    Workers share it in a file: each one sees only some of the reads.
+    """
+
+    def __init__(self, directory: str | None) -> None:
+        memory: bytearray | mmap = bytearray(24)
+        if directory:
+            with Path(directory, "horizon").open("a+b") as file:
+                file.truncate(len(memory))
+                memory = mmap(file.fileno(), len(memory))
+        self._position, self._since, self._read_at = (memoryview(memory)[i : i + 8].cast("d") for i in (0, 8, 16))
+
+    def observe(self, position: int, *, end: int) -> None:
+        """Record a read of a feed; the horizon is at the end if nothing is held back."""
+        timestamp = time.time()
+        if position == end or position != self._position[0]:
+            self._since[0] = timestamp
+            self._position[0] = position  # last, because the time must never be that of an earlier position
+        self._read_at[0] = timestamp
+
+    def age(self) -> float:
+        """Return for how many seconds the last read had found the same transaction; 0 if nothing was held back."""
+        return max(0, self._read_at[0] - self._since[0])
+
+
+CHANGES_HORIZON = Horizon(os.environ.get(DIRECTORY_VARIABLE))
 
 
 def exposition() -> bytes:
     """Return the metrics of all workers in the Prometheus text format."""
+    CHANGES_HORIZON_AGE.set(CHANGES_HORIZON.age())
     registry = REGISTRY
     if DIRECTORY_VARIABLE in os.environ:
         registry = CollectorRegistry()

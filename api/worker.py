@@ -36,7 +36,8 @@ def install(worker: Any) -> None:
     def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         response: Iterable[bytes] = wsgi(environ, start_response)
         # gunicorn sends the header fields with the first block, so `Connection: close` can still be among them.
-        environ["wsgi.input"].finish()
+        if isinstance(body := environ["wsgi.input"], RequestBody):
+            body.finish()
         return response
 
     def handle_error_and_linger(request: Any, client: socket.socket, address: object, error: BaseException) -> None:
@@ -79,12 +80,8 @@ class RequestBody(Body):  # type: ignore[misc] # gunicorn has no types
     def __init__(self, request: Any) -> None:
         super().__init__(request.body.reader)
         self._request = request
-        self._is_client_waiting = request._expected_100_continue and not self._has_been_received  # noqa: SLF001 (gunicorn is pinned)
+        self._is_client_waiting = request._expected_100_continue and not _has_been_received(self)  # noqa: SLF001 (gunicorn is pinned)
         request._expected_100_continue = False  # noqa: SLF001 (otherwise gunicorn sends 100 before the final status)
-
-    @property
-    def _has_been_received(self) -> bool:
-        return isinstance(self.reader, LengthReader) and self.reader.length == 0
 
     def _read_reader(self, size: int) -> bytes:
         if self._is_client_waiting:
@@ -94,7 +91,7 @@ class RequestBody(Body):  # type: ignore[misc] # gunicorn has no types
 
     def finish(self) -> None:
         """Read the rest. If it is too large or too slow, or may not be sent, the response is the last."""
-        if self._has_been_received:
+        if _has_been_received(self):
             return
         # RFC 9110, section 10.1.1: a client that has got a final status need not send the body.
         if self._is_client_waiting or not self._drain():
@@ -133,8 +130,14 @@ class _SocketWithDeadline:
         return self._connection.recv(size)
 
 
+def _has_been_received(body: Body) -> bool:
+    return isinstance(body.reader, LengthReader) and body.reader.length == 0
+
+
 def _replace_body(_worker: object, request: Any) -> None:
-    request.body = RequestBody(request)
+    # Most requests have no body, and nothing left to read.
+    if request._expected_100_continue or not _has_been_received(request.body):  # noqa: SLF001 (as above)
+        request.body = RequestBody(request)
 
 
 def _close_in_stages(_worker: object, _request: object, _environ: object, response: Any) -> None:

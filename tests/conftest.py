@@ -1,5 +1,7 @@
 """Fixtures for all suites: databases, applications, servers, and the clients `anyone`, `ada`, `bob` and `admin`."""
 
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,6 +34,16 @@ hypothesis_settings.register_profile("unshrunk", quick, phases=[Phase.explicit, 
 hypothesis_settings.load_profile("quick")
 
 numbers = count()
+_HOST_VARIABLES = re.compile(
+    r"(PRESSROOM|FLASK|GUNICORN|PG|OTEL)[A-Z_]*|WEB_CONCURRENCY|\w+_proxy|COLUMNS|NO_COLOR|FORCE_COLOR|PYTHONUNBUFFERED",
+    re.I,
+)
+
+
+def pytest_configure() -> None:
+    """Run the tests, and the processes that they start, without settings of the shell or machine they run on."""
+    for name in [*filter(_HOST_VARIABLES.fullmatch, os.environ)]:
+        del os.environ[name]
 
 
 @pytest.fixture(scope="session")
@@ -103,11 +115,13 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+def serve(migrated: Path, tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Start a server, gunicorn unless another command is given, and wait until it is ready."""
     servers: list[Server] = []
 
     def start(*command: str, code: Path = PROJECT_ROOT, **environment: str) -> Server:
+        if not (database := tmp_path / "pressroom.sqlite").exists():
+            shutil.copy(migrated, database)  # to migrate a new one takes as long as the rest of the start
         servers.append(Server([*(command or ["gunicorn"])], tmp_path, code, **environment))
         return servers[-1].wait_until_ready()
 

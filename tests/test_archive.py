@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from api import constraints
 from api.app import create_app
 from api.cli.main import cli
+from api.http.authentication import hash_token, new_token
 from api.passwords import hash_password, is_usable_hash, verify_password
 from api.settings import Settings
 from tests.support.clients import PASSWORD, Client, sign_in
@@ -231,6 +232,23 @@ def test_a_revoked_token_is_not_restored_by_a_second_import(pressroom: Run) -> N
     pressroom("users", "set-password", "ada", "--password", PASSWORD)
     assert pressroom("import", file).stdout == "Imported 0, skipped 3 already present, 0 errors.\n"
     assert [line for line in records(pressroom("export", "--accounts").stdout) if "token" in line] == []
+
+
+def test_a_site_can_move_after_its_clock_was_set_back(pressroom: Run, settings: Settings) -> None:
+    ahead = {name: (datetime.now(UTC) + timedelta(minutes=4)).isoformat() for name in TIMES}
+    secret = new_token()
+    token = changed(TOKEN, created_at=ahead["created_at"], sha256=hash_token(secret).hex())
+    pressroom("import", write(changed(ACCOUNT, **ahead), token, changed(POST, **ahead)))
+    app = create_app(settings)
+    ada = Client(app, "ada", secret)
+    for url, content in (("/users/ada", {"bio": "Changed."}), ("/posts/7", {"title": "changed"})):
+        response = ada.patch(url, content)
+        assert response.status_code == 200
+        assert (response.json or {})["updated_at"] == (response.json or {})["created_at"]
+    app.database.close()
+    pressroom("export", "--accounts", "a.ndjson")
+    imported = pressroom("import", "a.ndjson", database_url="sqlite:///other.sqlite")
+    assert imported.stdout == "Imported 3, skipped 0 already present, 0 errors.\n"
 
 
 @pytest.mark.parametrize(

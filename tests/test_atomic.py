@@ -9,11 +9,14 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
+from api import atomic
 from api.atomic import PREFIX, atomic_write, delete_leftovers, unfinished_directory
 from tests.support.paths import PROJECT_ROOT
 from tests.support.waiting import wait_until
@@ -68,6 +71,42 @@ def test_a_signal_removes_what_is_unfinished(
     assert interrupted.wait(10) != 0
     assert names(tmp_path) == {"file"}
     assert (tmp_path / "file").read_text() == "old"
+
+
+def write_with_a_signal(path: Path, line: int) -> int:
+    """Write a file, with SIGTERM before that line of `api/atomic.py` is executed; return the number of lines."""
+    executed = 0
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal executed
+        if frame.f_code.co_filename != atomic.__file__:
+            return None
+        if event == "line" and frame.f_code.co_name != "stop":
+            executed += 1
+            if executed == line:
+                signal.raise_signal(signal.SIGTERM)
+        return trace
+
+    before, handler = sys.gettrace(), signal.signal(signal.SIGTERM, lambda *_: None)
+    sys.settrace(trace)
+    try:
+        with suppress(SystemExit), atomic_write(str(path)) as temporary:
+            temporary.write_text("new")
+    finally:
+        sys.settrace(before)
+        signal.signal(signal.SIGTERM, handler)
+    return executed
+
+
+def test_a_signal_before_any_line_leaves_nothing_unfinished(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    lines = write_with_a_signal(path, 0)
+    assert lines > 30
+    for line in range(1, lines + 1):
+        path.write_text("old")
+        write_with_a_signal(path, line)
+        assert names(tmp_path) == {"file"}, line
+        assert path.read_text() in {"old", "new"}
 
 
 def test_the_next_run_removes_what_a_killed_one_left_and_not_what_is_in_use(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
@@ -104,6 +105,18 @@ def test_a_command_that_is_rolled_back_three_times_fails_in_one_line(
     result = pressroom("users", "create", "eve", "--password", PASSWORD)
     assert result.exit_code == 1
     assert result.output.startswith("Error: Other requests are changing the same data. Try again later. (planned")
+
+
+def test_check_warns_of_commits_that_a_crash_undoes(
+    postgresql: PostgresServer, postgresql_url: str, pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRESSROOM_BIND", "127.0.0.1:0")
+    assert pressroom("check").stderr == ""
+    name = urlsplit(postgresql_url).path.removeprefix("/")
+    postgresql.psql(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    result = pressroom("check")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Warning: synchronous_commit is off. After a crash of PostgreSQL, ")
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", pytest.param("SQL_ASCII", marks=pytest.mark.heavy)])

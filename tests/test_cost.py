@@ -81,7 +81,7 @@ def workloads(authorization: dict[str, str]) -> dict[str, Workload]:
     }
 
 
-@pytest.mark.parametrize(("workload", "limit"), [("W1", 1.12), ("W2", 1.35), ("W3", 1.57), ("W4", 1.18)])
+@pytest.mark.parametrize(("workload", "limit"), [("W1", 1.09), ("W2", 1.33), ("W3", 1.51), ("W4", 1.15)])
 def test_a_request_costs_little_more_than_a_bare_flask_route(
     app: Application, bare_flask: Application, workloads: dict[str, Workload], workload: str, limit: float
 ) -> None:

@@ -35,6 +35,8 @@ def check() -> None:
     if problems:
         raise SystemExit(1)
     click.echo(f"The settings are valid, and the database {database}.")
+    for warning in start.find_warnings(app.database):
+        click.echo(f"Warning: {warning}", err=True)
     if is_in_use(app.settings.bind):
         click.echo(
             f"{app.settings.bind} is in use now. Before you start a server there, stop the process that uses it."

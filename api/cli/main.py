@@ -31,6 +31,7 @@ class Group(AppGroup):
         except UnicodeError as error:
             raise click.ClickException("The input is not UTF-8. Write it in UTF-8, and set LC_ALL=C.UTF-8.") from error
         except OSError as error:
+            terminal.discard_unwritable_output()
             message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
             raise click.ClickException(f"{message}.") from error
         except Unavailable as error:

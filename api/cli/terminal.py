@@ -55,6 +55,15 @@ def escape_what_the_terminal_lacks() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def discard_unwritable_output() -> None:
+    """Discard what standard output cannot take, such as on a full disk: Python would report it again when it ends."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def binary_output() -> BinaryIO:
     """Return standard output for bytes."""
     if sys.stdout is None:

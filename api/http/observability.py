@@ -11,13 +11,15 @@ from api.http.application import REQUEST_ID, STARTED_AT, Application, Request, c
 from api.http.log_text import EscapingFilter
 from api.json import JSONObject
 
+_escaping = EscapingFilter()
+
 
 def init_app(app: Application) -> None:
     """Measure and log the requests to `app`.
 
     Flask calls functions registered by `after_request` in reverse order, so this one must be registered first.
     """
-    app.logger.addFilter(EscapingFilter())
+    app.logger.addFilter(_escaping)  # all applications of a process have the same logger, which adds it once
     log = app.access_log
 
     @app.after_request

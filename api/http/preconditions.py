@@ -45,7 +45,7 @@ def check_if_match(request: Request, row: Row) -> Row:
     Section 13.1.1 requires strong comparison, which prevents lost updates. Equal revisions prevent them, too, and match
     after a change that is not one of the row, such as its author's name, and after a proxy has compressed the response.
     """
-    request.is_precondition_checked = True
+    request.is_precondition_checked, request.row_before = True, row
     if_match = request.headers.get("If-Match")
     if if_match is None:
         abort(428)
@@ -76,7 +76,7 @@ def check_put(request: Request, row: Row | None, content: Mapping[str, object]) 
 
     A row that has the content already needs no matching tag: the change has been made (section 13.1.1).
     """
-    request.is_precondition_checked = True
+    request.is_precondition_checked, request.row_before = True, row
     if request.creates:
         if row is not None:
             raise exists()

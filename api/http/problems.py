@@ -21,7 +21,8 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def init_app(app: Flask) -> None:
-    """Translate errors of the store. `Api` passes on those of Werkzeug."""
+    """Translate errors of Werkzeug and of the store."""
+    app.register_error_handler(HTTPException, _from_http_exception)
     app.register_error_handler(StoreError, _from_store_error)
 
 
@@ -60,7 +61,7 @@ def abort(
     raise HTTPProblem(status, detail, code=code, headers=headers, messages=messages)
 
 
-def from_http_exception(error: HTTPException) -> Response:
+def _from_http_exception(error: HTTPException) -> Response:
     """Return the problem details of an HTTP error, with its header fields, such as `Allow`."""
     headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
     if not isinstance(error, HTTPProblem):

@@ -46,24 +46,29 @@ class RateLimitStore:
 
     def hit(self, limit: RateLimitItem, *key: str) -> tuple[bool, Window]:
         """Count a request; return whether it is within the limit, and the state of the window."""
-        pause = self._redis_retry_seconds
-        if self._redis and time.monotonic() >= self._try_redis_at:
-            if self._try_redis_at:
-                # Redis has failed: one request tries it, others do not wait for it.
-                self._try_redis_at = time.monotonic() + pause
+        if self._redis and self._may_try_redis():
             try:
                 counted = _hit_in_redis(self._redis, limit, *key)
             except StorageError as error:
-                self._try_redis_at = time.monotonic() + pause
-                _logger.warning(
-                    "Redis is unavailable; this server counts by itself for %s s (%s)", pause, error.storage_error
-                )
+                self._try_redis_at = time.monotonic() + self._redis_retry_seconds
+                message = "Redis is unavailable; this server counts by itself for %s s (%s)"
+                _logger.warning(message, self._redis_retry_seconds, error.storage_error)
             else:
                 self._try_redis_at = 0.0
                 return counted
         counters = self._counters or self._open_counters()
         requests, seconds_left = counters.hit("/".join(key), limit.get_expiry())
         return requests <= limit.amount, Window(max(0, limit.amount - requests), seconds_left)
+
+    def _may_try_redis(self) -> bool:
+        """Return whether Redis works, or has failed and is to be tried, by one request for which others do not wait."""
+        if not self._try_redis_at:
+            return True
+        with self._lock:
+            if (now := time.monotonic()) < self._try_redis_at:
+                return False
+            self._try_redis_at = now + self._redis_retry_seconds
+            return True
 
     def _open_counters(self) -> Counters:
         """Open the file in the directory that `gunicorn.conf.py` creates at each start."""

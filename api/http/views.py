@@ -53,17 +53,18 @@ def view_of(operation: Operation, handler: Handler) -> Handler:
             sign_in(request, inputs[-1])
         if is_put:
             request.creates = preconditions.must_create(request)
-        creates = is_post or request.creates
 
         def perform() -> Response:
-            key = None
+            key, counted = None, 0
             if not is_read:
                 key = request.environ.get("HTTP_IDEMPOTENCY_KEY") if operation.idempotent else None
                 if key is not None and (replayed := idempotency.replay(request, key, inputs[-1])):
                     return replayed
                 if is_metered:
-                    quotas.check(request, inputs[-1], creates=creates)
+                    counted = quotas.count(request, inputs[-1], creates=is_post or request.creates)
             response = respond(request, result := handle(resource, request, *inputs, **path))
+            if counted and result is not None and result is request.row_before:
+                quotas.give_back(request, counted)  # nothing has changed
             if conditional and not (is_read or is_post or request.is_precondition_checked):
                 raise AssertionError(f"{operation.operation_id} did not check the precondition.")
             if has_etag:

@@ -13,7 +13,10 @@ blueprint = Blueprint("changes", "What has changed, for mirrors and static sites
 
 def _primary(request: Request) -> Connection:
     """Return a connection to the primary: a replica may lack changes before the client's token."""
-    return request.unit_of_work.open(request.app.database.read)
+    database = request.app.database
+    connection = request.unit_of_work.open(database.read)
+    database.single_node.require(connection)
+    return connection
 
 
 @blueprint.route("/posts")
@@ -29,7 +32,8 @@ class ChangedPosts(Resource):
         but are never omitted. `post` is null if the post is no longer public: delete your copy of it. While `has_more`
         is true, continue at once, even after a response without items; otherwise wait, such as a minute. 410 if the
         token is older than 90 days or of another database: delete your copy, and start again without `since`. A changed
-        name of an author is among the changes of users only: follow both.
+        name of an author is among the changes of users only: follow both. A slug that moves from one post to another
+        may be at both in your copy for a while, so identify posts by `id`.
         """
         return changes.posts_page(_primary(request), **query)
 

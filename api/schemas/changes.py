@@ -45,7 +45,7 @@ ChangedAt = partial(
     DateTime,
     required=True,
     metadata={
-        "description": "When it was changed or removed, or became public. Changes are not in this order.",
+        "description": "When it was changed or removed, or became public. Items are in the order of the feed instead.",
         "examples": ["2026-01-31T12:00:00Z"],
     },
 )

@@ -9,10 +9,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from api import constraints
+from api import constraints, metrics
 from api.store import change_statements as statements
+from api.store.change_entries import Source
 from api.store.change_state import State
-from api.store.change_statements import FIELDS, AnyRow, RowType, Source
+from api.store.change_statements import FIELDS, AnyRow, RowType
 from api.store.change_tokens import HOUR, ID_AFTER_ALL, START, after, after_walk, check, identify
 from api.store.columns import START_OF_TIME, now
 from api.store.engine.connections import Connection, Select
@@ -53,6 +54,7 @@ class ChangeFeed(Generic[Change]):
         self._row_type = row_type
         self._walk = statements.walk(source, row_type, columns)
         self._delta = statements.delta(source, row_type, columns)
+        self._first_of_delta = statements.first_of_delta(source)
         self._is_scheduled = source.scheduled
         self._until_full = partial(until_full, characters) if characters else None
 
@@ -68,6 +70,8 @@ class ChangeFeed(Generic[Change]):
             token = token._replace(time=at, time_id=ID_AFTER_ALL)
         entries, is_cut = self._read(db, token, limit, at)
         state = State._make(entries[0][: len(State._fields)])
+        if state.horizon is not None:
+            metrics.CHANGES_HORIZON.observe(state.horizon, end=state.end_position)
         if since:
             check(since, state, at)
         public_until = entries[0].public_until or START_OF_TIME
@@ -78,7 +82,7 @@ class ChangeFeed(Generic[Change]):
         if since is None:
             # What has been swept may be above the last position: of changed rows, only the new positions are left.
             issued = issued._replace(position=max(state.last_position, state.swept_position), time=public_until)
-        changes, taken = self._changes(entries, at)
+        changes, taken = self._changes(entries, at, walks=token.phase == "walk")
         is_cut = is_cut or taken < len(entries)
         entries = entries[:taken]
         if token.phase == "walk":
@@ -99,6 +103,9 @@ class ChangeFeed(Generic[Change]):
             "at": at,
             "entries_limit": limit + 1,
         }
+        # Most polls find nothing, and then need no rows.
+        if query is self._delta and (first := db.all(self._first_of_delta, **parameters))[0].entry_id is None:
+            return first, False
         fitting = limit
         if self._until_full:
             rows, fitting = db.read(self._until_full, query, **parameters)
@@ -107,8 +114,11 @@ class ChangeFeed(Generic[Change]):
         taken = rows[: min(limit, fitting)]
         return taken, len(taken) < len(rows)
 
-    def _changes(self, entries: Sequence[AnyRow], at: datetime) -> tuple[list[Change], int]:
-        """Return a change for each key, the newest state of the row; and of how many entries, until a page is full."""
+    def _changes(self, entries: Sequence[AnyRow], at: datetime, *, walks: bool) -> tuple[list[Change], int]:
+        """Return a change for each key, the newest state of the row; and of how many entries, until a page is full.
+
+        In the walk, only rows that are public are changes.
+        """
         changes, free = dict[object, Change](), constraints.PAGE_MAX_BYTES
         for index, entry in enumerate(entries):
             if entry.key in changes:
@@ -122,6 +132,6 @@ class ChangeFeed(Generic[Change]):
                 if free < 0 and changes:
                     return [*changes.values()], index
                 changes[entry.key] = self._change(entry.key, changed_at, row)
-            elif entry.withdrawn_at:
+            elif entry.withdrawn_at and not walks:
                 changes[entry.key] = self._change(entry.key, entry.withdrawn_at, None)
         return [*changes.values()], len(entries)

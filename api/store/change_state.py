@@ -21,8 +21,11 @@ _SERVER = """
 _NAME = "{0}.epoch || ' ' || {0}.tableoid || ' ' || positions.server"
 _STATE = """
 SELECT {now} AS epoch, {then} AS epoch_of_token, current.swept_position AS swept_position,
-    current.swept_id AS swept_id, positions.last_position AS last_position, positions.end_position AS end_position
-FROM (SELECT {last_position} AS last_position, {end_position} AS end_position, {server}) AS positions
+    current.swept_id AS swept_id, positions.last_position AS last_position, positions.horizon AS horizon,
+    positions.end_position AS end_position
+FROM (
+    SELECT {last_position} AS last_position, {horizon} AS horizon, {end_position} AS end_position, {server}
+) AS positions
 JOIN sync_epochs AS current ON current.feed = '{feed}' AND current.first_position = (
     SELECT max(first_position) FROM sync_epochs WHERE feed = '{feed}' AND first_position <= positions.last_position
 )
@@ -43,6 +46,8 @@ class State(NamedTuple):
     swept_id: int
     last_position: int
     """The highest final position that there is."""
+    horizon: int | None
+    """The position below which all are final; None on SQLite, where it is the end."""
     end_position: int
     """Above all positions in the snapshot."""
 
@@ -56,6 +61,7 @@ def select_state(feed: Feed, *, is_sqlite: bool) -> sa.Subquery:
             now="current.epoch",
             then="token.epoch",
             last_position=last,
+            horizon="NULL",
             end_position=f"{last} + 1",
             server="'' AS server",
         )
@@ -65,6 +71,7 @@ def select_state(feed: Feed, *, is_sqlite: bool) -> sa.Subquery:
             now=_NAME.format("current"),
             then=_NAME.format("token"),
             last_position=last_position(feed, below=HORIZON),
+            horizon=HORIZON,
             end_position=_END,
             # OFFSET: otherwise PostgreSQL computes all of this once for each of its uses.
             server=f"{_SERVER} AS server OFFSET 0",

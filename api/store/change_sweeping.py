@@ -7,14 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from api.store.change_positions import (
-    DialectSQL,
-    Feed,
-    last_position,
-    removed_posts,
-    removed_users,
-    sync_epochs,
-)
+from api.store.change_positions import DialectSQL, Feed, last_position, removed_posts, removed_users, sync_epochs
 from api.store.change_state import IS_FINAL
 from api.store.columns import now
 from api.store.engine.connections import Connection, Query

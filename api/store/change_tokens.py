@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from api import constraints
+from api.store.change_entries import CHANGED
 from api.store.change_state import State
-from api.store.change_statements import CHANGED, AnyRow
+from api.store.change_statements import AnyRow
 from api.store.columns import START_OF_TIME
 from api.store.errors import SyncTokenExpired
 from api.sync_tokens import EPOCH_LENGTH, SyncToken

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from api.store import posts_html
+from api.store.change_entries import Source
 from api.store.change_feed import ChangeFeed, ChangesPage
 from api.store.change_positions import removed_posts, removed_users
-from api.store.change_statements import Source
 from api.store.engine.connections import Connection
 from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
 from api.store.posts_lists import SUMMARY, PostSummary, characters, characters_of_metadata

@@ -56,10 +56,16 @@ class PublishedAt(Timestamp):
 
 
 class JSON(sa.TypeDecorator[object]):
-    """A JSON value. PostgreSQL's driver parses it by itself."""
+    """A JSON value. PostgreSQL's driver writes and parses it by itself."""
 
     impl = sa.JSON
     cache_ok = True
+
+    def bind_processor(self, dialect: sa.Dialect) -> Processor | None:
+        """Return the function that converts a parameter."""
+        if dialect.name == "sqlite":
+            return lambda value: orjson.dumps(value).decode()
+        return super().bind_processor(dialect)
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Processor | None:
         """Return the function that converts a column of a row."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -19,6 +19,7 @@ from api.store.queries import (
     delete_if_unchanged,
     differing,
     one,
+    time_of_change,
     translating,
     update_if_unchanged,
 )
@@ -98,12 +99,12 @@ def publish(
     """
     created_at = created_at or now()
     published_at = created_at if published_at == "now" else published_at
-    values = {
+    values: dict[str, Any] = {
         "author_id": author_id,
         "slug": slug,
         "title": title,
         "body": body,
-        "tags": tags,
+        "tags": [*tags],
         "metadata": metadata or {},
         "published_at": published_at,
         "revision": revision or new_revision(),
@@ -113,9 +114,10 @@ def publish(
     is_draft = published_at is None
     with translating(FOREIGN_KEY_VIOLATION, Unauthenticated("The author has been removed. Register again.")):
         inserted = None if post_id is None else db.one_or_none(statements.INSERTS[is_draft, True], id=post_id, **values)
-        post = inserted or db.one_or_none(statements.INSERTS[is_draft, False], **values)
-    if post is None:
+        inserted = inserted or db.one_or_none(statements.INSERTS[is_draft, False], **values)
+    if inserted is None:
         raise _slug_taken(slug)
+    post = Post(**values, id=inserted.id, username=inserted.username, display_name=inserted.display_name)
     posts_tags.add(db, post)
     posts_words.add(db, post.id, title, body)
     return post
@@ -130,7 +132,7 @@ def revise(db: Connection, post: Post, **changes: object) -> Post:
     changes = differing(post, changes)
     if not changes:
         return post
-    updated_at = now()
+    updated_at = time_of_change(post.created_at)
     values = {"updated_at": updated_at, **changes}
     if post.published_at is not None:
         values["was_public_until"] = updated_at

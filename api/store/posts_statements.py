@@ -1,6 +1,6 @@
 """Statements that write posts, with their positions in the change feed."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -11,6 +11,15 @@ from api.store.engine.connections import Query
 from api.store.posts_table import HAS_SLUG, POST_COLUMNS, Post, posts
 from api.store.queries import unchanged_since_read
 
+
+class Inserted(NamedTuple):
+    """What the database knows of a new post."""
+
+    id: int
+    username: str
+    display_name: str
+
+
 # Literal, because SQLAlchemy neither correlates a subquery with INSERT nor, for SQLite, qualifies the columns in
 # RETURNING.
 _AUTHOR_COLUMNS = [
@@ -20,12 +29,12 @@ _AUTHOR_COLUMNS = [
 _RETURNED = [*POST_COLUMNS, *_AUTHOR_COLUMNS]
 # SQLite has the same syntax.
 _SLUG_IS_TAKEN: dict[str, Any] = {"index_elements": [posts.c.author_id, posts.c.slug], "index_where": HAS_SLUG}
-_INSERT_DRAFT = insert(posts).on_conflict_do_nothing(**_SLUG_IS_TAKEN).returning(*_RETURNED)
+_INSERT_DRAFT = insert(posts).on_conflict_do_nothing(**_SLUG_IS_TAKEN).returning(posts.c.id, *_AUTHOR_COLUMNS)
 _INSERT = _INSERT_DRAFT.values(change_position=next_position("posts"))
-_INSERT_DRAFT_WITH_ID = insert(posts).on_conflict_do_nothing().returning(*_RETURNED)
+_INSERT_DRAFT_WITH_ID = insert(posts).on_conflict_do_nothing().returning(posts.c.id, *_AUTHOR_COLUMNS)
 _INSERT_WITH_ID = _INSERT_DRAFT_WITH_ID.values(change_position=next_position("posts"))
 INSERTS = {
-    (is_draft, has_id): Query(Post, statement)
+    (is_draft, has_id): Query(Inserted, statement)
     for (is_draft, has_id), statement in {
         (False, False): _INSERT,
         (False, True): _INSERT_WITH_ID,

@@ -1,12 +1,13 @@
 """Helpers of the tables' modules: rows that must exist, optimistic concurrency, and constraint violations."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Protocol
 
 import sqlalchemy as sa
 
-from api.store.columns import new_revision
+from api.store.columns import new_revision, now
 from api.store.engine.connections import Connection, Query, Row
 from api.store.errors import NotFound, PreconditionFailed, StoreError
 
@@ -46,6 +47,11 @@ def unchanged_since_read(table: sa.Table) -> sa.ColumnElement[bool]:
 def differing(row: Row, values: Mapping[str, object]) -> dict[str, object]:
     """Return the values that are not those of the row."""
     return {name: value for name, value in values.items() if getattr(row, name) != value}
+
+
+def time_of_change(created_at: datetime) -> datetime:
+    """Return the current time, or `created_at` if the clock is behind it: set back, or that of another server."""
+    return max(now(), created_at)
 
 
 def update_if_unchanged(db: Connection, query: Query[Row], row: Revised, **values: object) -> Row:

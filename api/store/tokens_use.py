@@ -61,8 +61,12 @@ _NOT_RECENTLY_TOUCHED = sa.select(tokens.c.id).where(
 )
 # Another transaction that holds the row is touching it, too, or revoking the token. FOR NO KEY UPDATE, because those
 # that only use the token hold it FOR KEY SHARE.
-_TOUCH = sa.update(tokens).where(
-    tokens.c.id.in_(_NOT_RECENTLY_TOUCHED.with_for_update(skip_locked=True, key_share=True))
+_TOUCHED_AT = sa.bindparam("touched_at", type_=Timestamp)
+_TOUCH = (
+    sa.update(tokens)
+    .where(tokens.c.id.in_(_NOT_RECENTLY_TOUCHED.with_for_update(skip_locked=True, key_share=True)))
+    # The clock may have been set back since the token was created.
+    .values(last_used_at=sa.case((tokens.c.created_at > _TOUCHED_AT, tokens.c.created_at), else_=_TOUCHED_AT))
 )
 
 
@@ -92,4 +96,4 @@ def is_recently_touched(user: TokenUser) -> bool:
 def touch(db: Connection, token_id: int) -> None:
     """Set `last_used_at` to now, if it is older than `LAST_USED_PRECISION`."""
     timestamp = now()
-    db.execute(_TOUCH, token_id=token_id, touched_before=timestamp - LAST_USED_PRECISION, last_used_at=timestamp)
+    db.execute(_TOUCH, token_id=token_id, touched_before=timestamp - LAST_USED_PRECISION, touched_at=timestamp)

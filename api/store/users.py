@@ -18,6 +18,7 @@ from api.store.queries import (
     delete_if_unchanged,
     differing,
     one,
+    time_of_change,
     translating,
     unchanged_since_read,
     update_if_unchanged,
@@ -157,7 +158,8 @@ def get_for_update(db: Connection, username: str, *, principal: Principal) -> Us
 def revise(db: Connection, user: User, **changes: object) -> User:
     """Update the user unless it has these values; `PreconditionFailed` if it has been changed since `user` was read."""
     changes = differing(user, changes)
-    return update_if_unchanged(db, _UPDATE, user, updated_at=now(), **changes) if changes else user
+    updated_at = time_of_change(user.created_at)
+    return update_if_unchanged(db, _UPDATE, user, updated_at=updated_at, **changes) if changes else user
 
 
 def remove(db: Connection, user: User) -> None:

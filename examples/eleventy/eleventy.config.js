@@ -3,7 +3,7 @@ import markdownIt from "markdown-it";
 import { readJSON, readSite, writeJSON } from "./feed.js";
 import { compare, pagesOf, removePages } from "./pages.js";
 
-const API = process.env.API_URL ?? "http://127.0.0.1:8000";
+const API = (process.env.API_URL ?? "http://127.0.0.1:8000").replace(/\/+$/, "");
 const OUTPUT = "_site";
 const BUILT = ".cache/built.json";
 

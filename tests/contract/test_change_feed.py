@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -20,18 +21,25 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from api import archive
+from api import archive, constraints
 from api.store import posts, users
 from api.store.engine.connections import Connection
 from api.store.posts_table import Post
+from api.store.posts_table import posts as posts_table
 from tests.support.change_feed_site import ADMIN, ALL_IDS, HOUR, START, Site
 from tests.support.mirrors import Mirrors, listed
 from tests.support.rows import select_rows
+from tests.support.tags import TAGS, as_typed
 
 LIMITS = st.sampled_from([1, 2, 5, 100])
 INDEX = st.integers(0, 30)
 SCHEDULE = st.sampled_from(["draft", "now", "earlier", "soon", "later"])
 """When a post becomes public."""
+BODY = st.sampled_from(["", "b", "b", "b", "\x01" * (constraints.BODY_MAX_LENGTH - 10)])
+"""Two of the longest fill a page: a character takes six bytes in JSON."""
+ID_BY_SLUG = sa.select(posts_table.c.id).where(
+    posts_table.c.author_id == sa.bindparam("author_id"), posts_table.c.slug == sa.bindparam("slug")
+)
 OPEN_MAX = 3
 
 
@@ -84,16 +92,39 @@ class ChangeFeeds(RuleBasedStateMachine):
 
     # Writes
 
-    @rule(schedule=SCHEDULE, author=INDEX, open_=st.booleans())
-    def publish(self, schedule: str, author: int, open_: bool) -> None:
+    @rule(schedule=SCHEDULE, body=BODY, author=INDEX, open_=st.booleans())
+    def publish(self, schedule: str, body: str, author: int, open_: bool) -> None:
         with self.writing(open_=open_) as transaction:
-            post = posts.publish(transaction.db, **self.post(schedule), author_id=self.author(author).id)
+            post = posts.publish(transaction.db, **self.post(schedule, body), author_id=self.author(author).id)
             transaction.locked.add(post.id)
 
-    @rule(index=INDEX, name=st.sampled_from(["title", "body", "tags", "nothing"]), open_=st.booleans())
-    def revise(self, index: int, name: str, open_: bool) -> None:
+    @rule(author=INDEX, slug=st.sampled_from(["a", "b", "c"]), schedule=SCHEDULE, body=BODY)
+    def put(self, author: int, slug: str, schedule: str, body: str) -> None:
+        """Publish or replace by a slug, unless an open transaction has locked the post that has it."""
+        user = self.author(author)
+        with self.site.app.database.read() as db:
+            ids = {row.id for row in select_rows(db, ID_BY_SLUG, author_id=user.id, slug=slug)}
+        if not ids & self.locked():
+            content = self.post(schedule, body)
+            content["tags"] = [as_typed(tag) for tag in content["tags"]]
+            self.site.put(user.username, slug, {**content, "published_at": self.formatted(schedule)})
+
+    @rule(
+        index=INDEX,
+        name=st.sampled_from(["title", "body", "tags", "slug", "metadata", "nothing"]),
+        body=BODY,
+        open_=st.booleans(),
+    )
+    def revise(self, index: int, name: str, body: str, open_: bool) -> None:
         self.number += 1
-        new = {"title": f"{self.number}", "body": f"{self.number}", "tags": [f"{self.number}"]}
+        number = f"{self.number}"
+        new = {
+            "title": number,
+            "body": number + body,
+            "tags": [TAGS[self.number % len(TAGS)]],
+            "slug": f"revised-{number}",
+            "metadata": {"number": number},
+        }
         with self.changing(index, open_=open_) as (db, post):
             if post:
                 posts.revise(db, post, **({"title": post.title} if name == "nothing" else {name: new[name]}))
@@ -122,11 +153,10 @@ class ChangeFeeds(RuleBasedStateMachine):
     def import_posts_with_ids_that_were_removed(self, schedules: list[str], index: int) -> None:
         lines = []
         for offset, schedule in enumerate(schedules):
-            published_at = self.published_at(schedule)
             content = {
                 **self.post(schedule),
                 "author": self.author(index).username,
-                "published_at": published_at and published_at.isoformat().replace("+00:00", "Z"),
+                "published_at": self.formatted(schedule),
             }
             if self.removed_ids:
                 content["id"] = self.removed_ids[(index + offset) % len(self.removed_ids)]
@@ -185,7 +215,7 @@ class ChangeFeeds(RuleBasedStateMachine):
         """Restore a backup, and go on until there are perhaps as many changes as there were before."""
         self.site.restore(self.saved[index % len(self.saved)], by_hand=by_hand)
         for _ in range(writes):
-            self.revise(index, "title", open_=False)
+            self.revise(index, "title", "", open_=False)
 
     # Reads
 
@@ -237,10 +267,18 @@ class ChangeFeeds(RuleBasedStateMachine):
             "later": hour + HOUR,
         }[schedule]
 
-    def post(self, schedule: str) -> dict[str, Any]:
-        self.number += 1
+    def formatted(self, schedule: str) -> str | None:
         published_at = self.published_at(schedule)
-        return {"title": f"{self.number}", "body": "b", "tags": [], "published_at": published_at}
+        return published_at.isoformat().replace("+00:00", "Z") if published_at else None
+
+    def post(self, schedule: str, body: str = "b") -> dict[str, Any]:
+        self.number += 1
+        tags = [TAGS[self.number % len(TAGS)]]
+        return {"title": f"{self.number}", "body": body, "tags": tags, "published_at": self.published_at(schedule)}
+
+    def locked(self) -> set[int]:
+        """Return the ids of the posts that open transactions have locked."""
+        return set().union(*(transaction.locked for transaction in self.open))
 
     @contextmanager
     def writing(self, *, open_: bool) -> Iterator[Transaction]:
@@ -260,7 +298,7 @@ class ChangeFeeds(RuleBasedStateMachine):
     def changing(self, index: int, *, open_: bool) -> Iterator[tuple[Connection, Post | None]]:
         """Begin a transaction that locks a post; None if open transactions have locked all of them."""
         with self.writing(open_=open_) as transaction:
-            locked = set().union(*(other.locked for other in self.open))
+            locked = self.locked()
             ids = [row.id for row in select_rows(transaction.db, ALL_IDS) if row.id not in locked]
             if not ids:
                 yield transaction.db, None

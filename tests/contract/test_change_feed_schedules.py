@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from api import archive
+from api import archive, constraints
 from api.store import posts
 from tests.support.change_feed_site import ADMIN, HOUR, START, Site
 from tests.support.mirrors import Mirrors, listed
@@ -90,9 +90,32 @@ def test_a_scheduled_post_is_reported_when_its_time_comes_though_the_clock_was_a
     editor.mirrors.catch_up()
     editor.site.clock.step(-2 * HOUR)
     editor.publish(START + HOUR)
+    editor.publish()  # a change, without which the token would stay the same
     editor.mirrors.catch_up()
     editor.site.clock.step(3 * HOUR)
     editor.follow()
+
+
+def test_posts_of_one_transaction_are_reported_though_pages_end_between_them(editor: Editor) -> None:
+    """On PostgreSQL, they have the same position."""
+    post_ids = [editor.publish() for _ in range(3)]
+    editor.follow()
+    with editor.site.app.database.write() as db:
+        for post_id in post_ids:
+            posts.revise(db, posts.get_for_update(db, post_id, principal=ADMIN), title="new")
+    editor.follow(limit=1)
+
+
+def test_posts_that_fill_pages_are_reported_on_several(editor: Editor) -> None:
+    post_ids = [editor.publish() for _ in range(3)]
+    for post_id in post_ids:
+        editor.revise(post_id, body="\x01" * constraints.BODY_MAX_LENGTH)
+    for title in ("first", "second"):
+        before = editor.mirrors.posts.requests
+        for post_id in post_ids:
+            editor.revise(post_id, title=title)
+        editor.follow()
+        assert editor.mirrors.posts.requests - before >= len(post_ids)
 
 
 @pytest.mark.parametrize("last", ["removed and swept", "scheduled, unpublished and removed"])

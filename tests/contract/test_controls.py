@@ -103,7 +103,9 @@ CONTROLS = {
     "any token accepted": Control(
         "http/authentication", NO_PREFIX, ANY_TOKEN, SCHEMATHESIS, "API accepts invalid authentication"
     ),
-    "no 428": Control("http/preconditions", "abort(428)", "return", SCHEMATHESIS, "Missing required header accepted"),
+    "no 428": Control(
+        "http/preconditions", "abort(428)", "return row", SCHEMATHESIS, "Missing required header accepted"
+    ),
     "a removal that removes nothing": Control(
         "resources/posts",
         "posts.remove(request.db, _current(request, post_id))",
@@ -146,9 +148,9 @@ CONTROLS = {
     ),
     "a look-up before 403": Control(
         "resources/posts",
-        "    user = request.current_user\n    if user.username",
-        "    posts.get_by_slug(request.db, username, str(_['slug']), viewer=None)\n"
-        "    user = request.current_user\n    if user.username",
+        'raise Forbidden("You can put only your own posts.")',
+        "posts.get_by_slug(request.db, username, str(_['slug']), viewer=user)\n"
+        '        raise Forbidden("You can put only your own posts.")',
         BY_SLUG,
         "test_only_owners_and_admins_may_put_and_others_learn_nothing",
     ),
@@ -156,8 +158,8 @@ CONTROLS = {
         "http/preconditions",
         "if if_match is None and if_none_match is None:",
         "if False:",
-        RESPONSES,
-        "putPost-428",
+        BY_SLUG,
+        "test_a_put_needs_one_of_the_two_preconditions",
     ),
     "a PUT with both preconditions": Control(
         "http/preconditions",
@@ -240,8 +242,8 @@ CONTROLS = {
     ),
     "a PUT that counts as no post": Control(
         "http/views",
-        "creates = is_post or request.creates",
-        "creates = is_post",
+        "creates=is_post or request.creates",
+        "creates=is_post",
         BY_SLUG,
         "test_a_put_that_creates_counts_toward_the_posts_of_a_day",
     ),
@@ -275,11 +277,14 @@ CONTROLS = {
     "a removed user forgotten": Control(
         "store/users", "db.execute(_RECORD_REMOVAL, read_id=user.id, at=now())", "pass", CHANGES, LOST
     ),
+    "a clock that was set back": Control(
+        "store/change_feed", "if token.time > at:", "if False:", SCHEDULES, "though_the_clock_was_ahead_before"
+    ),
     "a walk that forgets when it began": Control(
         "store/change_feed", "if since is None:\n", 'if token.phase == "walk":\n', CHANGES, LOST
     ),
     "tokens of any epoch": Control(
-        "store/change_feed", "or _identify(state.epoch_of_token) != token.epoch", "", CHANGES, LOST
+        "store/change_tokens", "or identify(state.epoch_of_token) != token.epoch", "", CHANGES, LOST
     ),
     "an epoch that is that of the position": Control(
         "store/change_feed",
@@ -289,14 +294,31 @@ CONTROLS = {
         "seen_more_than_a_restored",
     ),
     "tokens that have not read what was swept": Control(
-        "store/change_feed",
+        "store/change_tokens",
         "or read_until < (state.swept_position, state.swept_id)",
         "",
         SCHEDULES,
         "once_that_is_swept",
     ),
+    "half of a transaction": Control(
+        "store/change_entries",
+        "sa.tuple_(position, id_) > _POSITION",
+        'position > sa.bindparam("after_position", type_=sa.BigInteger)',
+        SCHEDULES,
+        "though_pages_end_between_them",
+    ),
+    "a full page that has no next one": Control(
+        "store/change_feed",
+        "return taken, len(taken) < len(rows)",
+        "return taken, limit < len(rows)",
+        SCHEDULES,
+        "test_posts_that_fill_pages",
+    ),
+    "a page of any size": Control(
+        "store/change_feed", "rows[: min(limit, fitting)]", "rows[:limit]", SCHEDULES, "test_posts_that_fill_pages"
+    ),
     "scheduled posts forgotten": Control(
-        "store/change_statements", "sa.and_(sa.tuple_(time, id_) > _TIME, time <= _AT)", "sa.false()", CHANGES, LOST
+        "store/change_entries", "sa.and_(sa.tuple_(time, id_) > _TIME, time <= AT)", "sa.false()", CHANGES, LOST
     ),
 }
 IN_CI = {"another status", "no 412", "duplicate names accepted", "an unpublished post forgotten"}
@@ -323,7 +345,9 @@ def test_a_planted_bug_is_found(tmp_path: Path, control: Control) -> None:
     for name in ("openapi/openapi.json", "pyproject.toml", "schemathesis.toml", "gunicorn.conf.py"):
         shutil.copy(PROJECT_ROOT / name, tmp_path / name)
     module = tmp_path / "api" / f"{control.module}.py"
-    module.write_text(module.read_text().replace(control.original, control.planted))
+    source = module.read_text()
+    assert control.original in source
+    module.write_text(source.replace(control.original, control.planted))
     # The first failure is enough; it need not be shrunk.
     options = ["--exitfirst", "--quiet", "--hypothesis-profile=unshrunk", f"tests/{control.tests}"]
     options += ["-m", "not nightly"]

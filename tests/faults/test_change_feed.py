@@ -36,23 +36,24 @@ PAGE_SIZES = (1, 7, 100)
 """Of the mirrors."""
 SCHEDULED_SECONDS = 0.3
 UNREACHABLE = (OSError, HTTPException)
+ANY_VERSION = {"If-Match": "*"}
 
 
 class Writer:
-    """A client that publishes, schedules, changes, unpublishes and removes its posts, and changes its name."""
+    """A client that publishes, schedules, changes, unpublishes and removes posts, and changes its name."""
 
     def __init__(self, server: Server, number: int) -> None:
         self.changes: Counter[str] = Counter()
         """Acknowledged ones."""
         self._server = server
-        self._headers = {**sign_up(server, f"writer-{number}"), "Content-Type": "application/json", "If-Match": "*"}
+        self._headers = {**sign_up(server, f"writer-{number}"), "Content-Type": "application/json"}
         self._profile = f"/users/writer-{number}"
         self._random = random.Random(number)
         self._urls: list[str] = []
 
     def write(self) -> None:
         """Send one request."""
-        kinds = ["publish", "schedule", "draft"] if len(self._urls) < 3 else [*["publish", "schedule", "draft"]]
+        kinds = ["publish", "schedule", "draft", "put"]
         if self._urls:
             kinds += ["revise", "revise", "unpublish", "republish", "remove", "rename"]
         kind = self._random.choice(kinds)
@@ -75,6 +76,8 @@ class Writer:
             if status == 201:
                 self._urls.append(created["url"])
             return status == 201
+        if kind == "put":
+            return self._put(self._random.choice("abc"), {"title": text, "body": text, "published_at": now.isoformat()})
         if kind == "rename":
             return self._request("PATCH", self._profile, {"display_name": text})[0] == 200
         url = self._random.choice(self._urls)
@@ -84,11 +87,20 @@ class Writer:
         changes = {"title": text} if kind == "revise" else {"published_at": published_at}
         return self._request("PATCH", url, changes)[0] == 200
 
-    def _request(self, method: str, path: str, content: object = None) -> tuple[int, Any]:
+    def _put(self, slug: str, content: object) -> bool:
+        """Publish a post by its slug, or else replace it."""
+        path = f"{self._profile}/posts/{slug}"
+        status, created = self._request("PUT", path, content, {"If-None-Match": "*"})
+        if status == 201:
+            self._urls.append(created["url"])
+        return status == 201 or self._request("PUT", path, content)[0] == 200
+
+    def _request(
+        self, method: str, path: str, content: object = None, condition: Mapping[str, str] = ANY_VERSION
+    ) -> tuple[int, Any]:
+        headers = {**self._headers, **condition, "Connection": "close"}
         with closing(self._server.connect(30)) as connection:
-            connection.request(
-                method, path, None if content is None else json.dumps(content), {**self._headers, "Connection": "close"}
-            )
+            connection.request(method, path, None if content is None else json.dumps(content), headers)
             response = connection.getresponse()
             raw = response.read()
             return response.status, json.loads(raw) if raw else None

@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from api.settings import Settings
 from api.store.engine.database import Database
 from tests.support.clients import Client, signed_in_user
 from tests.support.metrics import read_metrics
+from tests.support.servers import Server, sign_up
 
 REQUESTS = "pressroom_http_request_duration_seconds"
 
@@ -85,3 +87,53 @@ def test_open_connections_are_counted(app: Application, anyone: Client) -> None:
     assert read_metrics(anyone)[name] == before + 1
     database.close()
     assert read_metrics(anyone)[name] == before
+
+
+def horizon_age(metrics: str) -> float:
+    [age] = re.findall(r"^pressroom_change_feed_horizon_age_seconds (.*)$", metrics, re.M)
+    return float(age)
+
+
+def test_the_age_of_the_change_feeds_horizon_is_that_of_the_oldest_open_transaction(
+    build: Callable[..., Application], postgresql_url: str
+) -> None:
+    app = build(database_url=postgresql_url)
+    ada = signed_in_user(app, "ada")
+
+    def read_age(path: str = "/changes/posts") -> float:
+        assert Client(app).get(path).status_code == 200
+        return horizon_age(ada.get("/metrics").text)
+
+    with app.database.write() as db:
+        db.execute_sql("SELECT pg_current_xact_id()")
+        assert read_age() == 0  # there is nothing that it could hold back
+        time.sleep(0.3)
+        ada.post("/posts", {"title": "t", "body": "b"})
+        first = read_age("/changes/users")
+        time.sleep(0.3)
+        second = read_age()
+    assert second - 0.3 >= first >= 0.3
+    assert read_age() == 0
+    with app.database.snapshot():  # which only reads
+        ada.post("/posts", {"title": "t", "body": "b"})
+        assert read_age() == 0
+
+
+@pytest.mark.heavy
+def test_the_age_of_the_horizon_is_the_same_in_all_workers(serve: Callable[..., Server], postgresql_url: str) -> None:
+    server = serve(WEB_CONCURRENCY="3", PRESSROOM_DATABASE_URL=postgresql_url)
+    database = Database(Settings(database_url=postgresql_url))
+    ages = []
+    with database.write() as db:
+        db.execute_sql("SELECT pg_current_xact_id()")
+        sign_up(server)
+        for _ in range(30):
+            assert server.get_status("/changes/posts") == 200
+            ages.append(horizon_age(server.get_text("/metrics")))
+            time.sleep(0.02)
+    database.close()
+    assert ages == sorted(ages)
+    assert ages[-1] > 0.6
+    for _ in range(10):
+        assert server.get_status("/changes/posts") == 200
+        assert horizon_age(server.get_text("/metrics")) == 0

@@ -40,6 +40,7 @@ def read_log(app_with_log: Application, log_path: Path) -> ReadLog:
         deadline = time.monotonic() + 10
         with log_path.open() as file:
             while len(records) < count and time.monotonic() < deadline:
+                time.sleep(0.002)
                 records += [json.loads(line) for line in file]
         return records
 

@@ -60,7 +60,7 @@ def test_bytes_per_account_and_day_are_limited_for_every_method(build: Build) ->
     app = build(megabytes_per_day=3)
     ada, bob, large = signed_in_user(app, "ada"), signed_in_user(app, "bob"), large_post(1)
     assert ada.post("/posts", {**large, "body": large["body"][: MIB // 5]}).status_code == 201
-    revised = [ada.patch("/posts/1", {"body": large["body"]}) for _ in range(3)]
+    revised = [ada.patch("/posts/1", {"body": large_post(number)["body"]}) for number in range(3)]
     assert [response.status_code for response in revised] == [200, 200, 429]
     assert_quota_exceeded(revised[-1], "3 MiB")
     assert_quota_exceeded(ada.post("/posts", large), "3 MiB")
@@ -100,6 +100,38 @@ def test_failed_requests_are_not_counted(app: Application, ada: Client, bob: Cli
         assert response.status_code in {403, 404, 412, 422}
     with app.database.read() as db:
         assert [row.user_id for row in select_rows(db, usage.usage.select())] == [2]
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_request_that_changes_nothing_is_not_counted(
+    build: Build, request: pytest.FixtureRequest, settings: Settings, database: str
+) -> None:
+    url = settings.database_url if database == "sqlite" else request.getfixturevalue("postgresql_url")
+    app = build(database_url=url)
+    ada, path = signed_in_user(app, "ada"), "/users/ada/posts/slug"
+    content = {"title": "t", "body": "b" * 1000, "published_at": "2026-01-31T12:00:00Z"}
+
+    def used() -> int:
+        with app.database.read() as db:
+            [row] = select_rows(db, usage.usage.select())
+        assert row.posts == 1
+        return int(row.bytes)
+
+    assert ada.send("PUT", path, json=content, headers={"If-None-Match": "*"}).status_code == 201
+    first = used()
+    assert first > 1000
+    for method, url, body in (
+        ("PUT", path, content),
+        ("PATCH", "/posts/1", {"body": content["body"]}),
+        ("PATCH", "/users/ada", {"bio": ""}),
+    ):
+        for if_match in ("*", '"stale"'):
+            response = ada.send(method, url, json=body, headers={"If-Match": if_match})
+            assert response.status_code == (412 if if_match != "*" and method == "PATCH" else 200)
+            assert used() == first
+    changed = {**content, "body": "c" * 1000}
+    assert ada.send("PUT", path, json=changed, headers={"If-Match": "*"}).status_code == 200
+    assert first + 1000 < used() < 2 * first + 10
 
 
 def test_a_replayed_request_is_not_counted(build: Build) -> None:

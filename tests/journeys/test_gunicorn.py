@@ -13,8 +13,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.cli.main import cli
+from api.settings import Settings
 from tests.support.deployments import copy_code, deploy_title_max_length, deployed_title_max_length, replace_in, roll
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server, worker_pids
@@ -85,8 +88,10 @@ def test_an_error_while_a_worker_boots_stops_the_start_with_a_message(
 @pytest.mark.parametrize(
     "worker_class", ["gthread", *(pytest.param(other, marks=pytest.mark.heavy) for other in ("sync", "gevent"))]
 )
-def test_the_first_start_creates_the_database(serve: Callable[..., Server], worker_class: str) -> None:
-    server = serve(PRESSROOM_WORKER_CLASS=worker_class)
+def test_the_first_start_creates_the_database(serve: Callable[..., Server], tmp_path: Path, worker_class: str) -> None:
+    new = tmp_path / "new.sqlite"
+    server = serve(PRESSROOM_WORKER_CLASS=worker_class, PRESSROOM_DATABASE_URL=f"sqlite:///{new}")
+    assert new.exists()
     assert f"Using worker: {worker_class}\n" in server.log.read_text()
     assert server.get_status("/posts") == 200
     assert server.stop() == 0
@@ -206,6 +211,7 @@ def test_a_roll_replaces_every_worker_and_no_request_fails(
         statuses = []
         while not rolled.is_set():
             statuses.append(server.get_status("/posts"))
+            time.sleep(0.005)  # leaves the processor to the workers that start
         return statuses
 
     with ThreadPoolExecutor(4) as clients:
@@ -276,10 +282,14 @@ def leave_run_dir(run_dir: Path, pid: int) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "gunicorn", "-1", "0", "1.5", "9" * 30, "\0", "\xff"])
-def test_a_roll_rejects_a_pid_file_that_names_no_server(run_dir: Path, content: str) -> None:
+def test_a_roll_rejects_a_pid_file_that_names_no_server(
+    settings: Settings, run_dir: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("PRESSROOM_RUN_DIR", str(run_dir))
     (run_dir / "gunicorn.pid").write_bytes(content.encode("latin-1"))
-    result = roll(run_dir)
-    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    result = CliRunner().invoke(cli, ["deploy", "roll"])
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
     assert result.stderr.startswith(
         ("Error: No server uses this PRESSROOM_RUN_DIR.", "Error: The server is starting or")
     )

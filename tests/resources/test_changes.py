@@ -105,6 +105,18 @@ def test_a_removed_post_and_a_removed_user_are_null(anyone: Client, ada: Client)
     assert (item["username"], item["url"], item["user"]) == ("ada", "/users/ada", None)
 
 
+def test_the_feed_begins_with_public_posts_only(anyone: Client, ada: Client) -> None:
+    later = (now() + timedelta(days=1)).isoformat()
+    for published_at in (None, None, later):
+        post: Any = ada.post("/posts", {"title": "t", "body": "b"}).json
+        ada.patch(post["url"], {"published_at": published_at})
+    ada.delete("/posts/1")
+    mirror = Mirror(anyone, "/changes/posts")
+    assert mirror.sync() == 0
+    ada.post("/posts", {"title": "t", "body": "b"})
+    assert mirror.sync() == 1
+
+
 @pytest.mark.parametrize("path", FEEDS)
 def test_a_poll_without_changes_is_304(anyone: Client, ada: Client, path: str) -> None:
     mirror = Mirror(anyone, path)

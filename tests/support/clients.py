@@ -64,20 +64,22 @@ def sign_in(client: Client, password: str = PASSWORD) -> str:
     return str((client.post("/tokens", headers=basic_auth(client.username, password)).json or {})["token"])
 
 
-def signed_in_user(app: Application, username: str, *, role: str = "member") -> Client:
+def signed_in_user(
+    app: Application, username: str, *, role: str = "member", lifetime: timedelta = timedelta(days=1)
+) -> Client:
     """Create a user with a token, and return their client."""
     with app.database.write() as db:
         users.register(db, username=username, password_hash=password_hash())
         users.set_role(db, username, role)
-    return Client(app, username, _create_token(app, username, "write"))
+    return Client(app, username, _create_token(app, username, "write", lifetime))
 
 
 def with_read_token(client: Client) -> Client:
     """Return the client of the same user with a token that can only read."""
-    return client.with_token(_create_token(client.app, client.username, "read"))
+    return client.with_token(_create_token(client.app, client.username, "read", timedelta(days=1)))
 
 
-def _create_token(app: Application, username: str, scope: tokens.Scope) -> str:
+def _create_token(app: Application, username: str, scope: tokens.Scope, lifetime: timedelta) -> str:
     token = new_token()
     with app.database.write() as db:
         stored = credentials.get(db, username)
@@ -87,7 +89,7 @@ def _create_token(app: Application, username: str, scope: tokens.Scope) -> str:
             password_hash=stored.password_hash,
             name="",
             sha256=hash_token(token),
-            lifetime=timedelta(days=1),
+            lifetime=lifetime,
             scope=scope,
         )
     return token

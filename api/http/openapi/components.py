@@ -47,8 +47,8 @@ PARAMETERS = {
     "IF_MATCH_OR_NONE": {
         "name": "If-Match",
         "description": (
-            "To replace it: the `ETag` of the version that you read, in its quotes; `*` overwrites any version. "
-            "Required without `If-None-Match`."
+            "To replace it: the `ETag` of the version that you read, in its quotes, or its `revision` in quotes; `*` "
+            "overwrites any version. Required without `If-None-Match`."
         ),
         "schema": {"type": "string"},
     },

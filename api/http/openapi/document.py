@@ -4,8 +4,7 @@ from functools import cache
 
 import flask_smorest
 import orjson
-from flask import Flask, Response
-from werkzeug.exceptions import HTTPException
+from flask import Flask
 
 from api.http import problems
 from api.http.openapi.components import NOT_MODIFIED_AT_OTHER_URL, PARAMETERS, SCHEMAS, UNSUPPORTED_PATCH
@@ -20,7 +19,7 @@ from api.schemas.problems import Problem
 
 
 class Api(flask_smorest.Api):
-    """flask-smorest's API, with problem details, and without responses that are never sent."""
+    """flask-smorest's API, without responses that are never sent. It describes operations and serves none."""
 
     ERROR_SCHEMA = Problem
     # With a `default` response, any status would conform.
@@ -74,10 +73,6 @@ class Api(flask_smorest.Api):
         document = self.spec.to_dict()
         add_links(document, self.schemas)
         return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
-
-    def handle_http_exception(self, error: HTTPException) -> Response:
-        """Return the problem details of an error that Werkzeug raised."""
-        return problems.from_http_exception(error)
 
     # flask-smorest calls these private methods to register its own components.
 

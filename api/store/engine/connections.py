@@ -5,7 +5,7 @@ cache and wraps each result.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -55,15 +55,14 @@ class CompiledStatement(NamedTuple):
 
 
 class StatementCache:
-    """Compiles each statement once per dialect and set of parameter names.
+    """Compiles each statement, a module-level constant, once per process, dialect and set of parameter names."""
 
-    The cache never forgets, so statements must be module-level constants.
-    """
+    _shared: ClassVar[dict[str, dict[tuple[object, tuple[str, ...]], CompiledStatement]]] = {}
 
     def __init__(self, dialect: sa.Dialect) -> None:
         self.is_sqlite = dialect.name == "sqlite"
         self._dialect = dialect
-        self._compiled: dict[tuple[object, tuple[str, ...]], CompiledStatement] = {}
+        self._compiled = self._shared.setdefault(dialect.name, {})
 
     def get(self, query: AnyQuery | Statement, parameters: Mapping[str, object]) -> CompiledStatement:
         """Return the compiled statement."""

@@ -11,6 +11,8 @@ from functools import partial
 from api.atomic import delete_leftovers
 from api.settings import Settings
 from api.store.engine import engines, migrate, retries, sqlite
+from api.store.engine.checkout import Checkout
+from api.store.engine.citus import SingleNode
 from api.store.engine.connections import Connection, StatementCache
 from api.store.engine.driver_errors import DriverErrors
 from api.store.engine.migrate import HEAD
@@ -31,6 +33,7 @@ class Database:
         self.timeouts = timeouts
         self.engine, self.file = engines.create(settings, timeouts)
         self.is_sqlite = self.file is not None
+        self.single_node = SingleNode(is_known=self.is_sqlite)
         self._statements = StatementCache(self.engine.dialect)
         # With three or more threads, one is reserved for requests that need no database.
         size = connections or max(min(2, settings.threads), settings.threads - 1)
@@ -77,26 +80,12 @@ class Database:
         if self.file:
             self.file.close()
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Checkout:
         """Open an autocommitting connection: each statement sees the data committed so far.
 
         Raises `Unavailable` if the database fails.
         """
-        try:
-            driver = self.pool.acquire()
-            try:
-                yield Connection(driver, self._statements)
-            except self._driver_errors.types:
-                # The connection may lead to a server that hangs, or is no longer the primary.
-                broken, driver = driver, None
-                self.pool.discard(broken)
-                raise
-            finally:
-                self.pool.release(driver)
-        except self._driver_errors.types as error:
-            self._driver_errors.translate(error)
-            raise
+        return Checkout(self.pool, self._statements, self._driver_errors)
 
     @contextmanager
     def write(self, *, wait: bool = True) -> Iterator[Connection]:

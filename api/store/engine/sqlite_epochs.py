@@ -21,7 +21,7 @@ WHERE feed = '{feed}' ORDER BY first_position DESC LIMIT 1
 """
 _FORGET = """
 DELETE FROM sync_epochs WHERE feed = '{feed}' AND first_position <= (
-    SELECT first_position FROM sync_epochs WHERE feed = '{feed}' ORDER BY first_position DESC LIMIT 1 OFFSET {kept}
+    SELECT first_position FROM sync_epochs WHERE feed = '{feed}' ORDER BY first_position DESC LIMIT 1 OFFSET {limit}
 )
 """
 
@@ -43,7 +43,7 @@ class Epochs:
             return
         for feed, tables in _FEEDS.items():
             connection.execute_sql(_BEGIN.format(feed=feed, next=_NEXT.format(*tables)))
-            connection.execute_sql(_FORGET.format(feed=feed, kept=EPOCHS_MAX))
+            connection.execute_sql(_FORGET.format(feed=feed, limit=EPOCHS_MAX))
         self._begun = file
 
     def commit(self, driver: SQLiteConnection) -> None:

@@ -102,7 +102,7 @@ public class Story {
     expect(first.getPublishedAt().isEqual(published), true);
 
     // A slug names the post among those of its author; metadata are the client's own.
-    List<String> tags = List.of("engines", "numbers");
+    List<String> tags = List.of("engines", "日本");
     Map<String, String> metadata = Map.of("cover", "https://example.com/engine.jpg");
     PostCreate numbers = new PostCreate().title("Note G").body("Bernoulli.").slug("note-g").tags(tags);
     numbers.metadata(metadata);

@@ -58,7 +58,7 @@ expect(first.published_at, note.published_at);
 
 // A slug names the post among those of its author; metadata are the client's own.
 const metadata = { cover: "https://example.com/engine.jpg" };
-const numbers = { title: "Note G", body: "Bernoulli.", slug: "note-g", tags: ["engines", "numbers"], metadata };
+const numbers = { title: "Note G", body: "Bernoulli.", slug: "note-g", tags: ["engines", "日本"], metadata };
 const second = success(await ada.POST("/posts", { body: numbers }));
 expect([second.slug, second.tags, second.metadata], [numbers.slug, numbers.tags, metadata]);
 const taken = problem(await ada.POST("/posts", { body: numbers }));

@@ -82,7 +82,7 @@ expect($first->getPublishedAt(), $note->getPublishedAt());
 
 // A slug names the post among those of its author; metadata are the client's own.
 $metadata = ['cover' => 'https://example.com/engine.jpg'];
-$tags = ['engines', 'numbers'];
+$tags = ['engines', '日本'];
 $numbers = new PostCreate(
     ['title' => 'Note G', 'body' => 'Bernoulli.', 'slug' => 'note-g', 'tags' => $tags, 'metadata' => $metadata]
 );

@@ -62,7 +62,7 @@ expect first.published_at, published_at
 
 # A slug names the post among those of its author; metadata are the client's own.
 metadata = { 'cover' => 'https://example.com/engine.jpg' }
-tags = %w[engines numbers]
+tags = %w[engines 日本]
 numbers = { title: 'Note G', body: 'Bernoulli.', slug: 'note-g', tags: tags, metadata: metadata }
 second = posts.publish_post(Pressroom::PostCreate.new(numbers))
 expect [second.slug, second.tags, second.metadata], ['note-g', tags, metadata]
