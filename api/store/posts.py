@@ -1,7 +1,7 @@
 """Posts: read, publish, revise, remove."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
@@ -98,7 +98,7 @@ def publish(
     `revision`, `created_at` and `updated_at` are those of an imported post.
     """
     created_at = created_at or now()
-    published_at = created_at if published_at == "now" else published_at
+    published_at = created_at if published_at == "now" else published_at and published_at.astimezone(UTC)
     values: dict[str, Any] = {
         "author_id": author_id,
         "slug": slug,

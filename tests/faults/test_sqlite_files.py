@@ -234,9 +234,12 @@ def test_a_server_without_requests_does_not_prevent_others_from_using_a_database
     idle = serve(PRESSROOM_DATABASE_URL=f"sqlite:///{site.database}", PRESSROOM_RUN_DIR=str(site.directory / "run"))
     assert [idle.get_status("/posts") for _ in range(9)] == [200] * 9
     site.file("-wal").unlink()
-    wait_until(lambda: site.server.get_status("/posts") == 200, timeout=5)
-    assert site.server.post_json("/posts", {"title": "t", "body": "b"}, site.headers)["title"] == "t"
-    assert len(site.server.get_json("/posts?limit=100")["items"]) == 51
+    post = {"title": "new", "body": "b"}
+    wait_until(lambda: site.server.post_json("/posts", post, site.headers)["title"] == "new", timeout=5)
+    # A post that was refused may have been stored, too.
+    titles = Counter(item["title"] for item in site.server.get_json("/posts?limit=100")["items"])
+    assert titles.pop("new") >= 1
+    assert titles.total() == 50
 
 
 def test_nothing_is_lost_if_servers_stop_right_after_the_log_was_removed(site: Site) -> None:

@@ -44,6 +44,8 @@ class Site:
         """Return a response that the cache has just stored."""
         while (response := self.read(url)).headers["X-Cache"] == "HIT":
             time.sleep(0.1)
+        while response.headers["X-Cache"] in {"STALE", "UPDATING"}:  # it is storing another one
+            response = self.read(url)
         return response
 
 
