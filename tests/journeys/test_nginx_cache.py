@@ -58,6 +58,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 PUBLIC = [
     *("/", "/about", "/docs", "/openapi.json", "/users", "/users/ada", "/posts", "/posts?expand=body&limit=5"),
     *("/changes/posts", "/changes/posts?expand=body", "/changes/users"),
+    *("/posts?q=engine", "/posts?q=%22analytical+engine%22+caf%C3%A9&limit=5"),
 ]
 
 
@@ -74,7 +75,11 @@ def test_anonymous_clients_share_cached_responses(site: Site, path: str) -> None
 
 
 @pytest.mark.parametrize(
-    "target", ["/posts?", "/%70osts", "/posts?%6cimit=1", "/posts?limit=%31", "/posts?&limit=1", "/?&"]
+    "target",
+    [
+        *("/posts?", "/%70osts", "/posts?%6cimit=1", "/posts?limit=%31", "/posts?&limit=1", "/?&"),
+        *("/posts?q=%65ngine", "/posts?q=a%20b", "/posts?q=caf%c3%a9", "/posts?q=%22a%22%2Bb%2e"),
+    ],
 )
 def test_other_spellings_of_a_url_are_not_stored(site: Site, target: str) -> None:
     responses = [site.read(target) for _ in range(3)]
