@@ -18,7 +18,7 @@ from api.store.pages import Page, encode_cursor, start_position, until_full
 from api.store.posts_filters import visible_until
 from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
 from api.store.posts_lists import POSTS, SUMMARIES, PostSummary
-from api.store.posts_search_statements import Checked, Position
+from api.store.posts_search_statements import Position
 from api.store.posts_table import Post
 from api.store.principals import Principal
 from api.words import SearchQuery, parse_query
@@ -50,7 +50,7 @@ def page(
     parameters: Names = {"author": author, "tag": tag, "page_timestamp": timestamp, "page_id": id_}
     candidates, end = _find_candidates(db, query), None
     if candidates is None:
-        positions, end = _check_list(db, query, statements.CHECK[filters], limit, parameters)
+        positions, end = _check_list(db, query, filters, limit, parameters)
     else:
         positions = _sort_candidates(db, query, candidates, filters, {**parameters, "page_limit": limit + 1})
     # The next page starts after the last post of this one if there are more, or after the last one that was checked.
@@ -83,19 +83,20 @@ def _sort_candidates(
 
 
 def _check_list(
-    db: Connection, query: SearchQuery, statement: Query[Checked], limit: int, parameters: Names
+    db: Connection, query: SearchQuery, filters: tuple[bool, bool], limit: int, parameters: Names
 ) -> tuple[list[Position], Position | None]:
     """Return the next posts that match, and the last one that has been checked; None at the end of the list."""
     sequences, found = json.dumps(query.sequences), list[Position]()
-    checked = characters = 0
+    checked, characters, at_once = 0, 0, statements.CHECKED_FIRST
     while len(found) <= limit and checked < CHECKED_MAX_ROWS and characters < CHECKED_MAX_CHARACTERS:
-        rows = db.all(statement, **parameters, sequences=sequences)
+        rows = db.all(statements.CHECK[*filters, at_once], **parameters, sequences=sequences)
         found += [Position(row.published_at, row.id) for row in rows if row.matches]
-        if len(rows) < statements.CHECKED_AT_ONCE:
+        if len(rows) < at_once:
             return found[: limit + 1], None
         last = rows[-1]
         parameters = {**parameters, "page_timestamp": last.published_at, "page_id": last.id}
         checked, characters = checked + len(rows), characters + sum(row.characters for row in rows)
+        at_once = statements.CHECKED_AT_ONCE
     return found[: limit + 1], Position(last.published_at, last.id)
 
 

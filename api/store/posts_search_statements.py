@@ -16,8 +16,8 @@ from api.store.posts_table import posts
 from api.store.posts_tags import post_tags
 from api.store.posts_words import HAS_SEQUENCES, post_words
 
-CHECKED_AT_ONCE = 200
-"""Posts of the list that one statement checks."""
+CHECKED_FIRST, CHECKED_AT_ONCE = 50, 200
+"""Posts of the list that the first statement checks, and each of the next ones: most posts may match."""
 
 
 class Position(NamedTuple):
@@ -76,7 +76,7 @@ def _sort(dialect: int, *, by_author: bool, by_tag: bool, checks: bool) -> Selec
     return statement.order_by(wanted.c.published_at.desc(), wanted.c.id.desc()).limit(sa.bindparam("page_limit"))
 
 
-def _check(dialect: int, *, by_author: bool, by_tag: bool) -> Select:
+def _check(dialect: int, at_once: int, *, by_author: bool, by_tag: bool) -> Select:
     statement, position = filter_by(sa.select(posts.c.id), by_author=by_author, by_tag=by_tag)
     return (
         statement.with_only_columns(
@@ -89,7 +89,7 @@ def _check(dialect: int, *, by_author: bool, by_tag: bool) -> Select:
         .where(is_after_position(*position))
         .order_by(position[0].desc(), position[1].desc())
         # Not a parameter, for which PostgreSQL expects a tenth of the table.
-        .limit(sa.literal_column(str(CHECKED_AT_ONCE)))
+        .limit(sa.literal_column(str(at_once)))
     )
 
 
@@ -123,13 +123,14 @@ SORT = {
 }
 """By (author, tag, whether there are phrases)."""
 CHECK = {
-    (by_author, by_tag): Query(
+    (by_author, by_tag, at_once): Query(
         Checked,
-        _check(_SQLITE, by_author=by_author, by_tag=by_tag),
-        postgresql=_check(_POSTGRESQL, by_author=by_author, by_tag=by_tag),
+        _check(_SQLITE, at_once, by_author=by_author, by_tag=by_tag),
+        postgresql=_check(_POSTGRESQL, at_once, by_author=by_author, by_tag=by_tag),
     )
     for by_author, by_tag in FILTERS
+    for at_once in (CHECKED_FIRST, CHECKED_AT_ONCE)
 }
-"""By (author, tag)."""
+"""By (author, tag, number of posts)."""
 READ_SUMMARIES = _read(SUMMARIES)
 READ_POSTS = _read(POSTS)

@@ -103,8 +103,9 @@ HAS_SEQUENCES = (
 
 def add(db: Connection, post_id: int, title: str, body: str) -> None:
     """Index a post, which is new, or whose title or body has changed in this transaction."""
-    db.execute(_INSERT, post_id=post_id, version=words.VERSION, words=_marked(post_id, words.index_text(title, body)))
+    db.execute(_INSERT, post_id=post_id, version=words.VERSION, words=marked(post_id, words.index_text(title, body)))
 
 
-def _marked(post_id: int, text: str) -> str:
+def marked(post_id: int, text: str) -> str:
+    """Return the words with the mark of the sample, if the post is in it."""
     return text if post_id // SAMPLED_RUN % SAMPLED_ONE_IN else f"{text} {SAMPLE_MARK}"
