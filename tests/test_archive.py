@@ -237,7 +237,7 @@ def test_a_revoked_token_is_not_restored_by_a_second_import(pressroom: Run) -> N
 def test_a_site_can_move_after_its_clock_was_set_back(pressroom: Run, settings: Settings) -> None:
     ahead = {name: (datetime.now(UTC) + timedelta(minutes=4)).isoformat() for name in TIMES}
     secret = new_token()
-    token = changed(TOKEN, created_at=ahead["created_at"], sha256=hash_token(secret).hex())
+    token = changed(TOKEN, scope="write", created_at=ahead["created_at"], sha256=hash_token(secret).hex())
     pressroom("import", write(changed(ACCOUNT, **ahead), token, changed(POST, **ahead)))
     app = create_app(settings)
     ada = Client(app, "ada", secret)
@@ -283,7 +283,7 @@ def test_a_site_can_move_after_its_clock_was_set_back(pressroom: Run, settings: 
         ),
         (changed(POST, slug="A"), "/post/slug: Use a-z and 0-9, with single `-` between them."),
         (changed(POST, metadata={"A": "x"}), "/post/metadata/A: Use 1 to 40 of a-z, 0-9 and _ as the name"),
-        (changed(ACCOUNT, role="owner"), "/user/role: Must be one of: member, admin."),
+        (changed(ACCOUNT, role="owner"), "/user/role: Use `member` or `admin`."),
         (changed(ACCOUNT, password_hash="secret"), "/user/password_hash: Use an argon2id hash"),
         (changed(ACCOUNT, password_hash="x" * 201), "/user/password_hash: Length must be between 1 and 200."),
         (changed(TOKEN, sha256="0F" * 32), "/token/sha256: Use 64 lower-case hexadecimal digits."),

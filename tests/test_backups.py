@@ -243,7 +243,7 @@ def replace_by_text(path: Path) -> None:
 
 
 def orphan_a_token(path: Path) -> None:
-    alter(path, "INSERT INTO tokens VALUES (1, 99, '', x'00', '2026', '2026', NULL)")
+    alter(path, "INSERT INTO tokens VALUES (1, 99, '', x'00', '2026', '2026', NULL, 'write')")
 
 
 def mark_as_newer(path: Path) -> None:

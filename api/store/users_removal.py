@@ -100,10 +100,12 @@ def _lock(db: Connection, username: str) -> User:
 
 
 def _remove_batch(db: Connection, *, user: User) -> int:
-    started, removed = time.monotonic(), 0
-    while time.monotonic() < started + BATCH_SECONDS and (rows := _next_posts(db, user)):
+    removed, deadline = 0, time.monotonic() + BATCH_SECONDS
+    while rows := _next_posts(db, user):
         _remove_posts(db, rows)
         removed += len(rows)
+        if time.monotonic() >= deadline:
+            break
     return removed
 
 

@@ -59,7 +59,7 @@ def _queries(operation: Operation) -> Iterator[Hostile]:
         yield Hostile(f"{line}?since=", 422, "since Not a token")
         yield Hostile(f"{line}?since={'_' * 76}", 410)
     if "cursor" in names:
-        yield from (Hostile(f"{line}?cursor={cursor}", 422, "cursor Not a cursor") for cursor in ("", "f" * 32))
+        yield from (Hostile(f"{line}?cursor={cursor}", 422, "cursor Not a cursor") for cursor in ("", "," * 32))
 
 
 def _bodies(operation: Operation) -> Iterator[Hostile]:

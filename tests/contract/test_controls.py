@@ -43,8 +43,8 @@ SCHEDULES = "contract/test_change_feed_schedules.py"
 CONTROLS = {
     "another status": Control(
         "http/representations",
-        "response = json_response(content, status)",
-        "response = json_response(content, 202)",
+        "json_response(content, status,",
+        "json_response(content, 202,",
         SCHEMATHESIS,
         "Undocumented status code",
     ),

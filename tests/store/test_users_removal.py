@@ -85,7 +85,7 @@ def test_nothing_is_removed_of_a_user_with_too_many_posts(
 
 
 def test_batches_remove_any_number_of_posts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users_removal, "BATCH_SECONDS", 0.001)
+    monkeypatch.setattr(users_removal, "BATCH_SECONDS", 0)
     ada, bob = register(database, "ada", "bob")
     with database.write() as db:
         ids = [publish(db, ada, published_at=None if number % 5 else "now") for number in range(45)]
@@ -113,7 +113,7 @@ def test_batches_remove_any_number_of_posts(database: Database, monkeypatch: pyt
 
 
 def test_an_interrupted_removal_can_be_run_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users_removal, "BATCH_SECONDS", 0.001)
+    monkeypatch.setattr(users_removal, "BATCH_SECONDS", 0)
     [ada] = register(database, "ada")
     with database.write() as db:
         for _ in range(30):
