@@ -1,12 +1,11 @@
 """Atom feeds (RFC 4287), with links between their pages (RFC 5005)."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CONTROLS = bytes({*range(0x20)} - {*b"\t\n\r"})
 
 
 class Entry(NamedTuple):
@@ -39,18 +38,16 @@ def to_atom(feed: Feed) -> bytes:
     links = [_link("self", feed.url), _link("first", feed.first_url)]
     if feed.next_url:
         links.append(_link("next", feed.next_url))
-    xml = "".join(
+    head = "".join(
         [
             '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n',
             _element("id", feed.id),
             _element("title", feed.title),
             _element("updated", to_rfc3339(feed.updated)),
             *links,
-            *map(_entry, feed.entries),
-            "</feed>\n",
         ]
     )
-    return _NOT_XML.sub("", xml).encode()
+    return b"".join([_encode(head), *map(_entry, feed.entries), b"</feed>\n"])
 
 
 def to_rfc3339(time: datetime) -> str:
@@ -58,8 +55,8 @@ def to_rfc3339(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def _entry(entry: Entry) -> str:
-    return "".join(
+def _entry(entry: Entry) -> bytes:
+    head = "".join(
         [
             "<entry>\n",
             _element("id", entry.id),
@@ -69,10 +66,10 @@ def _entry(entry: Entry) -> str:
             _element("updated", to_rfc3339(entry.updated)),
             f"<author>{_element('name', entry.author)}</author>\n",
             *(f"<category term={quoteattr(tag)}/>\n" for tag in entry.tags),
-            "" if entry.html is None else f'<content type="html">{_cdata(entry.html)}</content>\n',
-            "</entry>\n",
         ]
     )
+    content = b"" if entry.html is None else b'<content type="html">%b</content>\n' % _cdata(entry.html)
+    return b"%b%b</entry>\n" % (_encode(head), content)
 
 
 def _element(name: str, text: str) -> str:
@@ -83,7 +80,13 @@ def _link(rel: str, url: str) -> str:
     return f'<link rel="{rel}" href={quoteattr(url)}/>\n'
 
 
-def _cdata(text: str) -> str:
+def _cdata(text: str) -> bytes:
     """Return a section without escapes, with which HTML would take up to four times as many bytes."""
     # Characters are removed first: `]]\0>` must not become an end.
-    return f"<![CDATA[{_NOT_XML.sub('', text).replace(']]>', ']]]]><![CDATA[>')}]]>"
+    return b"<![CDATA[%b]]>" % _encode(text).replace(b"]]>", b"]]]]><![CDATA[>")
+
+
+def _encode(text: str) -> bytes:
+    """Encode without the characters that XML 1.0 forbids (section 2.2), among them lone surrogates."""
+    text = text.replace("\ufffe", "").replace("\uffff", "")
+    return text.encode(errors="ignore").translate(None, _CONTROLS)

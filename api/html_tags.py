@@ -26,7 +26,8 @@ _ENDS = {
 _ATTRIBUTE = (
     r"""[ \t\n\f\r]++[A-Za-z_:][\w.:-]*+(?:[ \t\n\f\r]*+=[ \t\n\f\r]*+(?:"[^"]*+"|'[^']*+'|[^ \t\n\f\r"'=<>`]++))?+"""
 )
-_TAG = re.compile(rf"<(?:(/?)([A-Za-z][A-Za-z0-9-]*+)((?:{_ATTRIBUTE})*+)[ \t\n\f\r]*+/?>|(!--)|[A-Za-z/!?][^<>]*+>)?+")
+ATTRIBUTES = rf"(?:{_ATTRIBUTE})*+"
+_TAG = re.compile(rf"<(?:(/?)([A-Za-z][A-Za-z0-9-]*+)({ATTRIBUTES})[ \t\n\f\r]*+/?>|(!--)|[A-Za-z/!?][^<>]*+>)?+")
 
 
 class _Tags:

@@ -3,12 +3,14 @@
 import re
 import threading
 from collections import OrderedDict
+from itertools import accumulate
+from typing import NamedTuple
 
 import nh3
 from pyromark import Markdown, Options
 
 from api import constraints
-from api.html_tags import ALLOWED_TAGS, balance
+from api.html_tags import ALLOWED_TAGS, ATTRIBUTES, balance
 from api.json import dumps
 
 _MARKDOWN = Markdown(options=Options.ENABLE_TABLES | Options.ENABLE_STRIKETHROUGH)
@@ -33,12 +35,28 @@ _SANITISER = nh3.Cleaner(
     link_rel="nofollow noopener",
 )
 _HAS_TAG = re.compile("<[A-Za-z/!?]").search
-_NESTED = ("<blockquote", "<li", "<em", "<strong", "<del")
-_NESTED_MAX = 100
+_MAY_OPEN = re.compile(
+    rf"<(?!(?:img|br|hr)(?:{ATTRIBUTES})[ \t\n\f\r]*+/?>"  # they have no end tag
+    r"|!--(?!-?>)[^<>]*+(?<=--)>"  # a comment
+    r"|(?:https?:|mailto:)[^\s<>]*+>)"  # an autolink
+)
+_NOT_TAG = "\ufe64"
+"""A less-than sign that is no syntax of Markdown."""
+_NESTED = re.compile("<(/?)(?:blockquote|li|em|strong|del)>")
+_NESTED_MAX = 50
+_STEPS = {"": 1, "/": -1}
 _OTHER_BYTES = 128 * 1024
 """More than the other properties of a post take in JSON."""
-_SMALL = (constraints.PAGE_MAX_BYTES - _OTHER_BYTES) // 6
-"""Characters that fit beside them, whatever they are: `\\u0001` takes 6 bytes."""
+
+
+class HTML(NamedTuple):
+    """The HTML of a text, and the bytes that both take in JSON; None and those of a page if they do not fit into it."""
+
+    html: str | None
+    json_bytes: int
+
+
+_TOO_LARGE = HTML(None, constraints.PAGE_MAX_BYTES)
 
 
 class _Cache:
@@ -47,10 +65,10 @@ class _Cache:
     def __init__(self, max_characters: int) -> None:
         self._free = max_characters
         self._max_entry = max_characters // 4
-        self._html: OrderedDict[str, str | None] = OrderedDict()
+        self._html: OrderedDict[str, HTML] = OrderedDict()
         self._lock = threading.Lock()
 
-    def to_html(self, text: str) -> str | None:
+    def to_html(self, text: str) -> HTML:
         """Return the HTML, as `_render` does."""
         with self._lock:
             if text in self._html:
@@ -67,27 +85,40 @@ class _Cache:
         return html
 
 
-def _characters(text: str, html: str | None) -> int:
-    return len(text) + len(html or "")
+def _characters(text: str, html: HTML) -> int:
+    return len(text) + len(html.html or "")
 
 
 _cache = _Cache(16 * 1024 * 1024)
 
 
-def to_html(text: str) -> str | None:
-    """Return the HTML of Markdown; None if text and HTML together do not fit into a page of a list.
+def to_html(text: str) -> HTML:
+    """Return the HTML of Markdown.
 
     CommonMark, with tables and strikethrough as on GitHub. Raw HTML is sanitised, too.
     """
     return _cache.to_html(text)
 
 
-def _render(text: str) -> str | None:
+def _render(text: str) -> HTML:
     html = _MARKDOWN.html(text)
     if len(html) > constraints.PAGE_MAX_BYTES:
-        return None
-    if _HAS_TAG(text) or sum(map(html.count, _NESTED)) > _NESTED_MAX:
+        return _TOO_LARGE
+    if _depth(html) > _NESTED_MAX or not _is_balanced(text, html):
         html = balance(html)
     html = _SANITISER.clean(html)
-    is_small = len(text) + len(html) <= _SMALL
-    return html if is_small or len(dumps([text, html])) <= constraints.PAGE_MAX_BYTES - _OTHER_BYTES else None
+    size = len(dumps([text, html]))
+    return HTML(html, size) if size <= constraints.PAGE_MAX_BYTES - _OTHER_BYTES else _TOO_LARGE
+
+
+def _depth(html: str) -> int:
+    """Return how deep elements are nested that Markdown can nest."""
+    return max(accumulate(map(_STEPS.__getitem__, _NESTED.findall(html))), default=0)
+
+
+def _is_balanced(text: str, html: str) -> bool:
+    """Return whether the HTML has the tags of Markdown only, of which each is closed, but for those without an end.
+
+    It has if it is the same without the tags in the text. `balance`, which then changes nothing, takes longer.
+    """
+    return not _HAS_TAG(text) or _MARKDOWN.html(_MAY_OPEN.sub(_NOT_TAG, text)).replace(_NOT_TAG, "&lt;") == html

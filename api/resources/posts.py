@@ -32,7 +32,7 @@ def _current(request: Request, post_id: int) -> posts_table.Post:
 
 def _expanded(post: posts_table.Post, query: Values) -> posts_table.Post | PostWithHTML:
     """Return the post, with its HTML if `expand` lists it."""
-    return posts_html.render(post) if "html" in query.get("expand", "") else post
+    return posts_html.render(post)[0] if "html" in query.get("expand", "") else post
 
 
 @blueprint.route("/posts")
@@ -42,7 +42,7 @@ class Posts(Resource):
     )
     def get(
         self, request: Request, query: Values
-    ) -> Page[posts_lists.PostSummary] | Page[posts_table.Post] | Page[PostWithHTML] | Page[PostSummaryWithHTML]:
+    ) -> Page[posts_table.PostSummary] | Page[posts_table.Post] | Page[PostWithHTML] | Page[PostSummaryWithHTML]:
         """List posts.
 
         Published posts, newest first, without their bodies unless `expand` lists them. If `author` is you, or you are

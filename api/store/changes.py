@@ -11,8 +11,8 @@ from api.store.change_feed import ChangeFeed, ChangesPage
 from api.store.change_positions import removed_posts, removed_users
 from api.store.engine.connections import Connection
 from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
-from api.store.posts_lists import SUMMARY, PostSummary, characters, characters_of_metadata
-from api.store.posts_table import POST, Post, posts
+from api.store.posts_lists import SUMMARY, characters, characters_of_metadata
+from api.store.posts_table import POST, Post, PostSummary, posts
 from api.store.users import USER_COLUMNS, User, users
 from api.sync_tokens import SyncToken
 
@@ -57,13 +57,8 @@ class UserChange(NamedTuple):
     user: User | None
 
 
-def _render(post: Post) -> tuple[PostWithHTML, int]:
-    rendered = posts_html.render(post)
-    return rendered, posts_html.json_bytes(rendered)
-
-
 def _render_only(post: Post) -> tuple[PostSummaryWithHTML, int]:
-    rendered, size = _render(post)
+    rendered, size = posts_html.render(post)
     return posts_html.without_body(rendered), size
 
 
@@ -89,7 +84,7 @@ _USERS_SOURCE = Source(
 )
 _SUMMARIES = ChangeFeed(_POSTS_SOURCE, PostChange, PostSummary, SUMMARY, characters=characters_of_metadata)
 _POSTS = ChangeFeed(_POSTS_SOURCE, PostChangeWithBody, Post, POST, characters=characters)
-_RENDERED = ChangeFeed(_POSTS_SOURCE, PostChangeWithHTML, Post, POST, characters=characters, expand=_render)
+_RENDERED = ChangeFeed(_POSTS_SOURCE, PostChangeWithHTML, Post, POST, characters=characters, expand=posts_html.render)
 _HTML = ChangeFeed(_POSTS_SOURCE, PostChangeWithOnlyHTML, Post, POST, characters=characters, expand=_render_only)
 _USERS = ChangeFeed(_USERS_SOURCE, UserChange, User, sa.select(*USER_COLUMNS))
 

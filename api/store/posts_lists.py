@@ -1,7 +1,6 @@
 """Lists of posts: all, by author, by tag."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Generic, NamedTuple
 
 import sqlalchemy as sa
@@ -11,26 +10,8 @@ from api.store.engine.connections import Connection, Row, Select
 from api.store.pages import NewestFirst, Page
 from api.store.posts_filters import FILTERS, filter_by, visible_until
 from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
-from api.store.posts_table import POST, Post, posts
+from api.store.posts_table import POST, Post, PostSummary, posts
 from api.store.principals import Principal
-
-
-class PostSummary(NamedTuple):
-    """A post without its body."""
-
-    id: int
-    author_id: int
-    slug: str | None
-    title: str
-    tags: list[str]
-    metadata: dict[str, str]
-    published_at: datetime | None
-    revision: str
-    created_at: datetime
-    updated_at: datetime
-    username: str
-    display_name: str
-
 
 SUMMARY = POST.with_only_columns(*(POST.selected_columns[name] for name in PostSummary._fields))
 

@@ -17,9 +17,9 @@ from api.store.engine.connections import Connection, Names, Query, Row
 from api.store.pages import Page, encode_cursor, start_position, until_full
 from api.store.posts_filters import visible_until
 from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
-from api.store.posts_lists import POSTS, SUMMARIES, PostSummary
+from api.store.posts_lists import POSTS, SUMMARIES
 from api.store.posts_search_statements import Position
-from api.store.posts_table import Post
+from api.store.posts_table import Post, PostSummary
 from api.store.principals import Principal
 from api.words import SearchQuery, parse_query
 

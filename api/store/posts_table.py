@@ -62,5 +62,22 @@ class Post(NamedTuple):
     display_name: str
 
 
+class PostSummary(NamedTuple):
+    """A post without its body."""
+
+    id: int
+    author_id: int
+    slug: str | None
+    title: str
+    tags: list[str]
+    metadata: dict[str, str]
+    published_at: datetime | None
+    revision: str
+    created_at: datetime
+    updated_at: datetime
+    username: str
+    display_name: str
+
+
 POST_COLUMNS = [posts.c[name] for name in Post._fields if name in posts.c]
 POST = sa.select(*POST_COLUMNS, users.c.username, users.c.display_name).join_from(posts, users)

@@ -17,6 +17,7 @@ from api.store.columns import END_OF_TIME, START_OF_TIME
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.pages import _decode_cursor, encode_cursor
+from api.store.posts_table import PostSummary
 from api.store.users import User
 
 LARGEST = {
@@ -27,7 +28,7 @@ LARGEST = {
 TIMES = st.datetimes(timezones=st.just(UTC))
 
 
-def all_pages(**query: Any) -> list[posts_lists.PostSummary]:
+def all_pages(**query: Any) -> list[PostSummary]:
     page = posts_lists.page(**query)
     rows: list[Any] = [*page.rows]
     while page.next_cursor:

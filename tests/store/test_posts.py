@@ -18,8 +18,7 @@ from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import Forbidden, NotFound, PreconditionFailed, SlugTaken, Unauthenticated
-from api.store.posts_lists import PostSummary
-from api.store.posts_table import Post
+from api.store.posts_table import Post, PostSummary
 from api.store.posts_tags import post_tags
 from api.store.users import User
 from tests.store.conftest import savepoint
