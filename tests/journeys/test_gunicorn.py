@@ -115,7 +115,8 @@ def test_new_workers_run_the_deployed_code(serve: Callable[..., Server], tmp_pat
     code = copy_code(tmp_path)
     server = serve(code=code)
     deploy_title_max_length(code, "199")
-    replace_in(code / "api" / "settings.py", "token_days: int = setting(\n        30,", "token_days: int = setting(\n        29,")
+    days = "token_days: int = setting(\n        "
+    replace_in(code / "api" / "settings.py", f"{days}30,", f"{days}29,")
     server.process.send_signal(signal.SIGHUP)
     deadline = time.monotonic() + 20
     while deployed_title_max_length(server) != 199:
