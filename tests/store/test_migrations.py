@@ -19,7 +19,7 @@ from api.store.engine.database import Database
 from tests.support.rows import select_rows
 
 TIMESTAMP = "2026-01-31 12:00:00.000000"
-BEFORE_AUTHORS, BEFORE_REVISIONS = "0004", "0007"
+BEFORE_AUTHORS, BEFORE_REVISIONS, BEFORE_SCOPES = "0004", "0007", "0009"
 
 
 class Statement(NamedTuple):
@@ -185,6 +185,28 @@ def test_a_server_of_the_version_before_goes_on_while_postgresql_gets_revisions(
             )
             db.execute_sql(f"INSERT INTO post_tags (post_id, tag, published_at) VALUES (12, 'x', '{TIMESTAMP}')")
             db.execute_sql("UPDATE posts SET version = version + 1 WHERE id = 2")
+    migration.join()
+    check(database)
+
+
+@pytest.mark.heavy
+def test_requests_do_not_wait_behind_a_migration_that_waits_for_a_long_transaction(database: Database) -> None:
+    """Such as that of a dump of the database, which has read the table that the migration alters."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    while database.revision() != BEFORE_SCOPES:
+        with database.engine.execution_options(isolation_level="READ COMMITTED").begin() as db:
+            migrate.upgrade(db)
+    migration = threading.Thread(target=database.upgrade)
+    with database.snapshot() as dump:
+        dump.execute_sql("SELECT 1 FROM tokens")
+        migration.start()
+        for _ in range(2):
+            while not _is_waiting(database, "ALTER TABLE tokens"):
+                assert migration.is_alive()
+            with database.write() as db:
+                db.execute_sql("SET LOCAL lock_timeout = 3000")
+                db.execute_sql("UPDATE tokens SET last_used_at = now()")
     migration.join()
     check(database)
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from api.store.engine.migrate import autocommitting, batches
+from api.store.engine.postgresql_ddl import execute_ddl
 
 revision = "0005"
 down_revision = "0004"
@@ -54,10 +55,10 @@ def upgrade() -> None:
         return
     # Each statement is committed by itself, so that reads and writes go on. All may be executed again.
     with autocommitting(connection) as other:
-        other.execute(sa.text("ALTER TABLE post_tags ADD COLUMN IF NOT EXISTS author_id bigint"))
+        execute_ddl(other, "ALTER TABLE post_tags ADD COLUMN IF NOT EXISTS author_id bigint")
         other.execute(sa.text(POSTGRESQL_FUNCTION))
-        other.execute(sa.text("DROP TRIGGER IF EXISTS post_tags_author ON post_tags"))
-        other.execute(sa.text(POSTGRESQL_TRIGGER))
+        execute_ddl(other, "DROP TRIGGER IF EXISTS post_tags_author ON post_tags")
+        execute_ddl(other, POSTGRESQL_TRIGGER)
         for batch in batches(other, "post_tags", "post_id", BATCH):
             other.execute(FILL, batch)
         other.execute(sa.text(f"DROP INDEX CONCURRENTLY IF EXISTS {INDEX}"))  # an interrupted one is not valid

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from api.store.engine.migrate import autocommitting
+from api.store.engine.postgresql_ddl import execute_ddl
 from api.store.engine.sqlite_rebuild import rebuild
 
 revision = "0007"
@@ -42,7 +43,7 @@ def upgrade() -> None:
         return
     # Each statement is committed by itself, so that reads and writes go on. All may be executed again.
     with autocommitting(connection) as other:
-        other.execute(sa.text(POSTGRESQL_COLUMNS))
+        execute_ddl(other, POSTGRESQL_COLUMNS)
         other.execute(sa.text("ALTER TABLE posts VALIDATE CONSTRAINT ck_posts_body"))
         other.execute(sa.text(f"DROP INDEX CONCURRENTLY IF EXISTS {INDEX}"))  # an interrupted one is not valid
         other.execute(

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from api.store.engine.migrate import autocommitting, batches
+from api.store.engine.postgresql_ddl import execute_ddl
 from api.store.engine.sqlite_rebuild import rebuild
 
 revision = "0008"
@@ -48,7 +49,7 @@ def upgrade() -> None:
         for table in TABLES:
             # In two steps, because a column that is added with this default rewrites the table while it is locked.
             default = f"ALTER COLUMN revision SET DEFAULT {POSTGRESQL_RANDOM}"
-            other.execute(sa.text(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS revision varchar(16), {default}"))
+            execute_ddl(other, f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS revision varchar(16), {default}")
             fill = sa.text(
                 f"UPDATE {table} SET revision = {POSTGRESQL_RANDOM} "  # noqa: S608 (constants)
                 "WHERE id >= :first AND id < :after AND revision IS NULL"
@@ -57,19 +58,18 @@ def upgrade() -> None:
                 other.execute(fill, batch)
             # A valid constraint spares SET NOT NULL from reading all rows while it locks the table.
             name = f"{table}_revision"
-            other.execute(sa.text(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"))
-            other.execute(sa.text(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK (revision IS NOT NULL) NOT VALID"))
+            execute_ddl(other, f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
+            execute_ddl(other, f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK (revision IS NOT NULL) NOT VALID")
             other.execute(sa.text(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"))
         # At the end, because a server of the version before needs these; one table after the other, because with both
         # locked, a transaction that reads both could be part of a deadlock.
         for table, default in (("users", f"SET DEFAULT '{DEFAULT}'"), ("posts", "DROP DEFAULT")):
-            other.execute(
-                sa.text(
-                    f"ALTER TABLE {table} ALTER COLUMN revision SET NOT NULL, ALTER COLUMN revision {default}, "
-                    f"DROP CONSTRAINT {table}_revision, DROP COLUMN IF EXISTS version"
-                )
+            execute_ddl(
+                other,
+                f"ALTER TABLE {table} ALTER COLUMN revision SET NOT NULL, ALTER COLUMN revision {default}, "
+                f"DROP CONSTRAINT {table}_revision, DROP COLUMN IF EXISTS version",
             )
-        other.execute(sa.text("DROP TRIGGER IF EXISTS post_tags_author ON post_tags"))
+        execute_ddl(other, "DROP TRIGGER IF EXISTS post_tags_author ON post_tags")
         other.execute(sa.text("DROP FUNCTION IF EXISTS post_tags_author()"))
 
 

@@ -9,6 +9,7 @@ from alembic import op
 
 from api.store import posts_reindex
 from api.store.engine.migrate import autocommitting, store_connection, suspended, transacting
+from api.store.engine.postgresql_ddl import execute_ddl
 
 revision = "0009"
 down_revision = "0008"
@@ -71,7 +72,7 @@ def upgrade() -> None:
         return
     with autocommitting(connection) as other:
         for statement in (TABLE.format(id="BIGINT"), *POSTGRESQL):
-            other.execute(sa.text(statement))
+            execute_ddl(other, statement)
         posts_reindex.run(transacting(other))
         other.execute(sa.text(f"DROP INDEX CONCURRENTLY IF EXISTS {INDEX}"))  # an interrupted one is not valid
         other.execute(sa.text(CREATE_INDEX))

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from api.store.engine.migrate import autocommitting
+from api.store.engine.postgresql_ddl import execute_ddl
 
 revision = "0010"
 down_revision = "0009"
@@ -32,5 +33,5 @@ def upgrade() -> None:
         return
     # Each statement is committed by itself, so that reads and writes go on. All may be executed again.
     with autocommitting(connection) as other:
-        other.execute(sa.text(POSTGRESQL_COLUMN))
+        execute_ddl(other, POSTGRESQL_COLUMN)
         other.execute(sa.text("ALTER TABLE tokens VALIDATE CONSTRAINT ck_tokens_scope"))
