@@ -50,7 +50,7 @@ class Export(Resource):
         returns={
             "type": "string",
             "maxLength": 2_147_483_647,
-            "pattern": '^{"user":',
+            "pattern": '^[{]"user":',
             "description": "A line of JSON for the user, then one for each post.",
             "examples": ['{"user":{"username":"ada","display_name":"Ada Lovelace","bio":""}}\n'],
         },

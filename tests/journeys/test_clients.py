@@ -46,7 +46,8 @@ def needs(command: str, packages: str, *files: Path) -> pytest.MarkDecorator:
 def test_a_generated_python_client_is_typed_and_works(serve: Callable[..., Server], tmp_path: Path) -> None:
     shutil.copy(STORIES / "story.py", tmp_path)
     # Without the generator's ruff hooks: they warn of the generator's own code, and their fixes fail `mypy --strict`.
-    config = {"post_hooks": [], "content_type_overrides": {"application/x-ndjson": "text/plain"}}
+    are_texts = {"application/atom+xml": "text/plain", "application/x-ndjson": "text/plain"}
+    config = {"post_hooks": [], "content_type_overrides": are_texts}
     (tmp_path / "config.json").write_text(json.dumps(config))
     generator = Path(sys.executable).with_name("openapi-python-client")
     options = ["--config", "config.json", "--meta", "none", "--fail-on-warning", "--output-path", "pressroom_client"]

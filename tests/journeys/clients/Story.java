@@ -3,9 +3,12 @@ import com.pressroom.client.ApiClient;
 import com.pressroom.client.ApiException;
 import com.pressroom.client.ApiResponse;
 import com.pressroom.client.api.ChangesApi;
+import com.pressroom.client.api.FeedsApi;
 import com.pressroom.client.api.PostsApi;
+import com.pressroom.client.api.TagsApi;
 import com.pressroom.client.api.TokensApi;
 import com.pressroom.client.api.UsersApi;
+import com.pressroom.client.model.FeedItem;
 import com.pressroom.client.model.IssuedToken;
 import com.pressroom.client.model.Post;
 import com.pressroom.client.model.PostChanges;
@@ -15,6 +18,7 @@ import com.pressroom.client.model.PostPut;
 import com.pressroom.client.model.PostSummary;
 import com.pressroom.client.model.PostSummaryPage;
 import com.pressroom.client.model.Problem;
+import com.pressroom.client.model.TagSummary;
 import com.pressroom.client.model.TokenCreate;
 import com.pressroom.client.model.User;
 import com.pressroom.client.model.UserCreate;
@@ -114,15 +118,36 @@ public class Story {
     List<String> titles = new ArrayList<>();
     String cursor = null;
     do {
-      PostSummaryPage page = posts.listPosts(1, cursor, username, null, null, null);
+      PostSummaryPage page = posts.listPosts(1, cursor, null, username, null, null, null);
       page.getItems().forEach(post -> titles.add(post.getTitle()));
       cursor = page.getNextCursor();
     } while (cursor != null);
     expect(titles, List.of("Note G", "Note A"));
 
+    // Search: every word must be in the title or the body, and those in quotation marks must follow each other.
+    PostSummaryPage found = posts.listPosts(null, null, "\"weaves patterns\" NOTE", username, null, null, null);
+    expect(found.getItems().stream().map(PostSummary::getTitle).toList(), List.of("Note A"));
+
+    // Read a post as HTML that is safe on any page.
+    expect(posts.readPost(first.getId(), "html", null).getHtml(), "<p>It <em>weaves</em> patterns.</p>\n");
+
+    // List the tags of published posts, and read what feed readers read.
+    List<TagSummary> listed = new TagsApi(ada).listTags(100, null, null).getItems();
+    expect(listed.stream().map(TagSummary::getTag).toList().containsAll(tags), true);
+    List<FeedItem> items = new FeedsApi(ada).readJSONFeed(username, null, null, null).getItems();
+    expect(items.stream().map(FeedItem::getTitle).toList(), List.of("Note G", "Note A"));
+
+    // A token that can only read is enough for a reader or a preview.
+    TokenCreate preview = new TokenCreate().username(username).password(password).name("preview");
+    preview.scope(TokenCreate.ScopeEnum.READ).expiresInDays(1);
+    IssuedToken issued = new TokensApi(connect(url, null)).createToken(preview);
+    PostsApi reader = new PostsApi(connect(url, "Bearer " + issued.getToken()));
+    expect(reader.readPost(first.getId(), null, null), first);
+    expect(problem(403, () -> reader.publishPost(note, null)).getCode(), "insufficient-scope");
+
     // Read with the header fields: the ETag identifies the version to revise.
     Long id = first.getId();
-    ApiResponse<Post> read = posts.readPostWithHttpInfo(id, null);
+    ApiResponse<Post> read = posts.readPostWithHttpInfo(id, null, null);
     expect(read.getData(), first);
     String old = read.getHeaders().get("etag").get(0);
     PostPatch changes = new PostPatch().title("Note A, revised");
@@ -149,7 +174,7 @@ public class Story {
     expect(posts.removePostWithHttpInfo(id, current).getStatusCode(), 204);
     follow(feed, since, copies);
     expect(copies.containsKey(id) && copies.get(id) == null, true);
-    problem(404, () -> posts.readPost(id, null));
+    problem(404, () -> posts.readPost(id, null, null));
 
     // Publish a file at a slug. The request creates the post, or else replaces the version that it names.
     PostPut file = new PostPut().title("Note B").body("From a file.").publishedAt(published);
@@ -161,6 +186,6 @@ public class Story {
     Post replaced = posts.putPost(username, "note-b", file, version, null);
     expect(replaced.getId(), created.getId());
     expect(replaced.getTitle(), "Note B, revised");
-    expect(posts.readPostBySlug(username, "note-b", null), replaced);
+    expect(posts.readPostBySlug(username, "note-b", null, null), replaced);
   }
 }

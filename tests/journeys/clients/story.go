@@ -78,6 +78,45 @@ func main() {
 	}
 	expect(titles, []string{"Note G", "Note A"})
 
+	// Search: every word must be in the title or the body, and those in quotation marks must follow each other.
+	found, _, err := client.PostsAPI.ListPosts(ada).Author(username).Q(`"weaves patterns" NOTE`).Execute()
+	succeed(err)
+	expect(len(found.Items), 1)
+	expect(found.Items[0].Title, "Note A")
+
+	// Read a post as HTML that is safe on any page.
+	shown, _, err := client.PostsAPI.ReadPost(ada, first.Id).Expand("html").Execute()
+	succeed(err)
+	expect(shown.GetHtml(), "<p>It <em>weaves</em> patterns.</p>\n")
+
+	// List the tags of published posts, and read what feed readers read.
+	tags, _, err := client.TagsAPI.ListTags(ada).Limit(100).Execute()
+	succeed(err)
+	listed := map[string]bool{}
+	for _, each := range tags.Items {
+		listed[each.Tag] = true
+	}
+	expect(listed["engines"] && listed["日本"], true)
+	feed, _, err := client.FeedsAPI.ReadJSONFeed(ada).Author(username).Execute()
+	succeed(err)
+	expect(len(feed.Items), 2)
+	expect(feed.Items[0].Title, "Note G")
+
+	// A token that can only read is enough for a reader or a preview.
+	preview := pressroom.NewTokenCreate()
+	preview.SetName("preview")
+	preview.SetScope("read")
+	preview.SetExpiresInDays(1)
+	issued, _, err := client.TokensAPI.CreateToken(basic).TokenCreate(*preview).Execute()
+	succeed(err)
+	reader := context.WithValue(anyone, pressroom.ContextAccessToken, issued.Token)
+	readable, _, err := client.PostsAPI.ReadPost(reader, first.Id).Execute()
+	succeed(err)
+	expect(readable, first)
+	_, response, err := client.PostsAPI.PublishPost(reader).PostCreate(*note).Execute()
+	forbidden := problem(err, response, 403)
+	expect(forbidden.Code, "insufficient-scope")
+
 	// Read with the header fields: the ETag identifies the version to revise.
 	read, response, err := client.PostsAPI.ReadPost(ada, first.Id).Execute()
 	succeed(err)

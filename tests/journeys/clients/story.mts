@@ -75,6 +75,34 @@ do {
 } while (cursor);
 expect(pages, [["Note G"], ["Note A"]]);
 
+// Search: every word must be in the title or the body, and those in quotation marks must follow each other.
+const search = { author: username, q: '"weaves patterns" NOTE' };
+const found = success(await ada.GET("/posts", { params: { query: search } }));
+expect(found.items.map((post) => post.title), ["Note A"]);
+
+// Read a post as HTML that is safe on any page.
+const asHtml = { path: { post_id: first.id }, query: { expand: "html" } } as const;
+const shown = success(await ada.GET("/posts/{post_id}", { params: asHtml }));
+expect(shown.html, "<p>It <em>weaves</em> patterns.</p>\n");
+
+// List the tags of published posts, and read what feed readers read.
+const tags = success(await ada.GET("/tags", { params: { query: { limit: 100 } } }));
+const listed = tags.items.map((each) => each.tag);
+expect(numbers.tags.every((tag) => listed.includes(tag)), true);
+const byAda = { params: { query: { author: username } } };
+const feed = success(await ada.GET("/feed.json", byAda));
+expect(feed.items.map((item) => item.title), ["Note G", "Note A"]);
+const atom = success(await ada.GET("/feed.atom", { ...byAda, parseAs: "text" }));
+expect(atom.split("<entry>").length, 3);
+
+// A token that can only read is enough for a reader or a preview.
+const preview = { username, password, name: "preview", scope: "read", expires_in_days: 1 } as const;
+const issued = success(await anyone.POST("/tokens", { body: preview }));
+const reader = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${issued.token}` } });
+expect(success(await reader.GET("/posts/{post_id}", { params: { path: { post_id: first.id } } })), first);
+const forbidden = problem(await reader.POST("/posts", { body: note }));
+expect([forbidden.status, forbidden.code], [403, "insufficient-scope"]);
+
 // Read with the header fields: the ETag identifies the version to revise.
 const path = { post_id: first.id };
 const read = await ada.GET("/posts/{post_id}", { params: { path } });

@@ -8,7 +8,9 @@ declare(strict_types=1);
 
 use GuzzleHttp\Client;
 use Pressroom\Api\ChangesApi;
+use Pressroom\Api\FeedsApi;
 use Pressroom\Api\PostsApi;
+use Pressroom\Api\TagsApi;
 use Pressroom\Api\TokensApi;
 use Pressroom\Api\UsersApi;
 use Pressroom\ApiException;
@@ -17,6 +19,7 @@ use Pressroom\Model\PostCreate;
 use Pressroom\Model\PostPatch;
 use Pressroom\Model\PostPut;
 use Pressroom\Model\Problem;
+use Pressroom\Model\TokenCreate;
 use Pressroom\Model\UserCreate;
 
 require 'GuzzleHttp/autoload.php'; // Debian's php-guzzlehttp-guzzle
@@ -101,6 +104,26 @@ do {
     $cursor = $page->getNextCursor();
 } while ($cursor !== null);
 expect($titles, ['Note G', 'Note A']);
+
+// Search: every word must be in the title or the body, and those in quotation marks must follow each other.
+$found = $posts->listPosts(q: '"weaves patterns" NOTE', author: $username)->getItems();
+expect([count($found), $found[0]->getTitle()], [1, 'Note A']);
+
+// Read a post as HTML that is safe on any page.
+expect($posts->readPost($first->getId(), expand: 'html')->getHtml(), "<p>It <em>weaves</em> patterns.</p>\n");
+
+// List the tags of published posts, and read what feed readers read.
+$listed = (new TagsApi(new Client(), $configuration))->listTags(limit: 100)->getItems();
+expect(array_diff($tags, array_map(fn($each) => $each->getTag(), $listed)), []);
+$items = (new FeedsApi(new Client(), $configuration))->readJSONFeed(author: $username)->getItems();
+expect(array_map(fn($item) => $item->getTitle(), $items), ['Note G', 'Note A']);
+
+// A token that can only read is enough for a reader or a preview.
+$preview = new TokenCreate(['name' => 'preview', 'scope' => 'read', 'expires_in_days' => 1]);
+$issued = (new TokensApi(new Client(), $configuration))->createToken($preview);
+$reader = new PostsApi(new Client(), (clone $configuration)->setAccessToken($issued->getToken()));
+expect($reader->readPost($first->getId()), $first);
+expect(problem(fn() => $reader->publishPost($note), 403)->getCode(), 'insufficient-scope');
 
 // Read with the header fields: the ETag identifies the version to revise.
 [$read, , $headers] = $posts->readPostWithHttpInfo($first->getId());

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from pressroom_client import AuthenticatedClient, Client
 from pressroom_client.api.changes import list_post_changes
+from pressroom_client.api.feeds import read_atom_feed, read_json_feed
 from pressroom_client.api.posts import (
     list_posts,
     publish_post,
@@ -18,10 +19,12 @@ from pressroom_client.api.posts import (
     remove_post,
     revise_post,
 )
+from pressroom_client.api.tags import list_tags
 from pressroom_client.api.tokens import create_token
 from pressroom_client.api.users import register_user
 from pressroom_client.models import (
     IssuedToken,
+    JSONFeed,
     Metadata,
     Post,
     PostChanges,
@@ -31,7 +34,10 @@ from pressroom_client.models import (
     PostSummary,
     PostSummaryPage,
     Problem,
+    ReadPostExpand,
+    TagPage,
     TokenCreate,
+    TokenCreateScope,
     User,
     UserCreate,
 )
@@ -86,6 +92,42 @@ while cursor is not None:
     pages.append([post.title for post in page.items])
     cursor = page.next_cursor
 assert pages == [["Note G"], ["Note A"]], pages
+
+# Search: every word must be in the title or the body, and those in quotation marks must follow each other.
+found = list_posts.sync(client=ada, author=username, q='"weaves patterns" NOTE')
+assert isinstance(found, PostSummaryPage), found
+assert [post.title for post in found.items] == ["Note A"], found
+
+# Read a post as HTML that is safe on any page.
+shown = read_post.sync(first.id, client=ada, expand=ReadPostExpand.HTML)
+assert isinstance(shown, Post), shown
+assert shown.html == "<p>It <em>weaves</em> patterns.</p>\n", shown
+
+# List the tags of published posts, and read what feed readers read.
+tags = list_tags.sync(client=ada, limit=100)
+assert isinstance(tags, TagPage), tags
+assert {"engines", "日本"} <= {each.tag for each in tags.items}, tags
+feed = read_json_feed.sync(client=ada, author=username)
+assert isinstance(feed, JSONFeed), feed
+assert [(item.title, item.tags) for item in feed.items] == [("Note G", ["engines", "日本"]), ("Note A", [])], feed
+atom = read_atom_feed.sync(client=ada, author=username)
+assert isinstance(atom, str), atom
+assert atom.count("<entry>") == 2, atom
+
+# A token that can only read is enough for a reader or a preview.
+preview = TokenCreate(
+    username=username, password=password, name="preview", scope=TokenCreateScope.READ, expires_in_days=1
+)
+issued = create_token.sync(
+    client=Client(base_url=url),  # type: ignore[arg-type] # as above
+    body=preview,
+)
+assert isinstance(issued, IssuedToken), issued
+reader = AuthenticatedClient(base_url=url, token=issued.token, raise_on_unexpected_status=True)
+assert read_post.sync(first.id, client=reader) == first
+forbidden = publish_post.sync(client=reader, body=note)
+assert isinstance(forbidden, Problem), forbidden
+assert (forbidden.status, forbidden.code) == (403, "insufficient-scope"), forbidden
 
 # Read with the header fields: the ETag identifies the version to revise.
 read = read_post.sync_detailed(first.id, client=ada)

@@ -81,6 +81,27 @@ loop do
 end
 expect titles, ['Note G', 'Note A']
 
+# Search: every word must be in the title or the body, and those in quotation marks must follow each other.
+found = posts.list_posts({ author: username, q: '"weaves patterns" NOTE' })
+expect found.items.map(&:title), ['Note A']
+
+# Read a post as HTML that is safe on any page.
+expect posts.read_post(first.id, { expand: 'html' }).html, "<p>It <em>weaves</em> patterns.</p>\n"
+
+# List the tags of published posts, and read what feed readers read.
+listed = Pressroom::TagsApi.new(ada).list_tags({ limit: 100 }).items.map(&:tag)
+expect tags - listed, []
+items = Pressroom::FeedsApi.new(ada).read_json_feed({ author: username }).items
+expect items.map(&:title), ['Note G', 'Note A']
+
+# A token that can only read is enough for a reader or a preview.
+preview = Pressroom::TokenCreate.new(name: 'preview', scope: 'read', expires_in_days: 1)
+issued = Pressroom::TokensApi.new(basic).create_token({ token_create: preview })
+reader = Pressroom::PostsApi.new(connect(url, access_token: issued.token))
+expect reader.read_post(first.id), first
+forbidden = problem(403) { reader.publish_post(note) }
+expect forbidden.code, 'insufficient-scope'
+
 # Read with the header fields: the ETag identifies the version to revise.
 read, _, headers = posts.read_post_with_http_info(first.id)
 expect read, first
