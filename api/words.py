@@ -18,7 +18,7 @@ WORDS_MAX_ITEMS = 4_000
 INDEX_WORDS_MAX_ITEMS = 32
 """Words of a query that are looked up in the index; the others are looked for in the posts that it finds."""
 BOUNDARY = "."
-"""Separates title, body and characters, so that no phrase goes from one to the next."""
+"""Separates title, body and characters, and each of these, so that no phrase goes from one to the next."""
 
 # Han, kana, bopomofo, Hangul, and the scripts of Southeast Asia, which put no spaces between words.
 _UNSPACED = (
@@ -53,7 +53,7 @@ def index_text(title: str, body: str) -> str:
         return text
     # So that words of one character are found, too.
     characters = dict.fromkeys("".join(word for word in words if len(word) > 1 and _has_unspaced(word)))
-    return " ".join([text, BOUNDARY, *characters]) if characters else text
+    return f" {BOUNDARY} ".join([text, *characters])
 
 
 @lru_cache(maxsize=256)
