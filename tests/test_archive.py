@@ -105,7 +105,15 @@ def site(settings: Settings) -> Client:
 def test_a_move_to_postgresql_and_back_changes_no_byte(
     pressroom: Run, site: Client, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    urls = ("/users", "/users/ada", "/posts?expand=body", "/posts/1", "/posts/4", "/posts?author=ada", "/posts?q=last+b")
+    urls = (
+        "/users",
+        "/users/ada",
+        "/posts?expand=body",
+        "/posts/1",
+        "/posts/4",
+        "/posts?author=ada",
+        "/posts?q=last+b",
+    )
     before = {url: (site.get(url).data, site.get(url).headers["ETag"]) for url in urls}
     feeds = [(site.get(path).json or {})["next_since"] for path in ("/changes/posts", "/changes/users")]
     assert pressroom("export", "--accounts", "a.ndjson").exit_code == 0
