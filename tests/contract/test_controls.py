@@ -39,6 +39,8 @@ RETRY_AFTER = 'headers={"Retry-After": str(_seconds_left(window))}'
 TIME = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 LOST = "The mirror differs from the lists"
 SCHEDULES = "contract/test_change_feed_schedules.py"
+SEARCH, SEARCH_IN_STORE = "resources/test_posts_search.py", "store/test_posts_search.py"
+IN_STORE = f"FAILED tests/{SEARCH_IN_STORE}"
 
 CONTROLS = {
     "another status": Control(
@@ -319,6 +321,86 @@ CONTROLS = {
     ),
     "scheduled posts forgotten": Control(
         "store/change_entries", "sa.and_(sa.tuple_(time, id_) > _TIME, time <= AT)", "sa.false()", CHANGES, LOST
+    ),
+    "unpublished posts found": Control(
+        "store/posts_search",
+        "timestamp, id_ = start_position(cursor, until)",
+        "timestamp, id_ = start_position(cursor, END_OF_TIME)\n    until = END_OF_TIME",
+        SEARCH,
+        "test_only_those_who_may_change_unpublished_posts_find_them",
+    ),
+    "a new post not indexed": Control(
+        "store/posts", "posts_words.add(db, post.id, title, body)", "pass", SEARCH, "AssertionError"
+    ),
+    "an imported post not indexed": Control(
+        "store/posts",
+        "posts_words.add(db, post.id, title, body)",
+        "if post_id is None:\n        posts_words.add(db, post.id, title, body)",
+        "test_archive.py",
+        "test_a_move_to_postgresql_and_back_changes_no_byte",
+    ),
+    "a revised title not indexed": Control(
+        "store/posts",
+        'if changes.keys() & {"title", "body"}:',
+        'if changes.keys() & {"body"}:',
+        SEARCH,
+        "published_revised_or_removed",
+    ),
+    "stale words of a revised post": Control(
+        "store/migrations/versions/0009_words",
+        '"DELETE FROM post_words WHERE post_id = NEW.id; END"',
+        '"SELECT 1; END"',
+        SEARCH_IN_STORE,
+        "UNIQUE constraint failed",
+    ),
+    "words of a removed post": Control(
+        "store/migrations/versions/0009_words",
+        "VALUES ('delete', OLD.post_id, OLD.words); END",
+        "SELECT 'delete', OLD.post_id, OLD.words WHERE FALSE; END",
+        SEARCH_IN_STORE,
+        IN_STORE,
+    ),
+    "a phrase in any order": Control(
+        "store/posts_search",
+        "if sequence not in words]",
+        "if False]",
+        SEARCH_IN_STORE,
+        IN_STORE,
+    ),
+    "a list that is not checked for words": Control(
+        "store/posts_search",
+        "for row in rows if row.matches]",
+        "for row in rows]",
+        SEARCH,
+        "test_pages_may_be_short_or_empty",
+    ),
+    "any number of candidates": Control(
+        "store/posts_search",
+        "if len(found) <= posts_words.CANDIDATES_MAX_ROWS else None",
+        "if True else None",
+        SEARCH_IN_STORE,
+        IN_STORE,
+    ),
+    "any number of posts checked": Control(
+        "store/posts_search",
+        "checked < CHECKED_MAX_ROWS and ",
+        "",
+        SEARCH,
+        "test_pages_may_be_short_or_empty",
+    ),
+    "a short page that is the last": Control(
+        "store/posts_search",
+        "return found[: limit + 1], Position(last.published_at, last.id)",
+        "return found[: limit + 1], None",
+        SEARCH,
+        "test_pages_may_be_short_or_empty",
+    ),
+    "a search in any author's posts": Control(
+        "store/posts_search_statements",
+        "statement = statement.where(wanted.c.author_id == AUTHOR_ID)",
+        "pass",
+        SEARCH,
+        "test_a_search_is_combined_with_author_and_tag",
     ),
 }
 IN_CI = {"another status", "no 412", "duplicate names accepted", "an unpublished post forgotten"}
