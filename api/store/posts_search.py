@@ -63,8 +63,9 @@ def page(
 
 def _find_candidates(db: Connection, query: SearchQuery) -> list[int] | None:
     """Return the posts that have the words, drafts included; None if there are too many."""
-    words = json.dumps(query.words)
-    if not db.all(posts_words.INFREQUENT, words=words):
+    # Short words are often frequent ones, of which the index has many entries to count.
+    words = json.dumps(sorted(query.words, key=len, reverse=True))
+    if db.one_or_none(posts_words.INFREQUENT, words=words) is None:
         return None
     found = db.all(posts_words.CANDIDATES, words=words)
     return [row.id for row in found] if len(found) <= posts_words.CANDIDATES_MAX_ROWS else None

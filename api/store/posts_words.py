@@ -58,12 +58,16 @@ INFREQUENT = Query(
                 SELECT 1 FROM post_search WHERE post_search MATCH '"' || value || '" "{SAMPLE_MARK}"'
                 LIMIT {FREQUENT_FROM}
             )
-        ) < {FREQUENT_FROM}
+        ) < {FREQUENT_FROM} LIMIT 1
     """).columns(word=sa.Text),  # noqa: S608 (constants)
+    # Materialized, because for a LIMIT PostgreSQL might prefer to read the table; it reads no more rows than are taken.
     postgresql=sa.text(f"""
         SELECT word FROM json_array_elements_text(CAST(:words AS json)) AS word WHERE (
-            SELECT count(*) FROM post_words WHERE {INDEXED_WORDS} @> ARRAY[word, '{SAMPLE_MARK}']
-        ) < {FREQUENT_FROM}
+            WITH found AS MATERIALIZED (
+                SELECT post_id FROM post_words WHERE {INDEXED_WORDS} @> ARRAY[word, '{SAMPLE_MARK}']
+            )
+            SELECT count(*) FROM (SELECT FROM found LIMIT {FREQUENT_FROM}) AS counted
+        ) < {FREQUENT_FROM} LIMIT 1
     """).columns(word=sa.Text),  # noqa: S608 (the same)
 )
 CANDIDATES = Query(
@@ -73,7 +77,7 @@ CANDIDATES = Query(
         WHERE post_search MATCH (SELECT '"' || group_concat(value, '" "') || '"' FROM json_each(:words))
         LIMIT {CANDIDATES_MAX_ROWS + 1}
     """).columns(id=Id),  # noqa: S608 (the same)
-    # Materialized, because for a LIMIT PostgreSQL might prefer to read the table.
+    # Materialized for the same reason.
     postgresql=sa.text(f"""
         WITH found AS MATERIALIZED (
             SELECT post_id FROM post_words

@@ -1,6 +1,8 @@
 """Searches, on both databases."""
 
+import logging
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import groupby
@@ -19,6 +21,8 @@ from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.users import User
 from tests.support.rows import select_rows
+
+logger = logging.getLogger(__name__)
 
 WORDS = [
     "engine",
@@ -120,11 +124,14 @@ def test_both_databases_find_the_posts_that_a_naive_search_finds(
     if not sorts:
         monkeypatch.setattr(posts_words, "CANDIDATES_MAX_ROWS", -1)  # so that the list is read
 
+    counted = Counter[str]()
+
     @given(
         st.lists(st.tuples(TEXT, TEXT), max_size=8),
         st.lists(QUERY.filter(lambda q: words.parse_query(q).words), max_size=6),
     )
     def check(texts: list[tuple[str, str]], queries: list[str]) -> None:
+        counted.update(posts=len(texts), queries=len(queries))
         for database in databases:
             with database.write() as db:
                 db.execute_sql("DELETE FROM posts")
@@ -135,10 +142,12 @@ def test_both_databases_find_the_posts_that_a_naive_search_finds(
                 for q in queries:
                     expected = [id_ for id_, text in zip(created, texts, strict=True) if naively_matches(q, *text)]
                     assert sorted(search(db, q)) == expected, (q, texts)
+                    counted.update(found=len(expected))
                     bobs = [id_ for id_ in expected if created.index(id_) % 2]
                     assert sorted(search(db, q, author="bob", limit=1, expand="body")) == bobs
 
     check()
+    logger.info("%d posts, %d queries, which found %d", *(counted[name] for name in ("posts", "queries", "found")))
 
 
 @pytest.fixture
