@@ -23,6 +23,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", PROJECT_ROOT / "build"))
 BLOG = PROJECT_ROOT / "examples" / "blog"
 HOSTILE = "<img src=x onerror=alert(1)>"
+expect.set_options(timeout=30_000)
 pytestmark = [
     pytest.mark.heavy,
     pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium"),
@@ -75,7 +76,7 @@ def blog(serve: Callable[..., Server], tmp_path: Path) -> Iterator[Blog]:
         page_file.write_text(page_file.read_text().replace("http://127.0.0.1:8000", url))
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
         page = browser.new_page(viewport={"width": 900, "height": 700})
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         problems: list[object] = []
 
         def note(error: Error) -> None:

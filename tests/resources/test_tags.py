@@ -1,5 +1,6 @@
 """`/tags`."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -97,7 +98,7 @@ def test_a_million_tags_of_drafts_cost_little(app: Application, ada: Client, any
             ),
             {"id": post["id"]},
         )
-    started_at = now()
+    started_at = time.process_time()  # SQLite works in this process
     page = read(anyone, "/tags")
     assert (page["items"], page["next_cursor"] is None) == ([], False)
-    assert now() - started_at < timedelta(seconds=0.5)
+    assert time.process_time() - started_at < 0.5
