@@ -17,8 +17,9 @@ INDEXED_WORDS = "string_to_array(words, ' ')"
 """What the GIN index has, and a query must repeat."""
 SAMPLE_MARK = "§"
 """Indexed as a word of the posts in the sample: no text has this word. FTS5 takes what is not ASCII for a letter."""
-SAMPLED_RUN, SAMPLED_ONE_IN = 2_048, 128
-"""Runs of as many ids, of which one in so many is in the sample. Posts beside each other are fast to count."""
+SAMPLED_RUN, SAMPLED_ONE_IN = 128, 128
+"""Runs of as many ids, of which one in so many is in the sample. Posts beside each other are fast to count, but longer
+runs have no posts of some months: a word that came up then would be taken for an infrequent one."""
 
 CANDIDATES_MAX_ROWS = 2_000
 """Posts found by the index that are sorted."""

@@ -150,6 +150,13 @@ def test_both_databases_find_the_posts_that_a_naive_search_finds(
     logger.info("%d posts, %d queries, which found %d", *(counted[name] for name in ("posts", "queries", "found")))
 
 
+@pytest.mark.parametrize("first", [1, 2_049, 150_000, 10**9])
+def test_the_sample_has_posts_of_any_time(first: int) -> None:
+    """A word that all posts have since then is frequent, too."""
+    sampled = [id_ for id_ in range(first, first + 20_000) if posts_words.marked(id_, "a") != "a"]
+    assert len(sampled) == pytest.approx(20_000 / posts_words.SAMPLED_ONE_IN, rel=0.7)
+
+
 @pytest.fixture
 def many(db: Connection, ada: User, bob: User) -> list[int]:
     """450 posts with the word `all`, of which every hundredth has `some`."""
