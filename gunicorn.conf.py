@@ -61,8 +61,9 @@ loglevel = _settings.log_level
 preload_app = False
 worker_tmp_dir = directories.scratch_directory("")
 pidfile = f"{_settings.run_dir}/gunicorn.pid" if _settings.run_dir else None
-# Only PRESSROOM_TRUSTED_PROXIES decides whether the proxy is trusted for client, scheme and host.
-forwarded_allow_ips = ""
+# Only PRESSROOM_TRUSTED_PROXIES decides whether the proxy is trusted for client, scheme and host. gunicorn itself uses
+# none of its header fields, so it does not matter whom it trusts: with "*", it need not parse each client's address.
+forwarded_allow_ips = "*"
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 # By default, gunicorn creates this socket in the home directory of the user who starts it.

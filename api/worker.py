@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from gunicorn.http import wsgi as gunicorn_wsgi
 from gunicorn.http.body import Body, LengthReader
 
 from api.constraints import REQUEST_BODY_MAX_BYTES
+from api.worker_response import Response
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -54,6 +56,9 @@ def install(worker: Any) -> None:
     worker.wsgi, worker.handle_error, worker.notify = serve, handle_error_and_linger, notify_and_check_files
     worker.cfg.set("pre_request", _replace_body)
     worker.cfg.set("post_request", _close_in_stages)
+    # gunicorn reads 20 settings per request, and looks each of them up by a function.
+    vars(worker.cfg).update({name: setting.get() for name, setting in worker.cfg.settings.items()})
+    gunicorn_wsgi.Response = Response
     # By default, glibc raises this limit to the largest block that was freed, and keeps as much for each thread.
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
@@ -91,11 +96,10 @@ class RequestBody(Body):  # type: ignore[misc] # gunicorn has no types
 
     def finish(self) -> None:
         """Read the rest. If it is too large or too slow, or may not be sent, the response is the last."""
-        if _has_been_received(self):
-            return
         # RFC 9110, section 10.1.1: a client that has got a final status need not send the body.
-        if self._is_client_waiting or not self._drain():
+        if not _has_been_received(self) and (self._is_client_waiting or not self._drain()):
             self._request.force_close()
+        self._request = None  # it has this body: only a garbage collection would free them
 
     def _drain(self) -> bool:
         if isinstance(self.reader, LengthReader) and self.reader.length > REQUEST_BODY_MAX_BYTES:

@@ -38,8 +38,10 @@ class UnitOfWork:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Commit, or roll back if there was an error. Work that has needed no connection is authorized, too."""
+        # It has the request, which has this: only a garbage collection would free the request and its body.
+        authorize, self._authorize = self._authorize, None
         if self.connection:
             self._context.__exit__(kind, error, traceback)
-        elif self._authorize and not self.is_used:
+        elif authorize and not self.is_used:
             with self._open_connection() as connection:
-                self._authorize(connection)
+                authorize(connection)

@@ -1,7 +1,6 @@
 """The accounting itself detects lost and duplicate posts."""
 
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from tests.faults.accounting import count_lost_writes
 from tests.faults.load_generator import Load, Post
 from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.heavy
 
@@ -26,14 +26,14 @@ pytestmark = pytest.mark.heavy
 def test_lost_acknowledged_posts_are_counted(
     serve: Callable[..., Server], tmp_path: Path, change: str, lost: int
 ) -> None:
-    load = publish_for_half_a_second(serve())
+    load = publish_some_posts(serve())
     with closing(sqlite3.connect(tmp_path / "pressroom.sqlite", isolation_level=None)) as database:
         database.execute(change)
     assert count_lost_writes(load) == lost
 
 
 def test_duplicate_posts_are_detected(serve: Callable[..., Server], tmp_path: Path) -> None:
-    load = publish_for_half_a_second(serve())
+    load = publish_some_posts(serve())
     with closing(sqlite3.connect(tmp_path / "pressroom.sqlite", isolation_level=None)) as database:
         database.execute("UPDATE posts SET title = (SELECT title FROM posts WHERE id = 1) WHERE id = 2")
     with pytest.raises(AssertionError, match="twice"):
@@ -41,12 +41,12 @@ def test_duplicate_posts_are_detected(serve: Callable[..., Server], tmp_path: Pa
 
 
 def test_a_lost_post_is_counted_even_if_another_post_has_its_url(serve: Callable[..., Server]) -> None:
-    load = publish_for_half_a_second(serve())
+    load = publish_some_posts(serve())
     load.posts.insert(0, Post("lost", None, load.posts[0].url))
     assert count_lost_writes(load) == 1
 
 
-def publish_for_half_a_second(server: Server) -> Load:
+def publish_some_posts(server: Server) -> Load:
     with Load(lambda: server.connect(timeout=30)) as load:
-        time.sleep(0.5)
+        wait_until(lambda: len(load.posts) > 20)
     return load

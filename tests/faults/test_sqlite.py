@@ -28,6 +28,8 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.heavy
 
+POSTS_RECORDED = 600
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
@@ -61,6 +63,7 @@ def test_reads_are_served_while_another_process_holds_the_lock(serve: Callable[.
     seconds = max(6, 3 * LOAD_SECONDS)  # longer than a writer waits
     with Writers(server, sign_up(server), writers=24, readers=4) as load:
         time.sleep(LOAD_SECONDS)
+        wait_until(lambda: len(load.writes) > 48)
         with closing(sqlite3.connect(tmp_path / "pressroom.sqlite", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             locked = time.monotonic()
@@ -118,7 +121,8 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recordin
         server = TracedServer(["gunicorn"], tmp_path_factory.mktemp(synchronous), PROJECT_ROOT, **environment)
         server.wait_until_ready()
         with Load(lambda: server.connect(30)) as load:
-            time.sleep(3)
+            # So many that the log has been written back to the database several times.
+            wait_until(lambda: len(load.posts) > POSTS_RECORDED)
         assert server.stop() == 0
         wait_until(server.log_is_complete)
         assert not load.failures()

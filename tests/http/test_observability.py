@@ -37,7 +37,7 @@ def read_log(app_with_log: Application, log_path: Path) -> ReadLog:
 
     def read(count: int) -> list[dict[str, Any]]:
         records: list[dict[str, Any]] = []
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         with log_path.open() as file:
             while len(records) < count and time.monotonic() < deadline:
                 time.sleep(0.002)

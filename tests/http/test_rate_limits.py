@@ -245,7 +245,8 @@ def hits(store: RateLimitStore, count: int) -> list[bool]:
 def test_each_process_counts_for_itself_while_redis_is_down(
     redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = RateLimitStore(redis_server.url, redis_retry_seconds=0.2)
+    # A Redis that is not there is noticed at once.
+    store = RateLimitStore(redis_server.url, redis_timeout_seconds=20, redis_retry_seconds=0.2)
     assert hits(store, 4) == [True] * 4
     redis_server.kill()
     assert hits(store, 6) == [True] * 5 + [False]
@@ -270,10 +271,10 @@ def test_a_hanging_redis_delays_one_request_briefly(
 def test_one_request_at_a_time_tries_a_hanging_redis(
     redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = RateLimitStore(redis_server.url, redis_retry_seconds=0.3)
+    store = RateLimitStore(redis_server.url, redis_retry_seconds=1)
     redis_server.process.send_signal(signal.SIGSTOP)
     hits(store, 1)
-    time.sleep(0.3)
+    time.sleep(1)
     caplog.clear()
     threads = [threading.Thread(target=store.hit, args=(FIVE, "x")) for _ in range(5)]
     for thread in threads:

@@ -212,7 +212,7 @@ def test_concurrent_requests_of_a_user_that_deadlock_succeed_or_are_rejected(app
 
 
 def wait_for_a_blocked_backend(app: Application) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     blocked: Any = False
     while not blocked:
         with app.database.read() as db:

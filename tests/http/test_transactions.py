@@ -1,11 +1,14 @@
 """One request, one transaction."""
 
+import gc
 import threading
+import weakref
 
 import pytest
 import sqlalchemy as sa
+from flask import request_started
 
-from api.http.application import Application
+from api.http.application import Application, Request, current_request
 from api.resources import users
 from api.store import posts_tags
 from tests.contract.catalogue import QUERIES, arrange
@@ -93,3 +96,18 @@ def test_acknowledged_posts_are_stored(ada: Client, app: Application) -> None:
     stored = ada.get("/posts?limit=100").json
     assert stored
     assert sorted(post["title"] for post in stored["items"]) == titles
+
+
+def test_a_request_that_writes_is_freed_without_a_garbage_collection(app: Application, ada: Client) -> None:
+    references: list[weakref.ref[Request]] = []
+
+    def remember(_app: Application, **_: object) -> None:
+        references.append(weakref.ref(current_request()))
+
+    gc.disable()
+    try:
+        with request_started.connected_to(remember, app):
+            assert ada.post("/posts", {"title": "t", "body": "b"}).status_code == 201
+        assert [reference() for reference in references] == [None]
+    finally:
+        gc.enable()

@@ -43,7 +43,7 @@ def test_workers_that_are_still_booting_obey_a_stop(activate: Callable[..., Sock
     time.sleep(0.02)
     first = server.process
     first.terminate()
-    assert first.wait(10) == 0
+    assert first.wait(25) == 0  # not after PRESSROOM_GRACEFUL_TIMEOUT
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["restart", "crash"])

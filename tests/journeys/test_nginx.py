@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -27,9 +28,9 @@ from tests.support.nginx import (
     application_log,
     needs_nginx,
     nginx_and_gunicorn,
-    nginx_log,
 )
 from tests.support.readme import console_session, matches, section
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.heavy, needs_nginx]
 
@@ -166,7 +167,8 @@ def test_an_unreachable_application_is_a_503_problem(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("method", "path"), [("POST", "/tokens"), ("POST", "/users"), ("PUT", "/me/password")])
 def test_requests_that_hash_a_password_are_limited_per_address(nginx: Nginx, method: str, path: str) -> None:
     source = f"127.0.1.{len(path)}"
-    responses = [send_request(nginx.connect(source=source), method, path) for _ in range(30)]
+    with ThreadPoolExecutor(8) as clients:
+        responses = [*clients.map(lambda _: send_request(nginx.connect(source=source), method, path), range(30))]
     rejected = [response for response in responses if response.status == 429]
     # A burst of eleven is allowed, and five a second while the thirty are sent.
     assert 1 <= len(rejected) <= 19
@@ -246,8 +248,10 @@ def test_the_application_logs_the_clients_address_and_request_id(nginx: Nginx) -
 
 def logged(nginx: Nginx, response: Response) -> dict[str, object]:
     """Return the line of nginx's log about the request with this response."""
-    lines = [json.loads(line) for line in nginx_log(nginx)]
-    [line] = [line for line in lines if line["id"] == response.headers["X-Request-ID"]]
+    request_id = str(response.headers["X-Request-ID"])
+    wait_until(lambda: request_id in nginx.access_log.read_text())  # it is written every second
+    lines = map(json.loads, nginx.access_log.read_text().splitlines())
+    [line] = [line for line in lines if line["id"] == request_id]
     return dict(line)
 
 
@@ -379,24 +383,30 @@ def test_the_readmes_session_works_through_nginx(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])
 def test_clients_that_retry_lose_no_request_in_a_reload(nginx: Nginx, tmp_path: Path, version: str) -> None:
     parallel = ["--parallel", "--parallel-max", "8", "--retry", "6", "--retry-all-errors", "--no-progress-meter"]
-    # Not to /dev/null, which curl cannot truncate for a retry of a response, such as 429.
-    output = ["--output", str(tmp_path / "body_#1_#2"), "--write-out", "%{http_code}\\n"]
-    urls = f"{nginx.url}/posts?limit=[1-100]&tag=t[1-30]"
-    command = ["curl", "--cacert", str(nginx.certificate), version, *parallel, *output, urls]
-    reloads = 0
-    # Into files: curl would block on a full pipe.
-    statuses, log = tmp_path / "statuses", tmp_path / "curl.log"
-    with (
-        statuses.open("w") as out,
-        log.open("w") as err,
-        subprocess.Popen(command, stdout=out, stderr=err) as load,
-    ):
-        # Not to the end: curl 7.88 drops the transfers that wait for their retry when no other is left.
-        while load.poll() is None and reloads < 4:
-            time.sleep(0.5)
-            nginx.reload()
-            reloads += 1
+    log, reloads = tmp_path / "curl.log", 0
+    with socket.create_server(("127.0.0.1", 0)) as unresponsive, log.open("w") as output:
+        unresponsive.settimeout(20)
+        # curl 7.88 drops the transfers that wait for their retry when no other is left: one stays to the end.
+        last = ["--output", "/dev/null", f"http://127.0.0.1:{unresponsive.getsockname()[1]}"]
+        # Not to /dev/null, which curl cannot truncate for a retry of a response, such as 429.
+        urls = ["--output", str(tmp_path / "body_#1_#2"), f"{nginx.url}/posts?limit=[1-100]&tag=t[1-30]"]
+        # Into a file without a buffer: curl would block on a full pipe.
+        options = ["--cacert", str(nginx.certificate), version, *parallel, "--write-out", "%{stderr}%{http_code}\\n"]
+        load = subprocess.Popen(["curl", *options, *last, *urls], stderr=output)
+        connection, _ = unresponsive.accept()
+        with load, connection:
+            while load.poll() is None and len(statuses := curl_statuses(log)) < 3000:
+                # After so many transfers, however fast they are.
+                if len(statuses) > 400 * reloads:
+                    nginx.reload()
+                    reloads += 1
+                time.sleep(0.02)
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
     text = log.read_text()
     logger.info("%s: %d reloads, 3000 requests, %d repeated", version, reloads, text.count("Will retry"))
     assert reloads > 2
-    assert (load.returncode, statuses.read_text().split()) == (0, ["200"] * 3000), text
+    assert (load.returncode, curl_statuses(log)) == (0, ["200"] * 3000 + ["204"]), text
+
+
+def curl_statuses(log: Path) -> list[str]:
+    return re.findall(r"^\d{3}$", log.read_text(), re.M)

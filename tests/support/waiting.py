@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 20) -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 60) -> None:
     """Wait until a condition holds, for at most `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
