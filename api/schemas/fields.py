@@ -103,7 +103,7 @@ class OneOf(PassThrough, fields.String):
 
     def __init__(self, choices: list[str], **options: Unpack[FieldOptions]) -> None:
         *others, last = (f"`{choice}`" for choice in choices)
-        error = f"Use {', '.join(others)} or {last}."
+        error = f"Use {', '.join(others)} or {last}." if others else f"Use {last}."
         super().__init__(validate=validate.OneOf(choices, error=error), **options)
 
 

@@ -114,6 +114,8 @@ def test_a_user_can_be_deleted_with_all_posts(ada: Client, bob: Client, anyone: 
     assert_problem(bob.delete("/users/ada?posts=remove"), 403)
     for query in ("posts=", "posts=keep", "posts=Remove", "posts=remove&posts=remove", "tokens=remove"):
         assert_problem(ada.delete(f"/users/ada?{query}"), 422)
+    invalid = assert_problem(ada.delete("/users/ada?posts=keep"), 422)
+    assert invalid["errors"] == [{"detail": "Use `remove`.", "parameter": "posts"}]
     assert_problem(ada.send("DELETE", "/users/ada?posts=remove"), 428)
     assert_problem(ada.send("DELETE", "/users/ada?posts=remove", headers={"If-Match": '"x"'}), 412)
     assert len((ada.get("/posts?author=ada").json or {})["items"]) == 3
