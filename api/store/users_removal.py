@@ -49,14 +49,15 @@ def get_for_removal(db: Connection, username: str, *, principal: Principal) -> U
 
     `NotFound` if there is none, `Forbidden` if the principal may not change it.
     """
-    if not may_change(principal, owner_id=users.get(db, username).id):
+    user = users.get(db, username)
+    if not may_change(principal, owner_id=user.id):
         raise Forbidden("You can change only your own account.")
-    return _lock(db, username)
+    return _lock(db, user)
 
 
 def remove(db: Connection, username: str) -> None:
     """Delete the user; `NotFound` if there is none, `UserHasPosts` while posts exist."""
-    users.remove(db, _lock(db, username))
+    users.remove(db, _lock(db, users.get(db, username)))
 
 
 def remove_with_posts(db: Connection, user: User) -> None:
@@ -88,15 +89,14 @@ def remove_in_batches(transact: Transact, username: str) -> int:
         removed += batch
         time.sleep(BATCH_SECONDS)  # other writers of SQLite try again at intervals
     # Also what an admin has put there since.
-    transact(lambda db: remove_with_posts(db, _lock(db, username)))
+    transact(lambda db: remove_with_posts(db, _lock(db, user)))
     return removed
 
 
-def _lock(db: Connection, username: str) -> User:
+def _lock(db: Connection, user: User) -> User:
     """Lock the user's tokens, then the user, in the order of other transactions."""
-    user = users.get(db, username)
     tokens_use.wait_until_unused(db, user_id=user.id)
-    return one(db, _BY_ID, f"There is no user {username!r}.", user_id=user.id)
+    return one(db, _BY_ID, f"There is no user {user.username!r}.", user_id=user.id)
 
 
 def _remove_batch(db: Connection, *, user: User) -> int:

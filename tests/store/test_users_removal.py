@@ -130,6 +130,25 @@ def test_an_interrupted_removal_can_be_run_again(database: Database, monkeypatch
     assert 0 < users_removal.remove_in_batches(database.transact, "ada") < 30
 
 
+def test_batches_do_not_remove_another_user_who_has_registered_the_same_name(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(users_removal, "BATCH_SECONDS", 0)
+    register(database, "ada")
+    transactions = iter(range(9))
+
+    def transact(work: Any) -> Any:
+        if next(transactions) == 1:
+            database.transact(lambda db: users_removal.remove(db, "ada"))
+            register(database, "ada")
+        return database.transact(work)
+
+    with pytest.raises(NotFound):
+        users_removal.remove_in_batches(transact, "ada")
+    with database.read() as db:
+        assert credentials.get(db, "ada").password_hash == "hash"
+
+
 def test_only_the_user_and_admins_may_remove_a_user(database: Database) -> None:
     ada, bob = register(database, "ada", "bob")
     with database.write() as db:
