@@ -15,15 +15,15 @@ _USER = Query(
     ArchivedUser,
     sa.select(*(users.c[name] for name in ArchivedUser._fields)).where(users.c.id == sa.bindparam("user_id")),
 )
-_POSITION = sa.tuple_(sa.bindparam("after_time", type_=PublishedAt()), sa.bindparam("after_id", type_=sa.BigInteger))
-# In the order of an index.
-_NEXT_POSTS = Query(
+_TIME = sa.bindparam("time", type_=PublishedAt())
+_OF_USER = archived_posts.where(posts.c.author_id == sa.bindparam("user_id")).limit(POSTS_PER_QUERY)
+# In the order of an index. Two queries, because SQLite would seek only the time, which all drafts have in common.
+_AT_TIME = Query(
     ArchivedPost,
-    archived_posts.where(
-        posts.c.author_id == sa.bindparam("user_id"), sa.tuple_(posts.c.published_at, posts.c.id) > _POSITION
-    )
-    .order_by(posts.c.published_at, posts.c.id)
-    .limit(POSTS_PER_QUERY),
+    _OF_USER.where(posts.c.published_at == _TIME, posts.c.id > sa.bindparam("last_id")).order_by(posts.c.id),
+)
+_AFTER_TIME = Query(
+    ArchivedPost, _OF_USER.where(posts.c.published_at > _TIME).order_by(posts.c.published_at, posts.c.id)
 )
 
 
@@ -35,7 +35,9 @@ def find_user(db: Connection, user_id: int) -> ArchivedUser | None:
 def all_posts(db: Connection, user_id: int) -> Iterator[ArchivedPost]:
     """Yield the posts of the user: published, scheduled, then drafts."""
     time: datetime | None = START_OF_TIME
-    id_ = 0
-    while page := db.all(_NEXT_POSTS, user_id=user_id, after_time=time, after_id=id_):
+    last_id = 0
+    while page := (
+        db.all(_AT_TIME, user_id=user_id, time=time, last_id=last_id) or db.all(_AFTER_TIME, user_id=user_id, time=time)
+    ):
         yield from page
-        time, id_ = page[-1].published_at, page[-1].id
+        time, last_id = page[-1].published_at, page[-1].id

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from api.cli.main import cli
 from api.http.application import Application
 from api.settings import Settings
-from api.store import posts, users
+from api.store import archive_of_user, posts, users
 from api.store.engine.timeouts import Timeouts
 from tests.support.clients import Client, signed_in_user
 from tests.support.problems import assert_problem
@@ -127,3 +127,22 @@ def test_the_order_of_posts_with_the_same_time_is_that_of_their_ids(site: Applic
         for number in range(45):
             posts.publish(db, author_id=author.id, title=f"{number}", body="", tags=[], published_at=None)
     assert [line["post"]["id"] for line in export(ada)[1:]] == [*range(1, 46)]
+
+
+def test_an_export_reads_each_of_many_drafts_once(ada: Client) -> None:
+    """They have the same time in the index: of each query, SQLite would read all those before again."""
+    steps = []
+    for _ in range(2):
+        with ada.app.database.write() as db:
+            author = users.get(db, "ada")
+            for _ in range(1_000):
+                posts.publish(db, author_id=author.id, title="t", body="", tags=[], published_at=None)
+        with ada.app.database.read() as db:
+            instructions: list[None] = []
+            db._driver.set_progress_handler(lambda counted=instructions: counted.append(None), 1_000)
+            count = len([*archive_of_user.all_posts(db, author.id)])
+            db._driver.set_progress_handler(None, 0)
+        steps.append((count, len(instructions)))
+    (_, few), (_, many) = steps
+    assert [count for count, _ in steps] == [1_000, 2_000]
+    assert many < 2.4 * few
