@@ -1,11 +1,13 @@
 """How gunicorn's workers read bodies that the application leaves unread, and close connections (RFC 9112, section 9.6).
 
 A connection that is closed while the client sends is reset, and the client may lose the response. The workers also
-check every second whether the files of an SQLite database have been replaced.
+close connections whose clients have stopped reading, and check every second whether the files of an SQLite database
+have been replaced.
 """
 
 import ctypes
 import socket
+import struct
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,6 +26,8 @@ DRAIN_SECONDS = 0.5
 """How long a response waits for the rest of the body, so that the connection can stay open."""
 LINGER_SECONDS, LINGER_IDLE_SECONDS, LINGER_MAX_BYTES = 5.0, 1.0, 64 * 1024 * 1024
 """After the last response: how long and how much the client may go on sending, and how long it may pause."""
+SEND_SECONDS = 10
+"""How long a client may read nothing of a response, which occupies a thread and may hold a snapshot of the database."""
 FILE_CHECK_SECONDS = 1.0
 """How often a worker without requests checks whether the files of an SQLite database have been replaced."""
 _M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES = -3, 256 * 1024
@@ -53,6 +57,9 @@ def install(worker: Any) -> None:
             next_check = now + FILE_CHECK_SECONDS
             wsgi.database.pool.close_if_replaced()
 
+    for listener in worker.sockets:
+        # Its TCP connections inherit it; at the other end of a Unix socket is a proxy.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
     worker.wsgi, worker.handle_error, worker.notify = serve, handle_error_and_linger, notify_and_check_files
     worker.cfg.set("pre_request", _replace_body)
     worker.cfg.set("post_request", _close_in_stages)

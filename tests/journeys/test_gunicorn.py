@@ -3,12 +3,14 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -18,9 +20,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.cli.main import cli
 from api.settings import Settings
+from api.store import posts
+from api.store.engine.database import Database
 from tests.support.deployments import copy_code, deploy_title_max_length, deployed_title_max_length, replace_in, roll
 from tests.support.paths import PROJECT_ROOT
-from tests.support.servers import Server, worker_pids
+from tests.support.servers import Server, sign_up, worker_pids
 from tests.support.waiting import wait_until
 
 
@@ -128,6 +132,26 @@ def test_new_workers_run_the_deployed_code(serve: Callable[..., Server], tmp_pat
 
     wait_until(is_deployed)
     assert limits["token_days"] == 29
+
+
+@pytest.mark.heavy
+def test_a_client_that_stops_reading_an_export_does_not_occupy_a_thread_for_long(
+    serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    code = copy_code(tmp_path)
+    replace_in(code / "api" / "worker.py", "SEND_SECONDS = 10\n", "SEND_SECONDS = 1\n")
+    server = serve(code=code, PRESSROOM_THREADS="1")
+    token = sign_up(server)
+    with closing(Database(Settings(database_url=server.database_url))) as database, database.write() as db:
+        for _ in range(100):  # more than the buffers of the connection hold
+            posts.publish(db, author_id=1, title="t", body="b" * 200_000, tags=[], published_at=None)
+    with closing(socket.socket()) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        fields = f"Host: x\r\nAuthorization: {token['Authorization']}"
+        client.sendall(f"GET /me/export HTTP/1.1\r\n{fields}\r\n\r\n".encode())
+        assert client.recv(12) == b"HTTP/1.1 200"
+        assert server.get_status("/posts") == 200  # in time
 
 
 CHUNKED = (
