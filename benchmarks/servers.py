@@ -67,7 +67,7 @@ class Server:
 @contextmanager
 def serve(app: App, database: Path, *, core: int | None = SERVER_CORE) -> Iterator[Server]:
     """Run `app` with `database`, pinned to that core (None: not pinned)."""
-    port = _free_port()
+    port = free_port()
     command, environment = app.start_command(port, database)
     pin = [] if core is None else ["taskset", "--cpu-list", str(core)]
     log = SCRATCH / f"{database.stem}.log"
@@ -84,7 +84,8 @@ def serve(app: App, database: Path, *, core: int | None = SERVER_CORE) -> Iterat
             _stop(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on which no process listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
