@@ -13,9 +13,12 @@ from api.http.application import Application
 from tests.contract.catalogue import (
     BODIES,
     DOCUMENT,
+    DRAFT,
+    DRAFT_BY_SLUG,
     IDS,
     OPERATIONS,
     PERMISSIONS,
+    QUERIES,
     READS,
     Permission,
     arrange,
@@ -82,6 +85,22 @@ def test_an_operation_is_allowed_to_these_clients(
             assert problem["code"] == "insufficient-scope"
             assert 'error="insufficient_scope", scope="write"' in response.headers["WWW-Authenticate"]
         assert stored(there) == before
+
+
+def test_a_token_that_can_only_read_reads_what_its_user_reads_without_their_role(app: Application) -> None:
+    there = clients(app)
+    for client in there:
+        client.get("/me")  # updates the token's last use, which then stays the same for a minute
+    searches = ("/posts?q=t", "/posts?author=ada&q=t", "/posts?author=ada&q=t&tag=engines&expand=body,html")
+    drafts = (f"/posts/{DRAFT['post_id']}", f"/users/ada/posts/{DRAFT_BY_SLUG['slug']}")
+    for path in (*READS, *QUERIES, *drafts, *searches):
+        read = [client.get(path) for client in (there.ada, there.ada_reader, there.bob, there.admin_reader)]
+        if path.startswith("/tokens"):
+            assert {response.status_code for response in (read[1], read[3])} == {403}
+            continue
+        assert (read[0].status_code, read[0].data) == (read[1].status_code, read[1].data)
+        if path != "/me":
+            assert (read[2].status_code, read[2].data) == (read[3].status_code, read[3].data)
 
 
 def test_1_broken_object_level_authorization(app: Application) -> None:

@@ -108,9 +108,15 @@ def test_a_token_that_can_only_read_reads_what_its_user_may_read(ada: Client, bo
         "/posts",
         "/posts/1",
         "/posts?author=ada",
+        "/posts?author=ada&q=t",
+        "/posts/1?expand=html",
         "/users/ada/posts/draft",
         "/users",
+        "/tags",
+        "/feed.atom",
+        "/feed.json",
         "/changes/posts",
+        "/changes/users",
     ):
         for method in ("GET", "HEAD"):
             responses = [client.send(method, path) for client in (ada, reader)]
@@ -125,10 +131,10 @@ def test_a_token_that_can_only_read_ignores_the_role_of_an_admin(admin: Client, 
         assert client.post("/posts", DRAFT).status_code == 201
     reader = with_read_token(admin)
     for author, count in (("ada", 0), ("admin", 1)):
-        for query in (f"author={author}", f"author={author}&tag=x", f"author={author}&expand=body"):
-            assert len((reader.get(f"/posts?{query}").json or {})["items"]) == count
-            assert len((admin.get(f"/posts?{query}").json or {})["items"]) == 1
-    for path in ("/posts/1", "/users/ada/posts/draft"):
+        for query in ("", "&tag=x", "&expand=body", "&expand=html", "&q=t", "&q=t&tag=x"):
+            assert len((reader.get(f"/posts?author={author}{query}").json or {})["items"]) == count
+            assert len((admin.get(f"/posts?author={author}{query}").json or {})["items"]) == 1
+    for path in ("/posts/1", "/posts/1?expand=html", "/users/ada/posts/draft"):
         assert admin.get(path).status_code == 200
         assert_problem(reader.get(path), 404)
     assert reader.get("/posts/2").status_code == 200
