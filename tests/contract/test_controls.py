@@ -257,6 +257,23 @@ CONTROLS = {
         RESPONSES,
         "putPost-404",
     ),
+    "scope ignored": Control(
+        "http/authentication",
+        'if scope == "write" and request.viewer and request.viewer.scope == "read":',
+        "if False:",
+        OWASP,
+        "test_an_operation_is_allowed_to_these_clients",
+    ),
+    "an admin's token that can only read has the role": Control(
+        "store/tokens_use", "_ROLE = sa.case(", "_ROLE = users.c.role\n_IGNORED = sa.case(", OWASP, "admin_reader"
+    ),
+    "an export of another user's posts": Control(
+        "store/archive_of_user",
+        'posts.c.author_id == sa.bindparam("user_id")',
+        'posts.c.author_id != -sa.bindparam("user_id", type_=sa.BigInteger)',
+        "resources/test_me_export.py",
+        "test_an_export_has_the_account_and_all_posts_of_the_user_and_nothing_else",
+    ),
     "public drafts": Control("store/posts", IS_VISIBLE, f"{IS_VISIBLE}sa.true(), ", OWASP, "readPost-2"),
     "changes ordered by time": Control(
         "store/change_positions",
