@@ -48,6 +48,7 @@ function element(name, properties = {}, ...children) {
 }
 
 const link = (href, text) => element("a", { href }, text);
+const tagLink = (tag) => link(`#/?${new URLSearchParams({ tag })}`, tag);
 const date = (post) =>
   post.published_at ? element("time", { dateTime: post.published_at }, post.published_at.slice(0, 10)) : "Draft";
 const action = (text, run) => element("button", { type: "button", onclick: () => attempt(run) }, text);
@@ -72,16 +73,33 @@ function showSession() {
   for (const each of document.querySelectorAll(".anonymous")) each.hidden = signedIn;
 }
 
-async function list(query) {
+// Show a page; the keyboard's focus moves to its heading, as it does when a browser loads a page.
+function show(heading, ...content) {
+  const title = element("h1", { tabIndex: -1 }, heading);
+  main.replaceChildren(title, ...content);
+  title.focus();
+  document.title = `${heading} – A blog on Pressroom`;
+}
+
+async function list(query, tag) {
   const items = element("ul");
-  const more = action("More", show);
-  main.replaceChildren(element("h1", {}, query ? `Posts with “${query}”` : "Posts"), items, more);
+  const more = action("More", next);
+  const tags = element("nav", { ariaLabel: "Tags" });
+  const ofTag = tag ? `?${new URLSearchParams({ tag })}` : "";
+  const feeds = ["atom", "json"].map((format) => link(`${api}/feed.${format}${ofTag}`, `feed.${format}`));
+  const heading = query ? `Posts with “${query}”` : tag ? `Posts on ${tag}` : "Posts";
+  show(heading, tags, items, more, element("p", { className: "actions" }, "Subscribe:", ...feeds));
   let cursor = "";
-  async function show() {
+  async function next() {
     const before = items.childElementCount;
     // A page may be empty, and not the last one.
     while (cursor !== null && items.childElementCount === before) {
-      const parameters = new URLSearchParams({ limit: 10, ...(query && { q: query }), ...(cursor && { cursor }) });
+      const parameters = new URLSearchParams({
+        limit: 10,
+        ...(query && { q: query }),
+        ...(tag && { tag }),
+        ...(cursor && { cursor }),
+      });
       const { content } = await call("GET", `/posts?${parameters}`);
       for (const post of content.items)
         items.append(element("li", {}, link(`#${post.url}`, post.title), " by ", post.author.display_name, " ", date(post)));
@@ -90,16 +108,27 @@ async function list(query) {
     more.hidden = cursor === null;
     if (!items.childElementCount) items.replaceWith(element("p", {}, "Nothing found."));
   }
-  await show();
+  await next();
+  let after = "";
+  while (after !== null && tags.childElementCount < 100) {
+    const parameters = new URLSearchParams({ limit: 100, ...(after && { cursor: after }) });
+    const { content } = await call("GET", `/tags?${parameters}`);
+    for (const each of content.items) {
+      const made = tagLink(each.tag);
+      if (each.tag === tag) made.ariaCurrent = "true";
+      tags.append(made);
+    }
+    after = content.next_cursor;
+  }
 }
 
 async function read(path) {
   const { content: post } = await call("GET", `${path}?expand=html`);
   const body = element("article");
   body.innerHTML = post.html; // sanitised by the API
-  const actions = element("p", { className: "actions" });
+  const actions = element("p", { className: "actions" }, ...post.tags.map(tagLink));
   if (post.author.username === session.get()?.username) actions.append(link(`#/edit${path}`, "Edit"));
-  main.replaceChildren(element("h1", {}, post.title), element("p", {}, post.author.display_name, " ", date(post)), body, actions);
+  show(post.title, element("p", {}, post.author.display_name, " ", date(post)), body, actions);
 }
 
 function form(heading, fields, button, submit) {
@@ -110,7 +139,7 @@ function form(heading, fields, button, submit) {
     made.append(element("label", {}, label, input));
   }
   made.append(element("button", {}, button));
-  main.replaceChildren(element("h1", {}, heading), made);
+  show(heading, made);
   return made;
 }
 
@@ -173,7 +202,8 @@ function route() {
     if (path.startsWith("/edit/")) return edit(path.slice(5));
     if (path === "/sign-in") return signIn();
     if (path === "/write") return write();
-    return list(new URLSearchParams(query).get("q"));
+    const filters = new URLSearchParams(query);
+    return list(filters.get("q"), filters.get("tag"));
   });
 }
 

@@ -109,7 +109,8 @@ def fill(page: Page, title: str, body: str, button: str) -> None:
 
 def test_a_reader_lists_searches_and_reads(blog: Blog) -> None:
     for number in range(12):
-        content = {"title": f"Note {number}", "body": f"It *weaves* patterns.\n\n{HOSTILE}", "tags": []}
+        tags = ["engines", "algebra"] if number < 3 else ["engines"]
+        content = {"title": f"Note {number}", "body": f"It *weaves* patterns.\n\n{HOSTILE}", "tags": tags}
         blog.send("POST", "/posts", content)
     blog.send("POST", "/posts", {"title": HOSTILE, "body": "Bernoulli numbers.", "tags": []})
     page = blog.page
@@ -118,6 +119,20 @@ def test_a_reader_lists_searches_and_reads(blog: Blog) -> None:
     page.get_by_role("button", name="More").click()
     expect(page.get_by_role("listitem")).to_have_count(13)
     expect(page.get_by_role("button", name="More")).to_be_hidden()
+    filters = page.get_by_role("navigation", name="Tags")
+    expect(filters.get_by_role("link")).to_have_text(["algebra", "engines"])
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / "list.png")
+    filters.get_by_role("link", name="algebra").click()
+    expect(page.get_by_role("listitem")).to_have_count(3)
+    expect(filters.locator("[aria-current]")).to_have_text("algebra")
+    for name, start in (("feed.atom", "<?xml "), ("feed.json", "{")):
+        feed = str(page.get_by_role("link", name=name).get_attribute("href"))
+        assert feed.endswith(f"/{name}?tag=algebra")
+        text = page.request.get(feed).text()
+        assert text.startswith(start)
+        assert "Note 2" in text
+        assert "Note 3" not in text
     page.get_by_role("searchbox").fill("bernoulli")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("listitem")).to_have_count(1)
@@ -128,6 +143,49 @@ def test_a_reader_lists_searches_and_reads(blog: Blog) -> None:
     page.goto(f"{blog.origin}#/posts/1")
     expect(page.locator("article em")).to_have_text("weaves")
     assert page.locator("article [onerror]").count() == 0
+    page.get_by_role("main").get_by_role("link", name="algebra").click()
+    expect(page.get_by_role("listitem")).to_have_count(3)
+
+
+def test_the_blog_works_with_a_keyboard_on_a_narrow_screen(blog: Blog) -> None:
+    cells = "|".join("wide" * 10 for _ in range(6))
+    table = f"|{cells}|\n|{'|'.join(['-'] * 6)}|\n|{cells}|"
+    body = f"{'long' * 50}\n\n```\n{'code ' * 50}\n```\n\n{table}"
+    blog.send("POST", "/posts", {"title": "word" * 40, "body": body, "tags": ["engines", "tag" * 15]})
+    page = blog.page
+    page.set_viewport_size({"width": 360, "height": 640})
+
+    def press_until(name: str) -> None:
+        """Move the focus to an element by its text, and press Enter."""
+        for _ in range(20):
+            page.keyboard.press("Tab")
+            if name in str(page.evaluate("document.activeElement.textContent")):
+                break
+        page.keyboard.press("Enter")
+
+    def is_narrow() -> bool:
+        return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+    page.goto(blog.origin)
+    expect(page.get_by_role("listitem")).to_have_count(1)
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    assert is_narrow()
+    press_until("word")
+    expect(page.locator("article table")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    assert is_narrow()
+    page.goto(f"{blog.origin}#/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Posts")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Username")).to_be_visible()
+    assert is_narrow()
+    for text in ("ada", PASSWORD):
+        page.keyboard.press("Tab")
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Write")).to_be_visible()
+    assert is_narrow()
 
 
 def test_a_writer_publishes_once_although_the_reply_is_lost(blog: Blog) -> None:
