@@ -102,7 +102,7 @@ async function list(query, tag) {
       });
       const { content } = await call("GET", `/posts?${parameters}`);
       for (const post of content.items)
-        items.append(element("li", {}, link(`#${post.url}`, post.title), " by ", post.author.display_name, " ", date(post)));
+        items.append(element("li", {}, link(`#/posts/${post.id}`, post.title), " by ", post.author.display_name, " ", date(post)));
       cursor = content.next_cursor;
     }
     more.hidden = cursor === null;
@@ -123,7 +123,9 @@ async function list(query, tag) {
 }
 
 async function read(path) {
+  const shown = location.hash;
   const { content: post } = await call("GET", `${path}?expand=html`);
+  if (location.hash !== shown) return; // a later page, in which something may have been typed
   const body = element("article");
   body.innerHTML = post.html; // sanitised by the API
   const actions = element("p", { className: "actions" }, ...post.tags.map(tagLink));
@@ -131,10 +133,14 @@ async function read(path) {
   show(post.title, element("p", {}, post.author.display_name, " ", date(post)), body, actions);
 }
 
+// The reply may come when another page is shown.
+const go = (from, hash) => from.isConnected && (location.hash = hash);
+
 function form(heading, fields, button, submit) {
   const made = element("form", { onsubmit: (event) => (event.preventDefault(), attempt(() => submit(made.elements))) });
   for (const [name, label, value, type] of fields) {
-    const input = element(type === "textarea" ? "textarea" : "input", { name, value, required: true });
+    const autocomplete = { username: "username", password: "current-password" }[name] ?? "off";
+    const input = element(type === "textarea" ? "textarea" : "input", { name, value, autocomplete, required: true });
     if (type && type !== "textarea") input.type = type;
     made.append(element("label", {}, label, input));
   }
@@ -144,27 +150,30 @@ function form(heading, fields, button, submit) {
 }
 
 function signIn() {
-  form("Sign in", [["username", "Username"], ["password", "Password", "", "password"]], "Sign in", async (input) => {
+  const made = form("Sign in", [["username", "Username"], ["password", "Password", "", "password"]], "Sign in", async (input) => {
+    session.set(null); // a request has either a token or credentials
     const credentials = { username: input.username.value, password: input.password.value };
     const { content } = await call("POST", "/tokens", { body: { ...credentials, name: "blog", expires_in_days: 1 } });
-    session.set({ username: credentials.username, token: content.token, url: content.url });
+    session.set({ username: credentials.username, token: content.token, id: content.id });
     showSession();
-    location.hash = "#/";
+    go(made, "#/");
   });
 }
 
 function write() {
   // One key for this form: however often it is sent, the post is published once.
   const key = crypto.randomUUID();
-  form("Write", [["title", "Title"], ["body", "Text (Markdown)", "", "textarea"]], "Publish", async (input) => {
+  const made = form("Write", [["title", "Title"], ["body", "Text (Markdown)", "", "textarea"]], "Publish", async (input) => {
     const body = { title: input.title.value, body: input.body.value };
     const { content } = await call("POST", "/posts", { body, "Idempotency-Key": key });
-    location.hash = `#${content.url}`;
+    go(made, `#/posts/${content.id}`);
   });
 }
 
 async function edit(path) {
+  const shown = location.hash;
   let { content: post, etag } = await call("GET", path);
+  if (location.hash !== shown) return;
   const fields = [["title", "Title", post.title], ["body", "Text (Markdown)", post.body, "textarea"]];
   const made = form("Edit", fields, "Save", save);
   async function save(input) {
@@ -177,7 +186,7 @@ async function edit(path) {
       if (current.content.title !== input.title.value || current.content.body !== input.body.value)
         return showConflict(input, current);
     }
-    location.hash = `#${path}`;
+    go(made, `#${path}`);
   }
   function showConflict(input, { content: theirs, etag: newer }) {
     const box = element("section", { className: "conflict" });
@@ -213,7 +222,11 @@ document.querySelector("#search").onsubmit = (event) => {
 };
 document.querySelector("#sign-out").onclick = () =>
   attempt(async () => {
-    await call("DELETE", session.get().url);
+    try {
+      await call("DELETE", `/tokens/${session.get().id}`);
+    } catch (error) {
+      if (error.status !== 401) throw error; // it has expired
+    }
     leave();
     location.hash = "#/";
   });

@@ -220,6 +220,45 @@ def test_a_writer_publishes_once_although_the_reply_is_lost(blog: Blog) -> None:
     assert me.status == 401
 
 
+def test_a_late_reply_does_not_replace_the_form_that_is_shown(blog: Blog) -> None:
+    blog.send("POST", "/posts", {"title": "Note A", "body": "It weaves.", "tags": []})
+    page = blog.page
+    page.goto(blog.origin)
+    sign_in(page)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile("/posts/1"), hold)
+    with page.expect_request(re.compile("/posts/1")):
+        page.get_by_role("link", name="Note A").click()
+    page.get_by_role("link", name="Write").click()
+    page.get_by_label("Title").fill("Note B")
+    with page.expect_response(re.compile("/posts/1")) as response:
+        held[0].continue_()
+    response.value.finished()
+    page.wait_for_timeout(200)
+    expect(page.get_by_label("Title")).to_have_value("Note B")
+
+
+def test_a_writer_signs_in_again_and_out_although_the_token_is_no_longer_valid(blog: Blog) -> None:
+    page = blog.page
+    page.goto(blog.origin)
+    sign_in(page)
+    expect(page.get_by_role("link", name="Write")).to_be_visible()
+    page.evaluate("location.hash = '#/sign-in'")
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Posts")).to_be_visible()
+    change = {"current_password": PASSWORD, "new_password": PASSWORD}  # revokes the page's token
+    blog.send("PUT", "/me/password", change)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_empty()
+
+
 def test_two_writers_see_what_the_other_has_saved(blog: Blog) -> None:
     blog.send("POST", "/posts", {"title": "Note G", "body": "Bernoulli.", "tags": []})
     page = blog.page
