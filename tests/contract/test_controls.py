@@ -26,6 +26,7 @@ class Control(NamedTuple):
 
 SCHEMATHESIS, RESPONSES = "contract/test_schemathesis.py", "contract/test_responses.py"
 HOSTILE, OWASP, CHANGES = "contract/test_hostile.py", "contract/test_owasp.py", "contract/test_change_feed.py"
+FEEDS, TAGS = "resources/test_feeds.py", "resources/test_tags.py"
 BY_SLUG = "resources/test_posts_slugs.py"
 PUBLISH = "return posts.publish(request.db, author_id=request.current_user.id, **content)"
 LOSE = """post = posts.publish(request.db, author_id=request.current_user.id, **content)
@@ -419,6 +420,47 @@ CONTROLS = {
         "pass",
         SEARCH,
         BY_SEARCH,
+    ),
+    "HTML that is not sanitised": Control(
+        "markdown",
+        "html = _SANITISER.clean(html)",
+        "pass",
+        "test_markdown.py::test_nothing_hostile_is_left",
+        "test_nothing_hostile_is_left",
+    ),
+    "HTML whose tags are not balanced": Control(
+        "markdown", "html = balance(html)", "pass", "test_markdown.py", "test_markdown_is_rendered"
+    ),
+    "HTML whose tags are taken for balanced ones": Control(
+        "markdown",
+        "return not _HAS_TAG(text) or ",
+        "return True or ",
+        "test_markdown.py",
+        "test_markdown_is_rendered",
+    ),
+    "drafts in feeds": Control(
+        "store/posts_filters",
+        "return END_OF_TIME if sees_all else now()",
+        "return END_OF_TIME",
+        FEEDS,
+        "test_only_what_is_public_is_in_feeds",
+    ),
+    "characters in feeds that XML forbids": Control(
+        "atom", ".translate(None, _CONTROLS)", "", FEEDS, "test_no_text_breaks_the_xml"
+    ),
+    "ids of feeds that change with the host": Control(
+        "resources/feeds",
+        'name = f"{post.username} ',
+        'name = f"{root} {post.username} ',
+        FEEDS,
+        "test_ids_survive_edits_and_another_host",
+    ),
+    "tags of drafts": Control(
+        "store/tags",
+        "published_at <= :at\n",
+        "published_at <= :at OR TRUE\n",
+        TAGS,
+        "test_tags_are_those_of_published_posts",
     ),
 }
 IN_CI = {"another status", "no 412", "duplicate names accepted", "an unpublished post forgotten"}

@@ -53,12 +53,16 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with nginx_and_gunicorn(tmp_path_factory.mktemp("cache"), PRESSROOM_RATE_LIMITS="off") as (nginx, _):
-        yield Site(nginx)
+        site = Site(nginx)
+        assert site.publish() == "/posts/1"
+        yield site
 
 
 PUBLIC = [
     *("/", "/about", "/docs", "/openapi.json", "/users", "/users/ada", "/posts", "/posts?expand=body&limit=5"),
     *("/changes/posts", "/changes/posts?expand=body", "/changes/users"),
+    *("/feed.atom", "/feed.json", "/feed.atom?author=ada&tag=engines", "/tags", "/tags?limit=5&cursor=engines"),
+    *("/posts/1?expand=html", "/posts?expand=body%2Chtml"),
     *("/posts?q=engine", "/posts?q=%22analytical+engine%22+caf%C3%A9&limit=5"),
 ]
 
@@ -153,6 +157,33 @@ def test_the_cache_responds_304_to_a_matching_if_none_match(site: Site) -> None:
         assert response.headers["X-Cache"] in FROM_CACHE
         assert response.headers["ETag"] == tag
     assert site.read("/posts", If_None_Match='"other"').status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "text"), [("/feed.atom", b"new title"), ("/feed.json", b"new title"), ("/tags", b"new-tag")]
+)
+def test_feeds_and_tags_are_validated_by_the_cache_and_new_within_three_seconds(
+    site: Site, path: str, text: bytes
+) -> None:
+    url = site.publish()
+    stored = site.store(path)
+    etag = str(stored.headers["ETag"])
+    assert text not in stored.body
+    for method in ("GET", "HEAD"):
+        again = site.read(path, method, If_None_Match=etag)
+        assert (again.status, again.body, again.headers["ETag"]) == (304, b"", etag)
+        assert again.headers["X-Cache"] in FROM_CACHE
+    changes = {"title": "new title", "tags": ["new-tag"]}
+    assert site.nginx.request("PATCH", url, changes, {**site.ada, "If-Match": "*"}).status == 200
+    changed = time.monotonic()
+    while (response := site.read(path, If_None_Match=etag)).status == 304:
+        assert time.monotonic() - changed < 3.1
+        time.sleep(0.02)
+    assert response.status == 200
+    assert text in response.body
+    assert site.nginx.request("DELETE", url, headers={**site.ada, "If-Match": "*"}).status == 204
+    time.sleep(3)
+    assert text not in site.read(path).body
 
 
 @pytest.mark.parametrize("feed", ["/changes/posts", "/changes/users"])

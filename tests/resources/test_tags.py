@@ -1,6 +1,7 @@
-"""`/tags`."""
+"""`/tags`, on both databases."""
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,13 @@ from api.http.application import Application
 from api.store.columns import now
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def app(request: pytest.FixtureRequest, build: Callable[..., Application]) -> Application:
+    if request.param == "sqlite":
+        return build()
+    return build(database_url=request.getfixturevalue("postgresql_url"))
 
 
 def tags(client: Client, query: str = "") -> list[str]:
@@ -60,11 +68,47 @@ def test_pages_and_links_lead_through_all_tags(ada: Client, anyone: Client) -> N
         assert [post["id"] for post in read(anyone, item["posts_url"])["items"]] == [1]
 
 
+# Sorted by code point they are in another order than in a dictionary of any language.
+NAMES = [
+    *("a", "a-b", "a-c", "aa", "ab", "b", "engine", "engines", "z", "0", "10", "9", "é", "école", "eclair", "ß", "ss"),
+    *("über-uns", "uber", "ñ", "nz", "ø", "я", "ё", "日本", "本", "かな", "カナ", "한국", "عربي", "हिन्दी", "𠮷"),
+]
+
+
+def follow(client: Client, limit: int) -> list[str]:
+    found, path = [], f"/tags?limit={limit}"
+    while path:
+        response: Any = client.get(path)
+        found += [item["tag"] for item in response.json["items"]]
+        path = response.headers.get("Link", "").partition(">")[0].removeprefix("<")
+    return found
+
+
+def publish_names(client: Client) -> list[str]:
+    """Publish posts with all names, and return these as they are stored, in the order of their code points."""
+    stored = set[str]()
+    for start in range(0, len(NAMES), 5):
+        stored |= {*publish(client, *NAMES[start : start + 5])["tags"]}
+    assert len(stored) == len(NAMES)
+    return sorted(stored)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100])
+def test_tags_of_all_scripts_are_in_the_order_of_their_code_points(ada: Client, anyone: Client, limit: int) -> None:
+    assert publish_names(ada) == follow(anyone, limit)
+
+
 def test_an_unchanged_page_is_304(ada: Client, anyone: Client) -> None:
     publish(ada, "a")
-    etag = anyone.get("/tags").headers["ETag"]
+    response, head = anyone.get("/tags"), anyone.send("HEAD", "/tags")
+    assert head.data == b""
+    for name in ("ETag", "Content-Type", "Content-Length", "Cache-Control"):
+        assert head.headers[name] == response.headers[name]
     for method in ("GET", "HEAD"):
-        assert anyone.send(method, "/tags", headers={"If-None-Match": etag}).status_code == 304
+        again = anyone.send(method, "/tags", headers={"If-None-Match": response.headers["ETag"]})
+        assert (again.status_code, again.data) == (304, b"")
+    publish(ada, "a", "b")
+    assert anyone.get("/tags", headers={"If-None-Match": response.headers["ETag"]}).status_code == 200
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "cursor=", "cursor=a%20b", "cursor=%00", "author=ada"])
@@ -88,17 +132,20 @@ def test_pages_are_short_if_most_tags_are_those_of_drafts(
 
 
 @pytest.mark.heavy
-def test_a_million_tags_of_drafts_cost_little(app: Application, ada: Client, anyone: Client) -> None:
+def test_many_tags_of_drafts_cost_little(app: Application, ada: Client, anyone: Client) -> None:
     post = publish(ada, "a", published_at=None)
     with app.database.engine.begin() as db:
+        count = 1_000_000 if db.dialect.name == "sqlite" else 100_000  # a scan for each step would take seconds, too
         db.execute(
             sa.text(
-                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)\n"
-                "INSERT INTO post_tags SELECT :id, 'b' || i, '9999-12-31 23:59:59.999999', 1 FROM n"
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)\n"
+                "INSERT INTO post_tags SELECT post_id, 'b' || i, published_at, author_id FROM n, post_tags\n"
+                "WHERE post_id = :id"
             ),
-            {"id": post["id"]},
+            {"id": post["id"], "count": count},
         )
-    started_at = time.process_time()  # SQLite works in this process
+    clock = time.process_time if db.dialect.name == "sqlite" else time.monotonic  # SQLite works in this process
+    started_at = clock()
     page = read(anyone, "/tags")
     assert (page["items"], page["next_cursor"] is None) == ([], False)
-    assert time.process_time() - started_at < 0.5
+    assert clock() - started_at < (0.5 if db.dialect.name == "sqlite" else 2)
