@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 
 from api.store import posts_html, posts_words
 from api.store import posts_search_statements as statements
@@ -18,15 +19,17 @@ from api.store.pages import Page, encode_cursor, start_position, until_full
 from api.store.posts_filters import visible_until
 from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
 from api.store.posts_lists import POSTS, SUMMARIES
-from api.store.posts_search_statements import Position
+from api.store.posts_search_statements import Checked, Position
 from api.store.posts_table import Post, PostSummary
 from api.store.principals import Principal
 from api.words import SearchQuery, parse_query
 
 CHECKED_MAX_ROWS = 2_000
-"""Posts of the list that are checked for a page."""
-CHECKED_MAX_CHARACTERS = 4_000_000
-"""Characters of words that are checked for a page."""
+"""Posts that are checked for a page."""
+CHECKED_MAX_CHARACTERS = 32_000_000
+"""Characters of words that are read for a page, once and again for each word or phrase that is looked for."""
+FEW_SEQUENCES = 8
+"""Words and phrases for which the first statement checks more posts."""
 
 
 def page(
@@ -50,9 +53,11 @@ def page(
     parameters: Names = {"author": author, "tag": tag, "page_timestamp": timestamp, "page_id": id_}
     candidates, end = _find_candidates(db, query), None
     if candidates is None:
-        positions, end = _check_list(db, query, filters, limit, parameters)
+        positions, end = _check_list(db, query, filters, parameters, limit=limit)
+    elif candidates:
+        positions, end = _sort_candidates(db, query, candidates, filters, parameters, limit=limit)
     else:
-        positions = _sort_candidates(db, query, candidates, filters, {**parameters, "page_limit": limit + 1})
+        positions = []
     # The next page starts after the last post of this one if there are more, or after the last one that was checked.
     end = positions[limit - 1] if limit < len(positions) else end
     if not expand:
@@ -72,33 +77,64 @@ def _find_candidates(db: Connection, query: SearchQuery) -> list[int] | None:
 
 
 def _sort_candidates(
-    db: Connection, query: SearchQuery, candidates: Sequence[int], filters: tuple[bool, bool], parameters: Names
-) -> list[Position]:
-    if not candidates:
-        return []
+    db: Connection,
+    query: SearchQuery,
+    candidates: Sequence[int],
+    filters: tuple[bool, bool],
+    parameters: Names,
+    *,
+    limit: int,
+) -> tuple[list[Position], Position | None]:
+    """Return the next posts that match, and the last one that has been checked, unless all have been."""
     words = {f" {word} " for word in query.words}
     sequences = [sequence for sequence in query.sequences if sequence not in words]
-    if sequences:
-        parameters = {**parameters, "sequences": json.dumps(sequences)}
-    return db.all(statements.SORT[*filters, bool(sequences)], **parameters, ids=json.dumps(candidates))
+    page_limit = posts_words.CANDIDATES_MAX_ROWS if sequences else limit + 1
+    positions = db.all(statements.SORT[filters], **parameters, ids=json.dumps(candidates), page_limit=page_limit)
+    if not sequences:
+        return positions, None
+    text, remaining = json.dumps(sequences), iter(positions)
+
+    def read(_: Checked | None, at_once: int) -> list[Checked]:
+        batch = [*islice(remaining, at_once)]
+        ids = json.dumps([position.id for position in batch])
+        rows = {row.id: row for row in db.all(statements.CHECK_CANDIDATES, ids=ids, sequences=text)}
+        # Another transaction may have removed a post.
+        return [rows.get(position.id) or Checked(*position, matches=False, characters=0) for position in batch]
+
+    return _check(read, limit, len(sequences))
 
 
 def _check_list(
-    db: Connection, query: SearchQuery, filters: tuple[bool, bool], limit: int, parameters: Names
+    db: Connection, query: SearchQuery, filters: tuple[bool, bool], parameters: Names, *, limit: int
 ) -> tuple[list[Position], Position | None]:
     """Return the next posts that match, and the last one that has been checked; None at the end of the list."""
-    sequences, found = json.dumps(query.sequences), list[Position]()
-    checked, characters, at_once = 0, 0, statements.CHECKED_FIRST
-    while len(found) <= limit and checked < CHECKED_MAX_ROWS and characters < CHECKED_MAX_CHARACTERS:
-        rows = db.all(statements.CHECK[*filters, at_once], **parameters, sequences=sequences)
+    sequences = json.dumps(query.sequences)
+
+    def read(last: Checked | None, at_once: int) -> list[Checked]:
+        position: Names = {"page_timestamp": last.published_at, "page_id": last.id} if last else {}
+        return db.all(statements.CHECK[*filters, at_once], **{**parameters, **position}, sequences=sequences)
+
+    return _check(read, limit, len(query.sequences))
+
+
+def _check(
+    read: Callable[[Checked | None, int], list[Checked]], limit: int, sequences: int
+) -> tuple[list[Position], Position | None]:
+    """Check posts of which `read` returns a number after the last one, until the page is full or has cost enough."""
+    most, some, few = statements.CHECKED_AT_ONCE
+    found, last = list[Position](), None
+    checked, characters, at_once = 0, 0, some if sequences <= FEW_SEQUENCES else few
+    while True:
+        rows = read(last, at_once)
         found += [Position(row.published_at, row.id) for row in rows if row.matches]
         if len(rows) < at_once:
             return found[: limit + 1], None
         last = rows[-1]
-        parameters = {**parameters, "page_timestamp": last.published_at, "page_id": last.id}
-        checked, characters = checked + len(rows), characters + sum(row.characters for row in rows)
-        at_once = statements.CHECKED_AT_ONCE
-    return found[: limit + 1], Position(last.published_at, last.id)
+        checked, characters = checked + at_once, characters + sum(row.characters for row in rows) * (1 + sequences)
+        if not (len(found) <= limit and checked < CHECKED_MAX_ROWS and characters < CHECKED_MAX_CHARACTERS):
+            return found[: limit + 1], Position(last.published_at, last.id)
+        affordable = (CHECKED_MAX_CHARACTERS - characters) * checked // (characters or 1)
+        at_once = next((number for number in (most, some) if number <= affordable), few)
 
 
 def _read_page(

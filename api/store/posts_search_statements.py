@@ -16,8 +16,8 @@ from api.store.posts_table import posts
 from api.store.posts_tags import post_tags
 from api.store.posts_words import HAS_SEQUENCES, post_words
 
-CHECKED_FIRST, CHECKED_AT_ONCE = 50, 200
-"""Posts of the list that the first statement checks, and each of the next ones: most posts may match."""
+CHECKED_AT_ONCE = 200, 50, 10
+"""Numbers of posts that a statement may check."""
 
 
 class Position(NamedTuple):
@@ -52,7 +52,7 @@ _IS_WANTED = (
 """On SQLite, and on PostgreSQL."""
 
 
-def _sort(dialect: int, *, by_author: bool, by_tag: bool, checks: bool) -> Select:
+def _sort(dialect: int, *, by_author: bool, by_tag: bool) -> Select:
     # Materialized, so that neither database reads a list in its order instead of the wanted posts.
     wanted = (
         sa.select(posts.c.id, posts.c.author_id, posts.c.published_at)
@@ -71,25 +71,35 @@ def _sort(dialect: int, *, by_author: bool, by_tag: bool, checks: bool) -> Selec
             post_tags.c.post_id == wanted.c.id, post_tags.c.tag.concat("") == sa.bindparam("tag")
         )
         statement = statement.where(tagged)
-    if checks:
-        statement = statement.join(post_words, post_words.c.post_id == wanted.c.id).where(HAS_SEQUENCES[dialect])
     return statement.order_by(wanted.c.published_at.desc(), wanted.c.id.desc()).limit(sa.bindparam("page_limit"))
 
 
-def _check(dialect: int, at_once: int, *, by_author: bool, by_tag: bool) -> Select:
+def _check(dialect: int, timestamp: sa.ColumnElement[datetime], id_: sa.ColumnElement[int]) -> Select:
+    return sa.select(
+        timestamp.label("published_at"),
+        id_.label("id"),
+        HAS_SEQUENCES[dialect].label("matches"),
+        sa.func.coalesce(sa.func.length(post_words.c.words), 0).label("characters"),
+    )
+
+
+def _check_list(dialect: int, at_once: int, *, by_author: bool, by_tag: bool) -> Select:
     statement, position = filter_by(sa.select(posts.c.id), by_author=by_author, by_tag=by_tag)
     return (
-        statement.with_only_columns(
-            position[0].label("published_at"),
-            position[1].label("id"),
-            HAS_SEQUENCES[dialect].label("matches"),
-            sa.func.coalesce(sa.func.length(post_words.c.words), 0).label("characters"),
-        )
+        statement.with_only_columns(*_check(dialect, *position).selected_columns)
         .outerjoin(post_words, post_words.c.post_id == posts.c.id)
         .where(is_after_position(*position))
         .order_by(position[0].desc(), position[1].desc())
         # Not a parameter, for which PostgreSQL expects a tenth of the table.
         .limit(sa.literal_column(str(at_once)))
+    )
+
+
+def _check_candidates(dialect: int) -> Select:
+    return (
+        _check(dialect, posts.c.published_at, posts.c.id)
+        .join_from(posts, post_words, isouter=True)
+        .where(_IS_WANTED[dialect])
     )
 
 
@@ -113,24 +123,24 @@ def _read(shape: Shape[Row]) -> Query[Row]:
 
 
 SORT = {
-    (by_author, by_tag, checks): Query(
+    (by_author, by_tag): Query(
         Position,
-        _sort(_SQLITE, by_author=by_author, by_tag=by_tag, checks=checks),
-        postgresql=_sort(_POSTGRESQL, by_author=by_author, by_tag=by_tag, checks=checks),
+        _sort(_SQLITE, by_author=by_author, by_tag=by_tag),
+        postgresql=_sort(_POSTGRESQL, by_author=by_author, by_tag=by_tag),
     )
     for by_author, by_tag in FILTERS
-    for checks in (False, True)
 }
-"""By (author, tag, whether there are phrases)."""
+"""By (author, tag)."""
 CHECK = {
     (by_author, by_tag, at_once): Query(
         Checked,
-        _check(_SQLITE, at_once, by_author=by_author, by_tag=by_tag),
-        postgresql=_check(_POSTGRESQL, at_once, by_author=by_author, by_tag=by_tag),
+        _check_list(_SQLITE, at_once, by_author=by_author, by_tag=by_tag),
+        postgresql=_check_list(_POSTGRESQL, at_once, by_author=by_author, by_tag=by_tag),
     )
     for by_author, by_tag in FILTERS
-    for at_once in (CHECKED_FIRST, CHECKED_AT_ONCE)
+    for at_once in CHECKED_AT_ONCE
 }
 """By (author, tag, number of posts)."""
+CHECK_CANDIDATES = Query(Checked, _check_candidates(_SQLITE), postgresql=_check_candidates(_POSTGRESQL))
 READ_SUMMARIES = _read(SUMMARIES)
 READ_POSTS = _read(POSTS)

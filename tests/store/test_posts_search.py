@@ -1,11 +1,12 @@
 """Searches, on both databases."""
 
 import logging
+import string
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
@@ -210,6 +211,24 @@ def test_a_page_ends_after_a_limited_number_of_posts_even_if_none_matches(
         page = posts_search.page(db, q="even odd", limit=20, cursor=page.next_cursor)
         pages += 1
     assert pages == 9  # of 50 posts each
+
+
+@pytest.mark.parametrize("sorts", [True, False])
+def test_a_page_ends_after_limited_work_for_many_phrases_in_long_posts(
+    db: Connection, ada: User, monkeypatch: pytest.MonkeyPatch, *, sorts: bool
+) -> None:
+    if not sorts:
+        monkeypatch.setattr(posts_words, "CANDIDATES_MAX_ROWS", -1)
+    letters = string.ascii_lowercase + string.digits
+    long = f"{'xxxxxxxxxxxxxxx ' * 3_800} {' '.join(letters)} "
+    created = [posts.publish(db, author_id=ada.id, title="-", body=f"{long} z 1 z", tags=[]).id]
+    created += [posts.publish(db, author_id=ada.id, title="-", body=f"{long} 1 z", tags=[]).id for _ in range(25)]
+    phrases = "".join(f'"{first} {second}"' for first, second in pairwise(letters))
+    page = posts_search.page(db, q=f'{phrases}"z 1"', limit=20)
+    # To look for each of 36 phrases in all of them reads more than 50 million characters.
+    assert (page.rows, page.next_cursor is None) == ([], False)
+    assert search(db, f'{phrases}"z 1"') == created[:1]
+    assert search(db, phrases) == created[::-1]
 
 
 def test_only_those_who_may_change_a_draft_find_it(db: Connection, many: list[int], ada: User, bob: User) -> None:
