@@ -30,6 +30,7 @@ _RUNS = re.compile(f"[{LETTERS_DIGITS_MARKS}]+").findall
 # Each without what is beyond the maximum.
 _WORDS = re.compile(f"([{LETTERS_DIGITS_MARKS}]{{1,{WORD_MAX_LENGTH}}})[{LETTERS_DIGITS_MARKS}]*").findall
 _ASCII_WORDS = re.compile(f"([a-z0-9]{{1,{WORD_MAX_LENGTH}}})[a-z0-9]*").findall
+_SEPARATORS = {number: " " for number in range(128) if not chr(number).isalnum()}
 _has_unspaced = re.compile(f"[{_UNSPACED}]").search
 _PARTS = re.compile(f"[{_UNSPACED}]+|([^{_UNSPACED}]+)")
 _NONSTARTERS_MAX = 30
@@ -78,7 +79,9 @@ def _words(text: str) -> list[str]:
         return _ASCII_WORDS(text.lower())
     text = _normalize(text)
     if not _has_unspaced(text):
-        return _WORDS(text)
+        # The large character class is slow for the characters that it does not have.
+        chunks = text.translate(_SEPARATORS).split()
+        return [w for c in chunks for w in ([c[:WORD_MAX_LENGTH]] if c.isascii() else _WORDS(c))]
     return [word for sequence in _sequences(text) for word in sequence]
 
 
@@ -94,7 +97,8 @@ def _sequences(text: str) -> Iterator[list[str]]:
 
 
 def _normalize(text: str) -> str:
-    text = _many_nonstarters().sub(r"\1", text)
+    if len(text.encode("utf-8", "surrogatepass")) - len(text) > _NONSTARTERS_MAX:
+        text = _many_nonstarters().sub(r"\1", text)
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())[:TEXT_MAX_LENGTH]
 
 
