@@ -24,7 +24,7 @@ ORDINARY = [
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
-    ("X-Request-ID", "0123456789abcdef0123456789abcdef"),
+    ("X-Request-ID", "ab" * 16),
 ]
 FIELDS = {
     "ordinary": ORDINARY,
