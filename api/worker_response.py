@@ -45,9 +45,8 @@ class Response(wsgi.Response):  # type: ignore[misc] # gunicorn has no types
     def send_headers(self, body: bytes = b"") -> None:
         """Send the header fields and the body, unless the header fields are sent."""
         if not self.headers_sent:
-            fields = [f"{name}: {value}\r\n" for name, value in self.headers]
-            head = "".join([*self.default_headers(), *fields, "\r\n"])
-            message = head.encode("latin-1") + body
+            fields = "\r\n".join([*map(": ".join, self.headers), "", ""])
+            message = "".join([*self.default_headers(), fields]).encode("latin-1") + body
             self.headers_sent = True  # before it fails: what follows a part of a response is no other response
             util.write(self.sock, message)
 

@@ -20,8 +20,8 @@ _CALL = re.compile(
     r"(?P<process>\d+) +(?P<resumed><\.\.\. )?(?P<name>\w+)[( ]"
     r'(?:\d+<(?P<file>[^>]*)>)?(?:, )?(?:"(?P<data>[^"]*)")?(?P<rest>.*)'
 )
-_PUBLISHED = re.compile(rb'\{"id":\d+,"slug":null,"title":"(\d+)"')
-"""How the body of a response begins that acknowledges a post."""
+_PUBLISHED = re.compile(rb'\r\n\r\n\{"id":\d+,"slug":null,"title":"(\d+)"')
+"""The beginning of the body, after the header fields, of a response that acknowledges a post."""
 
 
 class Write(NamedTuple):
@@ -122,7 +122,7 @@ def _acknowledged_title(call: re.Match[str]) -> str | None:
     """Return the title of the post that a system call acknowledges, if it does."""
     if call["name"] != "sendto" or call["resumed"]:
         return None
-    published = _PUBLISHED.match(_bytes(call["data"]))
+    published = _PUBLISHED.search(_bytes(call["data"]))
     return published and published[1].decode()
 
 

@@ -122,7 +122,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recordin
         server.wait_until_ready()
         with Load(lambda: server.connect(30)) as load:
             # So many that the log has been written back to the database several times.
-            wait_until(lambda: len(load.posts) > POSTS_RECORDED)
+            wait_until(lambda: len(load.posts) > POSTS_RECORDED, timeout=300)
         assert server.stop() == 0
         wait_until(server.log_is_complete)
         assert not load.failures()

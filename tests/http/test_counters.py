@@ -96,8 +96,10 @@ def test_a_stopped_process_that_has_the_lock_delays_others_briefly(path: str) ->
     counters, other = Counters(path), Counters(path)
     with other._locked():
         started = time.monotonic()
-        assert [counters.hit("a", 60).requests for _ in range(3)] == [1, 2, 3]
-        assert time.monotonic() - started < 3
+        assert counters.hit("a", 60).requests == 1
+        # Longer than a busy machine may suspend a process: without the lock, a count may be lost.
+        assert 0.1 <= time.monotonic() - started < 3
+        assert [counters.hit("a", 60).requests for _ in range(2)] == [2, 3]
     assert counters.hit("a", 60).requests == 4
 
 
