@@ -151,7 +151,7 @@ function form(heading, fields, button, submit) {
 
 function signIn() {
   const made = form("Sign in", [["username", "Username"], ["password", "Password", "", "password"]], "Sign in", async (input) => {
-    session.set(null); // a request has either a token or credentials
+    leave(); // a request has either a token or credentials
     const credentials = { username: input.username.value, password: input.password.value };
     const { content } = await call("POST", "/tokens", { body: { ...credentials, name: "blog", expires_in_days: 1 } });
     session.set({ username: credentials.username, token: content.token, id: content.id });
