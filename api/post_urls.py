@@ -4,7 +4,8 @@ import re
 from urllib.parse import quote
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]*")
+_CHARACTERS = r"([A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
+_URL = re.compile(rf"https?://[A-Za-z0-9.-]+(:[0-9]{{1,5}})?/{_CHARACTERS}(#{_CHARACTERS})?")
 _NAMES = ("username", "slug", "id")
 
 

@@ -11,6 +11,7 @@ from api.atom import Entry, Feed, to_atom, to_rfc3339
 from api.http.application import Request
 from api.http.operation import Blueprint, Resource
 from api.http.parsing import Values
+from api.http.problems import abort
 from api.http.responses import BufferedResponse
 from api.post_urls import post_url
 from api.schemas.feeds import ATOM_SCHEMA, FeedQuery, JSONFeed
@@ -45,6 +46,9 @@ def _entry(request: Request, post: PostSummaryWithHTML, root: str) -> Entry:
 
 
 def _read(request: Request, query: Values) -> Feed:
+    # `Host` may be empty (RFC 9112, section 3.2), but the URLs need it. Flask has none either if it is no host name.
+    if not request.host:
+        abort(400, "The URLs in a feed need a host: send HOST or HOST:PORT as `Host`.")
     page = posts_lists.page(request.db, **query, limit=constraints.PAGE_SIZE_DEFAULT, expand="html")
     root = f"{request.scheme}://{request.host}{request.root_path}"
     filters = {name: value for name, value in query.items() if name != "cursor"}

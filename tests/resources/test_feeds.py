@@ -225,6 +225,14 @@ def test_a_feed_is_cached_and_validated(ada: Client, anyone: Client, path: str) 
         assert_problem(anyone.get(f"{path}?{query}"), 422)
 
 
+@pytest.mark.parametrize("path", FEEDS)
+def test_a_feed_needs_a_host_for_its_urls(anyone: Client, path: str) -> None:
+    for host in ("", "a:99999", "a'b"):
+        problem = assert_problem(anyone.get(path, headers={"Host": host}), 400)
+        assert problem["detail"] == "The URLs in a feed need a host: send HOST or HOST:PORT as `Host`."
+    assert anyone.get(path, headers={"Host": "[::1]:8000"}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("slug", "url"), [("a-b", "https://blog.example/ada/a-b?x=1"), (None, "http://localhost/posts/1")]
 )
@@ -252,6 +260,10 @@ def test_entries_have_the_url_of_the_site(build: Callable[..., Application], slu
         ("https://blog.example/é/{slug}", "use an absolute URL"),
         ("https://blog.example/<{slug}>", "use an absolute URL"),
         ("https://blog.example/ {slug}", "use an absolute URL"),
+        ("https://blog.example/100%/{slug}", "use an absolute URL"),
+        ("https://blog.example/%zz{slug}", "use an absolute URL"),
+        ("https://blog.example/#{slug}#{id}", "use an absolute URL"),
+        ("https://blog.example/%20/{slug}?a=%2F#{id}", ""),
         ("https://blog.example/{username}", "all posts have the same URL"),
         ("https://blog.example/\n{slug}", "control character"),
     ],
