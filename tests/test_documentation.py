@@ -69,6 +69,7 @@ def test_the_table_of_rate_limits_has_those_of_the_code() -> None:
         tokens.SIGN_IN_BY_ADDRESS,
         me.PASSWORD_CHANGE,
         users.REGISTRATION,
+        me.EXPORTS,
         rate_limits.WRITES,
     )
     expected = [(limit.quota.amount, limit.quota.get_expiry()) for limit in limits]

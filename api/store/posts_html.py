@@ -1,28 +1,55 @@
 """Posts with their bodies as HTML, which is not stored."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from operator import attrgetter
+from typing import NamedTuple
 
 from api import constraints
 from api.markdown import to_html
 from api.store.columns import END_OF_TIME
 from api.store.pages import Page, encode_cursor
-from api.store.posts_table import Post, PostSummary
+from api.store.posts_table import Post
 
 
-class PostWithHTML(Post):
+class PostWithHTML(NamedTuple):
     """A post with its body, and that as HTML, which is None if both together do not fit into a page."""
 
+    id: int
+    author_id: int
+    slug: str | None
+    title: str
+    body: str
+    tags: list[str]
+    metadata: dict[str, str]
+    published_at: datetime | None
+    revision: str
+    created_at: datetime
+    updated_at: datetime
+    username: str
+    display_name: str
     html: str | None
 
 
-class PostSummaryWithHTML(PostSummary):
+class PostSummaryWithHTML(NamedTuple):
     """A post with its body as HTML only."""
 
+    id: int
+    author_id: int
+    slug: str | None
+    title: str
+    tags: list[str]
+    metadata: dict[str, str]
+    published_at: datetime | None
+    revision: str
+    created_at: datetime
+    updated_at: datetime
+    username: str
+    display_name: str
     html: str | None
 
 
-_summary = attrgetter(*PostSummary._fields)
+_summary = attrgetter(*PostSummaryWithHTML._fields)
 _NAMES_BYTES = 2048
 """More than the names of a post and of its metadata, its URLs and times take in JSON."""
 
@@ -30,18 +57,14 @@ _NAMES_BYTES = 2048
 def render(post: Post) -> tuple[PostWithHTML, int]:
     """Add the HTML to a post; return also how many bytes it takes in JSON, or more: a page if its HTML is too large."""
     html, size = to_html(post.body)
-    rendered = PostWithHTML._make(post)
-    rendered.html = html
     # It is not serialised here, because that takes longer; a character takes 6 bytes at most: `\u0001`.
     texts = post.title, post.display_name, *post.tags, *post.metadata.values()
-    return rendered, size + 6 * sum(map(len, texts)) + _NAMES_BYTES
+    return PostWithHTML(*post, html), size + 6 * sum(map(len, texts)) + _NAMES_BYTES
 
 
 def without_body(post: PostWithHTML) -> PostSummaryWithHTML:
     """Return the post with its body as HTML only."""
-    summary = PostSummaryWithHTML._make(_summary(post))
-    summary.html = post.html
-    return summary
+    return PostSummaryWithHTML._make(_summary(post))
 
 
 def until_full(posts: Iterable[Post]) -> Sequence[PostWithHTML]:

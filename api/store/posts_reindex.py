@@ -58,7 +58,7 @@ def run(transact: Transact) -> int:
         started = time.monotonic()
         while number := transact(partial(_index, after=after, last=last)):
             indexed += number
-            # Half of the time is for others.
+            # Half of the time is for other transactions.
             time.sleep(time.monotonic() - started)
             started = time.monotonic()
         after = last

@@ -164,7 +164,7 @@ def revise(db: Connection, user: User, **changes: object) -> User:
 
 def remove(db: Connection, user: User) -> None:
     """Delete the user and their tokens; `UserHasPosts` while posts exist, `PreconditionFailed` if out of date."""
-    posts_exist = UserHasPosts(f"{user.username!r} still has posts, drafts included. Delete them first.")
+    posts_exist = UserHasPosts(f"{user.username!r} still has posts or drafts: delete them, or use `?posts=remove`.")
     with translating(FOREIGN_KEY_VIOLATION, posts_exist):
         db.execute(_RECORD_REMOVAL, read_id=user.id, at=now())
         delete_if_unchanged(db, _DELETE, user)
