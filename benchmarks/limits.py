@@ -15,7 +15,7 @@ LIMITS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
 GROWTH_RATIO = 1.1
 MEMORY_MB = 75.0
 START_SECONDS = 1.5
-IMPORTS_PER_SECOND = 5_000.0
+IMPORTS_PER_SECOND = 3_000.0
 LARGE_BODY_MS = 300.0
 """Limits for Pressroom on its own."""
 
