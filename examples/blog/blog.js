@@ -11,7 +11,8 @@ const session = {
 
 class Problem extends Error {
   constructor(status, problem) {
-    super([problem.detail, ...(problem.errors ?? []).map((error) => `${error.pointer ?? error.parameter}: ${error.detail}`)].join(" "));
+    const errors = problem.errors?.map((error) => `${error.pointer ?? error.parameter}: ${error.detail}`);
+    super(errors?.join(" ") ?? problem.detail);
     Object.assign(this, { status, code: problem.code });
   }
 }
@@ -29,7 +30,10 @@ async function call(method, path, { body, ...headers } = {}) {
         continue;
       }
       const content = response.status === 204 ? null : await response.json();
-      if (response.status === 401 && token) leave();
+      if (response.status === 401 && token) {
+        leave();
+        content.detail = "You are no longer signed in. Copy what you have typed, then sign in again.";
+      }
       if (!response.ok) throw new Problem(response.status, content);
       return { content, etag: response.headers.get("ETag") };
     } catch (error) {
@@ -53,12 +57,16 @@ const date = (post) =>
   post.published_at ? element("time", { dateTime: post.published_at }, post.published_at.slice(0, 10)) : "Draft";
 const action = (text, run) => element("button", { type: "button", onclick: () => attempt(run) }, text);
 
+function report(error) {
+  alertBox.textContent = error instanceof Problem ? error.message : "The site does not respond. Try again.";
+}
+
 async function attempt(run) {
   alertBox.textContent = "";
   try {
     await run();
   } catch (error) {
-    alertBox.textContent = error instanceof Problem ? error.message : "The site does not respond. Try again.";
+    report(error);
   }
 }
 
@@ -108,7 +116,16 @@ async function list(query, tag) {
     more.hidden = cursor === null;
     if (!items.childElementCount) items.replaceWith(element("p", {}, "Nothing found."));
   }
-  await next();
+  try {
+    await next();
+  } catch (error) {
+    if (!query || error.status !== 422 || !items.isConnected) throw error;
+    return show(heading, element("p", {}, "To search, write at least one letter or digit, and at most 200 characters."));
+  }
+  await listTags(tags, tag).catch((error) => tags.isConnected && report(error));
+}
+
+async function listTags(tags, tag) {
   let after = "";
   while (after !== null && tags.childElementCount < 100) {
     const parameters = new URLSearchParams({ limit: 100, ...(after && { cursor: after }) });
@@ -156,7 +173,8 @@ function signIn() {
     const { content } = await call("POST", "/tokens", { body: { ...credentials, name: "blog", expires_in_days: 1 } });
     session.set({ username: credentials.username, token: content.token, id: content.id });
     showSession();
-    go(made, "#/");
+    if (location.hash === "#/sign-in") go(made, "#/");
+    else if (made.isConnected) route(); // the page that required it
   });
 }
 
@@ -204,16 +222,29 @@ async function edit(path) {
   }
 }
 
-function route() {
-  const [path, query] = location.hash.slice(1).split("?");
-  return attempt(() => {
-    if (path.startsWith("/posts/")) return read(path);
-    if (path.startsWith("/edit/")) return edit(path.slice(5));
-    if (path === "/sign-in") return signIn();
-    if (path === "/write") return write();
-    const filters = new URLSearchParams(query);
-    return list(filters.get("q"), filters.get("tag"));
-  });
+function showPage(hash) {
+  const [path, query] = hash.slice(1).split("?");
+  const signedIn = session.get() !== null;
+  if (path.startsWith("/posts/")) return read(path);
+  if (path.startsWith("/edit/")) return signedIn ? edit(path.slice(5)) : signIn();
+  if (path === "/sign-in") return signIn();
+  if (path === "/write") return signedIn ? write() : signIn();
+  const filters = new URLSearchParams(query);
+  return list(filters.get("q"), filters.get("tag"));
+}
+
+async function route() {
+  const shown = location.hash;
+  const signedIn = session.get() !== null;
+  alertBox.textContent = "";
+  try {
+    await showPage(shown);
+  } catch (error) {
+    if (location.hash !== shown) return; // a later page, in which something may have been typed
+    if (error.status === 401 && signedIn) return route(); // the token has expired: as an anonymous reader
+    show(error.status === 404 ? "Not found" : "This page cannot be shown");
+    report(error);
+  }
 }
 
 document.querySelector("#search").onsubmit = (event) => {
@@ -230,6 +261,11 @@ document.querySelector("#sign-out").onclick = () =>
     leave();
     location.hash = "#/";
   });
-window.onhashchange = route;
+// The fragment of a link in a post, such as #end, is no page: the browser scrolls, and the URL remains the post's.
+window.onhashchange = ({ oldURL }) => {
+  if (location.hash.startsWith("#/")) route();
+  else history.replaceState(null, "", oldURL);
+};
+if (!location.hash.startsWith("#/")) history.replaceState(null, "", "#/");
 showSession();
 route();

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Dialog, Error, Page, Request, Route, expect, sync_playwright
 
+from api import constraints
 from tests.support.clients import PASSWORD
 from tests.support.http import send_request
 from tests.support.paths import PROJECT_ROOT
@@ -108,11 +109,10 @@ def fill(page: Page, title: str, body: str, button: str) -> None:
 
 
 def test_a_reader_lists_searches_and_reads(blog: Blog) -> None:
-    for number in range(12):
+    for number in range(13):
         tags = ["engines", "algebra"] if number < 3 else ["engines"]
         content = {"title": f"Note {number}", "body": f"It *weaves* patterns.\n\n{HOSTILE}", "tags": tags}
         blog.send("POST", "/posts", content)
-    blog.send("POST", "/posts", {"title": HOSTILE, "body": "Bernoulli numbers.", "tags": []})
     page = blog.page
     page.goto(blog.origin)
     expect(page.get_by_role("listitem")).to_have_count(10)
@@ -123,6 +123,7 @@ def test_a_reader_lists_searches_and_reads(blog: Blog) -> None:
     expect(filters.get_by_role("link")).to_have_text(["algebra", "engines"])
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / "list.png")
+    blog.send("POST", "/posts", {"title": HOSTILE, "body": "Bernoulli numbers.", "tags": []})
     filters.get_by_role("link", name="algebra").click()
     expect(page.get_by_role("listitem")).to_have_count(3)
     expect(filters.locator("[aria-current]")).to_have_text("algebra")
@@ -145,6 +146,50 @@ def test_a_reader_lists_searches_and_reads(blog: Blog) -> None:
     assert page.locator("article [onerror]").count() == 0
     page.get_by_role("main").get_by_role("link", name="algebra").click()
     expect(page.get_by_role("listitem")).to_have_count(3)
+
+
+def test_a_fragment_within_a_post_leaves_the_post_shown(blog: Blog) -> None:
+    body = "It *weaves*. [jump](#end) [top](#)"
+    blog.send("POST", "/posts", {"title": "Note A", "body": body, "tags": []})
+    page = blog.page
+    page.goto(f"{blog.origin}#/posts/1")
+    for name in ("jump", "top"):
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page).to_have_url(re.compile("#/posts/1$"))
+        page.wait_for_timeout(200)
+        expect(page.locator("article em")).to_have_text("weaves")
+    page.reload()
+    expect(page.locator("article em")).to_have_text("weaves")
+    page.goto(f"{blog.origin}/#end")
+    expect(page).to_have_url(re.compile("#/posts/1$"))
+    expect(page.locator("article em")).to_have_text("weaves")
+    page.get_by_role("link", name="A blog on Pressroom").click()
+    expect(page.get_by_role("listitem")).to_have_count(1)
+    page.go_back()
+    expect(page.locator("article em")).to_have_text("weaves")
+
+
+def test_a_reader_sees_a_plain_message_in_place_of_a_page_that_cannot_be_shown(blog: Blog) -> None:
+    blog.send("POST", "/posts", {"title": "Note A", "body": "It *weaves*.", "tags": []})
+    page = blog.page
+    page.goto(f"{blog.origin}#/posts/1")
+    expect(page.locator("article em")).to_have_text("weaves")
+    page.goto(f"{blog.origin}#/posts/99999")
+    expect(page.get_by_role("alert")).to_have_text("There is no post 99999.")
+    expect(page.get_by_role("main")).to_have_text("Not found")
+    expect(page).to_have_title(re.compile("^Not found"))
+    for query in ("!!", "word" * 51):
+        page.get_by_role("searchbox").fill(query)
+        page.get_by_role("button", name="Search").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"Posts with “{query}”")
+        sentence = f"at least one letter or digit, and at most {constraints.SEARCH_MAX_LENGTH} characters."
+        expect(page.get_by_role("main")).to_contain_text(sentence)
+        expect(page.get_by_role("button", name="More")).to_have_count(0)
+        expect(page.get_by_role("alert")).to_be_empty()
+    page.route(re.compile("/tags"), lambda route: route.abort())
+    page.goto(f"{blog.origin}#/")
+    expect(page.get_by_role("alert")).to_have_text("The site does not respond. Try again.")
+    expect(page.get_by_role("listitem")).to_have_count(1)
 
 
 def test_the_blog_works_with_a_keyboard_on_a_narrow_screen(blog: Blog) -> None:
@@ -218,6 +263,35 @@ def test_a_writer_publishes_once_although_the_reply_is_lost(blog: Blog) -> None:
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
     me = send_request(blog.server.connect(), "GET", "/me", None, {"Authorization": f"Bearer {token}"})
     assert me.status == 401
+
+
+def test_a_writer_signs_in_to_the_page_that_requires_it(blog: Blog) -> None:
+    blog.send("POST", "/posts", {"title": "Note A", "body": "It *weaves*.", "tags": []})
+    page = blog.page
+
+    def expire_token() -> None:
+        blog.send("PUT", "/me/password", {"current_password": PASSWORD, "new_password": PASSWORD})
+
+    def sign_in_here() -> None:
+        page.get_by_label("Username").fill("ada")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("main").get_by_role("button", name="Sign in").click()
+
+    page.goto(f"{blog.origin}#/write")
+    sign_in_here()
+    page.get_by_label("Title").fill("Note B")
+    expire_token()
+    fill(page, "Note B", "Bernoulli.", "Publish")
+    expect(page.get_by_role("alert")).to_contain_text("You are no longer signed in.")
+    expect(page.get_by_label("Text")).to_have_value("Bernoulli.")
+    page.goto(f"{blog.origin}#/edit/posts/1")
+    sign_in_here()
+    expect(page.get_by_label("Text")).to_have_value("It *weaves*.")
+    expire_token()
+    page.goto(f"{blog.origin}#/posts/1")
+    expect(page.locator("article em")).to_have_text("weaves")
+    expect(page.get_by_role("alert")).to_be_empty()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
 def test_a_late_reply_does_not_replace_the_form_that_is_shown(blog: Blog) -> None:
