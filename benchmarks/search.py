@@ -168,6 +168,7 @@ def _site(url: str) -> Iterator[Site]:
                 connection.connect()
                 break
             time.sleep(0.1)
+        connection.close()  # the server closes one that is idle; the first request opens another
         yield Site(database, connection)
     finally:
         connection.close()
