@@ -223,6 +223,9 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
         assert server.get_json("/posts/1").items() >= EXAMPLES["PostCreate"].items()
         assert [post["id"] for post in json.loads(try_out("listPosts"))["items"]] == [1]
         try_out("readPost")
+        assert [each["tag"] for each in json.loads(try_out("listTags"))["items"]] == EXAMPLES["PostCreate"]["tags"]
+        assert all(EXAMPLES["PostCreate"]["title"] in try_out(feed) for feed in ("readAtomFeed", "readJSONFeed"))
+        try_out("exportMe")
         try_out("revisePost", **if_match("/posts/1"))
         assert server.get_json("/posts/1").items() >= (EXAMPLES["PostCreate"] | EXAMPLES["PostPatch"]).items()
 
