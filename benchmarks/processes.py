@@ -17,7 +17,12 @@ def tree(pid: int) -> Iterator[int]:
 
 def cpu_seconds(pid: int) -> float:
     """Return the user and system time of the tree so far, including children that have ended."""
-    return sum(_ticks(each) for each in tree(pid)) * _TICK
+    while True:
+        try:
+            return sum(_ticks(each) for each in tree(pid)) * _TICK
+        except FileNotFoundError:  # a child has ended since it was listed; its parent's time includes its own now
+            if not Path(f"/proc/{pid}").exists():
+                raise
 
 
 def _ticks(pid: int) -> int:
