@@ -11,13 +11,13 @@ from api.app import create_app
 from api.constraints import ERRORS_MAX_ITEMS
 from api.json import loads
 from api.settings import Settings
+from benchmarks.processes import cpu_seconds
 from tests.contract.catalogue import DOCUMENT, OPERATIONS, Operation, arrange, path_of
 from tests.support.clients import basic_auth, signed_in_user
 from tests.support.document import resolve
 from tests.support.http import Response
 from tests.support.memory import peak_mb, reset_peak, resident_mb
 from tests.support.paths import PROJECT_ROOT
-from tests.support.processes import cpu_seconds
 from tests.support.servers import Server, worker_pids
 from tests.support.worst_bodies import ILLEGAL, JSONSchema, legal
 
