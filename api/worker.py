@@ -1,8 +1,8 @@
 """How gunicorn's workers read bodies that the application leaves unread, and close connections (RFC 9112, section 9.6).
 
 A connection that is closed while the client sends is reset, and the client may lose the response. The workers also
-close connections whose clients have stopped reading, and check every second whether the files of an SQLite database
-have been replaced.
+close connections whose clients have stopped reading, check every second whether the files of an SQLite database have
+been replaced, and do not restart because of requests that fail while the database is unavailable.
 """
 
 import ctypes
@@ -37,7 +37,7 @@ _BLOCK_SIZE = 256 * 1024
 def install(worker: Any) -> None:
     """Make a worker that has loaded the application do so, whatever its class."""
     wsgi, handle_error, notify = worker.wsgi, worker.handle_error, worker.notify
-    next_check = 0.0
+    next_check, handled = 0.0, 0
 
     def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         response: Iterable[bytes] = wsgi(environ, start_response)
@@ -50,9 +50,14 @@ def install(worker: Any) -> None:
         handle_error(request, client, address, error)
         linger(client)
 
-    def notify_and_check_files() -> None:
-        nonlocal next_check
+    def notify_and_check() -> None:
+        nonlocal next_check, handled
         notify()
+        before, handled = handled, worker.nr
+        # They fail by thousands per second. Until those that wait for the database have failed, too, a worker that
+        # restarts would serve no client.
+        if wsgi.database.pool.is_unavailable():
+            worker.max_requests += handled - before
         if (now := time.monotonic()) >= next_check:
             next_check = now + FILE_CHECK_SECONDS
             wsgi.database.pool.close_if_replaced()
@@ -60,7 +65,7 @@ def install(worker: Any) -> None:
     for listener in worker.sockets:
         # Its TCP connections inherit it; at the other end of a Unix socket is a proxy.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
-    worker.wsgi, worker.handle_error, worker.notify = serve, handle_error_and_linger, notify_and_check_files
+    worker.wsgi, worker.handle_error, worker.notify = serve, handle_error_and_linger, notify_and_check
     worker.cfg.set("pre_request", _replace_body)
     worker.cfg.set("post_request", _close_in_stages)
     # gunicorn reads 20 settings per request, and looks each of them up by a function.

@@ -20,7 +20,7 @@ def application() -> Application:
     """Create the application, migrate an SQLite database, and open the access log.
 
     `AppImportError`, with which gunicorn exits with a one-line message instead of a traceback. A worker that replaces
-    another creates no database: if the old one is gone, its clients get 503.
+    another creates no database: if the old one is gone, its clients get 503. Nor does it wait for PostgreSQL.
     """
     try:
         app = create_app()
@@ -40,7 +40,8 @@ def _open_database(app: Application) -> None:
     is_replacement = bool(directory and Path(directory, "served").exists())
     try:
         app.database.migrate_if_embedded(create=not is_replacement)
-        start.require_usable_server(app.database)
+        if not is_replacement:
+            start.require_usable_server(app.database)
     except Unavailable as error:
         if not is_replacement:
             raise

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from tests.faults.accounting import under_load
 from tests.faults.load_generator import CLIENTS, LIVENESS
 from tests.support.postgresql import Cluster
-from tests.support.servers import Server
+from tests.support.servers import Server, worker_pids
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.heavy
 
@@ -78,8 +80,49 @@ def test_requests_get_503_in_time_while_postgresql_hangs(serve: Callable[..., Se
         primary.resume()
     assert load.failures().keys() == {503}
     assert load.slowest() < 13
-    # Requests that need no database wait at most until those that wait for one have failed.
+    # Requests that need no database wait at most until the circuit breaker opens, after a second.
     assert load.longest_gap(LIVENESS) < 3
+
+
+def test_requests_that_fail_while_postgresql_hangs_restart_no_worker(
+    serve: Callable[..., Server], primary: Cluster
+) -> None:
+    """It would wait for those that hang, and serve no other client in that time."""
+    server = serve(
+        WEB_CONCURRENCY="1",
+        PRESSROOM_DATABASE_URL=primary.url(),
+        PRESSROOM_MAX_REQUESTS="100",
+        PRESSROOM_MAX_REQUESTS_JITTER="0",
+    )
+    [worker] = worker_pids(server)
+    with ThreadPoolExecutor(8) as clients:
+        primary.suspend()
+        waiting = [clients.submit(server.get_status, "/posts") for _ in range(8)]
+        # Seven wait for PostgreSQL, the eighth for one of their connections until the circuit breaker opens.
+        wait_until(lambda: any(client.done() for client in waiting))
+        for _ in range(200):
+            assert server.get_status("/posts") == 503
+            assert server.get_status("/health/live") == 200
+        assert worker_pids(server) == [worker]
+        primary.resume()
+    wait_until(lambda: server.get_status("/posts") == 200)
+    for _ in range(100):
+        assert server.get_status("/health/live") == 200
+    wait_until(lambda: worker not in worker_pids(server))
+
+
+def test_a_worker_that_starts_while_postgresql_hangs_does_not_wait_for_it(
+    serve: Callable[..., Server], primary: Cluster
+) -> None:
+    server = serve(WEB_CONCURRENCY="1", PRESSROOM_DATABASE_URL=primary.url())
+    [worker] = worker_pids(server)
+    primary.suspend()
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: worker not in worker_pids(server))
+    assert server.get_status("/health/live") == 200
+    assert "timeout expired" not in server.log.read_text()
+    assert server.get_status("/posts") == 503
+    assert "timeout expired" in server.log.read_text()
 
 
 def test_a_replica_serves_anonymous_reads_while_the_primary_hangs(

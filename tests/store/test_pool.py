@@ -70,6 +70,29 @@ def test_callers_fail_fast_while_all_connections_stall(connect: Callable[[Timeou
         assert users.page(db, limit=1).rows == []
 
 
+def test_callers_wait_for_a_connection_only_until_the_breaker_opens(connect: Callable[[Timeouts], Database]) -> None:
+    database = connect(replace(QUICK_BREAKER, pool_wait_seconds=20))
+    with ExitStack() as in_use:
+        for _ in range(7):
+            in_use.enter_context(database.read())
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="connections are in use"), database.read():
+            pass
+        assert time.monotonic() - began < 10
+
+
+def test_a_probe_is_one_of_the_callers_that_may_wait(connect: Callable[[Timeouts], Database]) -> None:
+    database = connect(Timeouts())
+    with ExitStack() as in_use:
+        for _ in range(7):
+            in_use.enter_context(database.read())
+        with pytest.raises(Unavailable, match="is unavailable"):
+            database.pool._probe()
+    database.pool._probe()
+    with database.read() as db:
+        assert users.page(db, limit=1).rows == []
+
+
 @pytest.mark.heavy
 def test_idle_connections_that_hang_are_not_tried_one_by_one(tmp_path: Path) -> None:
     """Open connections hang and new ones work, as behind a proxy that has lost its server."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from math import inf
 
+from api.store.engine.failures import TEMPORARY
 from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
 
@@ -32,7 +33,11 @@ class CircuitBreaker:
         now = time.monotonic()
         if idle and self._last_succeeded:
             self._last_success_at = now
-        return now - self._last_success_at > self._timeouts.breaker_open_after_seconds
+        return now > self.opens_at()
+
+    def opens_at(self) -> float:
+        """Return when it opens, by `time.monotonic`, if no call in progress succeeds before."""
+        return self._last_success_at + self._timeouts.breaker_open_after_seconds
 
     def record(self, *, success: bool) -> None:
         """Record the result of a call."""
@@ -49,7 +54,7 @@ class CircuitBreaker:
         while self.is_open(idle=False):
             now = time.monotonic()
             if now < self._next_probe_at or now - self._probe_began_at > wait:
-                raise Unavailable("The database is unavailable. Try again later.")
+                raise Unavailable(TEMPORARY.message)
             if not self._probe_lock.acquire(blocking=False):
                 time.sleep(wait / 10)
                 continue

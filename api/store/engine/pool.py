@@ -6,6 +6,7 @@ SQLAlchemy's own pool takes longer to check a connection out and in than SQLite 
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from select import POLLIN, poll
+from time import monotonic
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from api import metrics
 from api.store.engine import sqlite_connection
 from api.store.engine.breaker import CircuitBreaker
+from api.store.engine.failures import TEMPORARY
 from api.store.engine.sqlite_file import SQLiteFile
 from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
@@ -43,13 +45,13 @@ class Pool:
         free = self._slots.qsize()
         if self._breaker.is_open(idle=free == self._size):
             if not free:
-                raise Unavailable("The database is unavailable. Try again later.")
+                raise Unavailable(TEMPORARY.message)
             if not self._file:  # an SQLite file does not hang, and its own error says more
                 self._breaker.probe(self._probe)
         try:
-            self._slots.get(timeout=self._timeouts.pool_wait_seconds)
+            self._slots.get(block=False)
         except Empty:
-            raise Unavailable("All database connections are in use. Try again later.") from None
+            self._wait_for_slot()
         try:
             try:
                 driver = self._idle.pop()
@@ -71,6 +73,10 @@ class Pool:
         if driver:
             self._idle.append(driver)
         self._slots.put(None)
+
+    def is_unavailable(self) -> bool:
+        """Return whether the circuit breaker is open."""
+        return self._breaker.is_open(idle=self._slots.qsize() == self._size)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -95,14 +101,32 @@ class Pool:
         else:
             driver.close()
 
+    def _wait_for_slot(self) -> None:
+        """Wait until a connection is returned, or the circuit breaker opens: each caller occupies a worker thread."""
+        deadline = monotonic() + self._timeouts.pool_wait_seconds
+        while (seconds := min(deadline, self._breaker.opens_at()) - monotonic()) > 0:
+            with suppress(Empty):
+                return self._slots.get(timeout=seconds)
+        raise Unavailable("All database connections are in use. Try again later.")
+
     def _probe(self) -> None:
-        """Run a trivial query on a new connection: the idle ones may all lead to a server that is gone."""
-        self.close()
-        driver = self._connect()
+        """Run a trivial query on a new connection: the idle ones may all lead to a server that is gone.
+
+        It takes a slot, so that no more threads than these wait for the database.
+        """
         try:
-            driver.execute("SELECT 1").fetchall()
+            self._slots.get(block=False)
+        except Empty:
+            raise Unavailable(TEMPORARY.message) from None
+        try:
+            self.close()
+            driver = self._connect()
+            try:
+                driver.execute("SELECT 1").fetchall()
+            finally:
+                self.discard(driver)
         finally:
-            self.discard(driver)
+            self._slots.put(None)
 
     def _connect(self) -> Any:
         connection = self._engine.raw_connection()
