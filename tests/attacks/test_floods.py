@@ -11,7 +11,7 @@ from tests.support.clients import basic_auth
 from tests.support.http import send_request
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.alone]
 
 SECONDS = 4
 BURST, PER_SECOND = 11, 5

@@ -13,7 +13,7 @@ from tests.support.memory import peak_mb, reset_peak
 from tests.support.servers import Server, sign_up, worker_pids
 from tests.support.worst_bodies import ILLEGAL
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.alone]
 
 AT_ONCE, PER_CLIENT = 16, 3
 NAMES = [

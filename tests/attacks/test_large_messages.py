@@ -23,7 +23,7 @@ from tests.support.http import UnixConnection
 from tests.support.nginx import SHIPPED_CONFIGURATION, needs_nginx, nginx_and_gunicorn
 from tests.support.servers import Server, worker_pids
 
-pytestmark = [pytest.mark.heavy, needs_nginx]
+pytestmark = [pytest.mark.heavy, pytest.mark.alone, needs_nginx]
 
 CLIENTS, SECONDS = 24, 10
 POSTS = 100

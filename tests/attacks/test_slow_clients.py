@@ -14,6 +14,7 @@ from tests.support.servers import Server
 
 pytestmark = [
     pytest.mark.heavy,
+    pytest.mark.alone,
     pytest.mark.skipif(shutil.which("slowhttptest") is None, reason="no slowhttptest: apt-get install slowhttptest"),
 ]
 

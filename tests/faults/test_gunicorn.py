@@ -50,6 +50,7 @@ def test_a_killed_worker_fails_at_most_one_request_per_client(serve: Callable[..
     assert load.failures().total() <= CLIENTS
 
 
+@pytest.mark.alone
 def test_no_request_fails_while_a_worker_is_paused(serve: Callable[..., Server]) -> None:
     server = serve()
     worker = worker_pids(server)[0]
@@ -61,6 +62,7 @@ def test_no_request_fails_while_a_worker_is_paused(serve: Callable[..., Server])
     assert worker in worker_pids(server)
 
 
+@pytest.mark.alone
 def test_a_hanging_worker_is_replaced(serve: Callable[..., Server]) -> None:
     server = serve(PRESSROOM_TIMEOUT="2")
     worker = worker_pids(server)[0]

@@ -72,6 +72,7 @@ def test_requests_get_503_while_the_postmaster_is_down(serve: Callable[..., Serv
     assert load.failures().keys() == {503}
 
 
+@pytest.mark.alone
 def test_requests_get_503_in_time_while_postgresql_hangs(serve: Callable[..., Server], primary: Cluster) -> None:
     server = serve(PRESSROOM_DATABASE_URL=primary.url())
     with under_load("PostgreSQL hanging for 14 s", server, extra_readers=EXTRA_READERS) as load:
@@ -125,6 +126,7 @@ def test_a_worker_that_starts_while_postgresql_hangs_does_not_wait_for_it(
     assert "timeout expired" in server.log.read_text()
 
 
+@pytest.mark.alone
 def test_a_replica_serves_anonymous_reads_while_the_primary_hangs(
     serve: Callable[..., Server], primary: Cluster, replica: Cluster
 ) -> None:
@@ -160,6 +162,7 @@ def test_no_request_fails_when_a_replica_is_killed(
     assert not load.failures()
 
 
+@pytest.mark.alone
 def test_a_hanging_replica_fails_no_request_and_blocks_at_most_half_of_the_threads(
     serve: Callable[..., Server], primary: Cluster, replica: Cluster
 ) -> None:

@@ -58,6 +58,7 @@ def test_reads_succeed_while_the_disk_is_full(serve: Callable[..., Server], smal
     assert is_intact(database)
 
 
+@pytest.mark.alone
 def test_reads_are_served_while_another_process_holds_the_lock(serve: Callable[..., Server], tmp_path: Path) -> None:
     server = serve()
     seconds = max(6, 3 * LOAD_SECONDS)  # longer than a writer waits

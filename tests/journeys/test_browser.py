@@ -117,6 +117,7 @@ SIGN_IN = """async ([url, content]) => {
 }"""
 
 
+@pytest.mark.alone
 def test_a_page_of_another_origin_can_sign_in_and_handle_wrong_passwords(serve: Callable[..., Server]) -> None:
     with page_of_another_origin(serve) as (page, url):
         page.request.post(f"{url}/users", data={"username": "ada", "password": PASSWORD})

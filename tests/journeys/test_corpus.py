@@ -30,6 +30,7 @@ def pressroom(database_url: str, *arguments: str | Path) -> subprocess.Completed
     )
 
 
+@pytest.mark.alone
 def test_a_real_blog_is_imported_listed_read_and_exported(serve: Callable[..., Server], tmp_path: Path) -> None:
     lines = corpus_lines()
     sent = [line["post"] for line in lines if "post" in line]

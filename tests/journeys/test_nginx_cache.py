@@ -19,7 +19,7 @@ from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
 logger = logging.getLogger(__name__)
-pytestmark = [pytest.mark.heavy, needs_nginx]
+pytestmark = [pytest.mark.heavy, pytest.mark.alone, needs_nginx]
 
 FROM_CACHE = {"HIT", "STALE", "UPDATING"}
 
