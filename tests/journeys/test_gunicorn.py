@@ -115,6 +115,7 @@ def test_connections_are_persistent(serve: Callable[..., Server]) -> None:
     connection.close()
 
 
+@pytest.mark.heavy
 def test_new_workers_run_the_deployed_code(serve: Callable[..., Server], tmp_path: Path) -> None:
     """A master that had imported the application would pass its old code on to new workers."""
     code = copy_code(tmp_path)
@@ -198,6 +199,7 @@ def counted_responses(server: Server, status: str = "200") -> float:
     )
 
 
+@pytest.mark.heavy
 def test_metrics_are_summed_over_workers_and_outlive_them(serve: Callable[..., Server], tmp_path: Path) -> None:
     server = serve(
         WEB_CONCURRENCY="2",
@@ -257,6 +259,7 @@ def test_a_roll_replaces_every_worker_and_no_request_fails(
     assert set(statuses) == {200}
 
 
+@pytest.mark.heavy
 def test_a_roll_rejects_a_link_that_now_points_to_another_version(
     serve: Callable[..., Server], tmp_path: Path, code: Path, run_dir: Path
 ) -> None:
@@ -336,6 +339,7 @@ def test_a_roll_does_not_signal_a_process_that_got_the_id_of_a_killed_master(run
     assert result.stderr.startswith(f"Error: The server is starting or has stopped: process {foreign.pid} in ")
 
 
+@pytest.mark.heavy
 def test_a_roll_does_not_signal_the_server_of_another_run_directory(
     serve: Callable[..., Server], tmp_path: Path, run_dir: Path
 ) -> None:
@@ -369,6 +373,7 @@ def test_a_server_removes_the_directories_of_killed_masters(serve: Callable[...,
     assert {path.name for path in run_dir.glob("pressroom-*")} == {own.name, "pressroom-1-young"}
 
 
+@pytest.mark.heavy
 def test_a_second_server_does_not_take_the_run_directory_of_a_running_one(
     serve: Callable[..., Server], run_dir: Path
 ) -> None:
@@ -380,6 +385,7 @@ def test_a_second_server_does_not_take_the_run_directory_of_a_running_one(
     assert roll(run_dir).returncode == 0
 
 
+@pytest.mark.heavy
 def test_a_roll_recognises_the_server_after_a_reload(serve: Callable[..., Server], run_dir: Path) -> None:
     server = serve(PRESSROOM_RUN_DIR=str(run_dir))
     old = worker_pids(server)
