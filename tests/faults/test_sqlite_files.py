@@ -21,7 +21,7 @@ from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server, sign_up, worker_pids
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.alone]
 
 
 class Site(NamedTuple):
