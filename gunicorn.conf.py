@@ -6,6 +6,7 @@ WEB_CONCURRENCY.
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -19,6 +20,8 @@ sys.path.insert(0, chdir)
 
 from api.settings import DOCSTRINGS_REQUIRED, InvalidSetting, Settings, read_worker_count  # noqa: E402 (needs the path)
 from api.start import directories, master, open_files, requirements  # noqa: E402 (the same)
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 # Workers inherit the master's modules, and would not load a newly deployed version of these.
 for _name in [name for name in sys.modules if name.partition(".")[0] == "api"]:
@@ -92,8 +95,17 @@ def pre_fork(server: Any, worker: Any) -> None:
     worker.slot = next(slot for slot in count() if slot not in taken)
 
 
-def post_fork(_server: Any, worker: Any) -> None:
-    """Set the slot for `api/metrics.py`. Nothing slow may happen here: until this ends, a signal to stop is lost."""
+def post_fork(server: Any, worker: Any) -> None:
+    """Exit if a signal to stop has arrived since the fork, and set the slot for `api/metrics.py`.
+
+    Until gunicorn sets the worker's signal handlers, the worker has those of the master, which only queue a signal. The
+    master would wait for this worker until PRESSROOM_GRACEFUL_TIMEOUT.
+    """
+    for number in _STOP_SIGNALS:
+        signal.signal(number, lambda *_: sys.exit())
+    while not server.SIG_QUEUE.empty():
+        if server.SIG_QUEUE.get() in _STOP_SIGNALS:
+            sys.exit()
     os.environ["PROMETHEUS_WORKER"] = str(worker.slot)
 
 

@@ -102,6 +102,22 @@ def test_the_first_start_creates_the_database(serve: Callable[..., Server], tmp_
     assert server.stop() == 0
 
 
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=["term", "int"])
+def test_workers_that_have_just_been_forked_obey_a_stop(tmp_path: Path, stop: signal.Signals) -> None:
+    # A worker of a busy machine may stand still right after the fork, when it still has the master's signal handlers.
+    sleep = "import os, time; os.register_at_fork(after_in_child=lambda: time.sleep(1))"
+    Path(tmp_path, "sitecustomize.py").write_text(sleep)
+    server = Server(["gunicorn"], tmp_path, PYTHONPATH=str(tmp_path), WEB_CONCURRENCY="2")
+    try:
+        wait_until(lambda: len(worker_pids(server)) == 2)
+        server.process.send_signal(stop)
+        server.process.wait(20)  # PRESSROOM_GRACEFUL_TIMEOUT is 30 seconds
+    finally:
+        server.process.kill()
+        server.process.wait()
+    assert server.log.read_text().count("Worker exiting") == 2
+
+
 def test_flask_run_serves_the_api(serve: Callable[..., Server]) -> None:
     assert serve("flask", "--app", "api.wsgi:application", "run").get_status("/posts") == 200
 
