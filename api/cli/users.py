@@ -9,7 +9,7 @@ from api.http.application import current_application
 from api.passwords import hash_password
 from api.schemas.problems import flatten_messages
 from api.schemas.users import NewPassword, UserCreate
-from api.store import credentials, tokens_use
+from api.store import credentials, tokens_use, users_content
 from api.store import users as stored
 from api.store import users_removal as removal
 from api.store.errors import UserHasPosts
@@ -85,16 +85,13 @@ def remove(username: str, *, with_posts: bool) -> None:
     others can write; the user can no longer sign in from the start. If it is interrupted, run it again.
     """
     database = current_application().database.require_current_schema()
-    if with_posts:
-        click.echo(f"Removed {username} and {removal.remove_in_batches(database.transact, username)} posts.")
-        return
     try:
-        database.transact(lambda db: removal.remove(db, username))
+        removed = removal.remove_in_batches(database.transact, username, with_posts=with_posts)
     except UserHasPosts as error:
         raise click.ClickException(
             f"{username} has posts, drafts included. Add --posts to delete them, too."
         ) from error
-    click.echo(f"Removed {username}.")
+    click.echo(f"Removed {username} and {users_content.describe(removed)}." if removed else f"Removed {username}.")
 
 
 def _assign_role(username: str, role: str) -> None:

@@ -52,12 +52,12 @@ _SPECIFIC = [
         "The user has posts. Delete them first, or the user with them by `?posts=remove`.",
     ),
     ProblemType(
-        "too-many-posts",
-        "Too Many Posts",
+        "too-much-content",
+        "Too Much Content",
         [409],
-        f"The user has more than {constraints.REMOVED_POSTS_MAX} posts, or more than "
-        f"{constraints.REMOVED_CHARACTERS_MAX} characters in them, which one request does not delete. Delete some "
-        "first, or have an operator of the site run `pressroom users remove --posts`.",
+        f"What the request would change has more than {constraints.CONTENT_MAX_POSTS} posts, or more than "
+        f"{constraints.CONTENT_MAX_CHARACTERS} characters in them. Delete some first, or have an operator of the site "
+        "run the command in `detail`.",
     ),
     ProblemType(
         "request-in-progress",

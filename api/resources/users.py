@@ -115,10 +115,10 @@ class UserByName(Resource):
         """Delete a user.
 
         Permanently, with all tokens. 409 while the user has posts: delete them first, or send `posts=remove`, which
-        deletes up to 1,000 posts, drafts included, all or none; 409 `too-many-posts` for more, and for more than
+        deletes up to 1,000 posts, drafts included, all or none; 409 `too-much-content` for more, and for more than
         33,554,432 characters in their bodies. 403 if it is not your account, unless you are an admin.
         """
         db = request.db
         user = users_removal.get_for_removal(db, username, principal=request.current_user)
         preconditions.check_if_match(request, user)
-        (users_removal.remove_with_posts if "posts" in query else users.remove)(db, user)
+        users_removal.remove(db, user, with_posts="posts" in query)

@@ -11,7 +11,7 @@ StoreError
 │   ├── UsernameTaken
 │   ├── SlugTaken
 │   ├── UserHasPosts
-│   ├── TooManyPosts           the user has more posts than one transaction may remove
+│   ├── TooMuchContent         the user has more content than one transaction may change
 │   └── RequestInProgress      a request with the same idempotency key has not finished
 ├── IdempotencyKeyReused  another request was sent with the same idempotency key
 ├── SyncTokenExpired      the token of a change feed is too old, or of another database
@@ -67,8 +67,8 @@ class UserHasPosts(Conflict):
     """The user has posts."""
 
 
-class TooManyPosts(Conflict):
-    """The user has more posts than one transaction may remove."""
+class TooMuchContent(Conflict):
+    """The user has more content than one transaction may change."""
 
 
 class RequestInProgress(Conflict):

@@ -142,10 +142,10 @@ def test_an_admin_can_delete_a_user_with_all_posts_once(ada: Client, admin: Clie
 
 def test_a_user_with_too_many_posts_is_not_deleted_by_one_request(ada: Client) -> None:
     with ada.app.database.write() as db:
-        for _ in range(constraints.REMOVED_POSTS_MAX + 1):
+        for _ in range(constraints.CONTENT_MAX_POSTS + 1):
             posts.publish(db, author_id=1, title="t", body="", tags=[])
     problem = assert_problem(ada.delete("/users/ada?posts=remove"), 409)
-    assert problem["code"] == "too-many-posts"
+    assert problem["code"] == "too-much-content"
     assert "pressroom users remove ada --posts" in problem["detail"]
     assert ada.delete("/posts/1").status_code == 204
     assert ada.delete("/users/ada?posts=remove").status_code == 204

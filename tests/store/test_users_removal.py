@@ -8,11 +8,11 @@ import pytest
 
 from api import constraints
 from api.settings import Settings
-from api.store import changes, credentials, posts, posts_lists, tokens, tokens_use, users, users_removal
+from api.store import changes, credentials, posts, posts_lists, tokens, tokens_use, users, users_content, users_removal
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
-from api.store.errors import Forbidden, NotFound, TooManyPosts, Unauthenticated
+from api.store.errors import Forbidden, NotFound, TooMuchContent, Unauthenticated, UserHasPosts
 from api.store.users import User
 
 HASH = bytes(32)
@@ -27,7 +27,7 @@ def register(database: Database, *names: str) -> list[User]:
 
 
 def remove(db: Connection, user: User) -> None:
-    users_removal.remove_with_posts(db, users_removal.get_for_removal(db, user.username, principal=user))
+    users_removal.remove(db, users_removal.get_for_removal(db, user.username, principal=user), with_posts=True)
 
 
 def removed_posts(database: Database, since: Any) -> set[int]:
@@ -68,7 +68,7 @@ def test_all_posts_are_removed_with_their_author_and_those_that_were_public_are_
     assert [(change.username, change.user) for change in page.changes if change.user is None] == [("ada", None)]
 
 
-@pytest.mark.parametrize("limit", ["REMOVED_POSTS_MAX", "REMOVED_CHARACTERS_MAX"])
+@pytest.mark.parametrize("limit", ["CONTENT_MAX_POSTS", "CONTENT_MAX_CHARACTERS"])
 def test_nothing_is_removed_of_a_user_with_too_many_posts(
     database: Database, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
@@ -76,7 +76,7 @@ def test_nothing_is_removed_of_a_user_with_too_many_posts(
     [ada] = register(database, "ada")
     with database.write() as db:
         ids = [publish(db, ada) for _ in range(4)]
-    with pytest.raises(TooManyPosts, match="Delete some first, or have an operator of this site run"):
+    with pytest.raises(TooMuchContent, match="Delete some first, or have an operator of this site run"):
         database.transact(lambda db: remove(db, ada))
     with database.write() as db:
         assert [row.id for row in posts_lists.page(db, limit=9).rows] == ids[::-1]
@@ -85,7 +85,7 @@ def test_nothing_is_removed_of_a_user_with_too_many_posts(
 
 
 def test_batches_remove_any_number_of_posts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users_removal, "BATCH_SECONDS", 0)
+    monkeypatch.setattr(users_content, "BATCH_SECONDS", 0)
     ada, bob = register(database, "ada", "bob")
     with database.write() as db:
         ids = [publish(db, ada, published_at=None if number % 5 else "now") for number in range(45)]
@@ -103,17 +103,17 @@ def test_batches_remove_any_number_of_posts(database: Database, monkeypatch: pyt
                 assert credentials.get(db, "ada").password_hash is None
         return result
 
-    assert users_removal.remove_in_batches(transact, "ada") == 45
+    assert users_removal.remove_in_batches(transact, "ada", with_posts=True) == {"posts": 45}
     assert transactions > 3
     assert removed_posts(database, since) == set(ids[::5])
     with pytest.raises(NotFound):
-        users_removal.remove_in_batches(database.transact, "ada")
+        users_removal.remove_in_batches(database.transact, "ada", with_posts=True)
     with database.read() as db:
         assert [row.username for row in posts_lists.page(db, limit=9).rows] == ["bob"]
 
 
 def test_an_interrupted_removal_can_be_run_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users_removal, "BATCH_SECONDS", 0)
+    monkeypatch.setattr(users_content, "BATCH_SECONDS", 0)
     [ada] = register(database, "ada")
     with database.write() as db:
         for _ in range(30):
@@ -126,25 +126,25 @@ def test_an_interrupted_removal_can_be_run_again(database: Database, monkeypatch
         return database.transact(work)
 
     with pytest.raises(KeyboardInterrupt):
-        users_removal.remove_in_batches(transact, "ada")
-    assert 0 < users_removal.remove_in_batches(database.transact, "ada") < 30
+        users_removal.remove_in_batches(transact, "ada", with_posts=True)
+    assert 0 < users_removal.remove_in_batches(database.transact, "ada", with_posts=True)["posts"] < 30
 
 
 def test_batches_do_not_remove_another_user_who_has_registered_the_same_name(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(users_removal, "BATCH_SECONDS", 0)
+    monkeypatch.setattr(users_content, "BATCH_SECONDS", 0)
     register(database, "ada")
     transactions = iter(range(9))
 
     def transact(work: Any) -> Any:
         if next(transactions) == 1:
-            database.transact(lambda db: users_removal.remove(db, "ada"))
+            users_removal.remove_in_batches(database.transact, "ada", with_posts=False)
             register(database, "ada")
         return database.transact(work)
 
     with pytest.raises(NotFound):
-        users_removal.remove_in_batches(transact, "ada")
+        users_removal.remove_in_batches(transact, "ada", with_posts=True)
     with database.read() as db:
         assert credentials.get(db, "ada").password_hash == "hash"
 
@@ -209,3 +209,45 @@ def test_a_removal_waits_for_a_request_of_the_user_without_a_deadlock(postgresql
                 removal.result(0.3)
             users.revise(db, users.get_for_update(db, "ada", principal=ada), bio="new")
         removal.result()
+
+
+def test_rows_of_every_kind_count_toward_the_limit_by_their_weight(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [ada] = register(database, "ada")
+    left = {"likes": 30, "posts": 2}
+
+    def step(name: str) -> users_content.Step:
+        def remove_one(_db: Connection, user_id: int) -> tuple[int, int]:
+            assert user_id == ada.id
+            left[name] -= 1
+            return (1, 5) if left[name] >= 0 else (0, 0)
+
+        return remove_one
+
+    kinds = [users_content.Kind("likes", 10, step("likes")), users_content.Kind("posts", 1, step("posts"))]
+    monkeypatch.setattr(users_content, "KINDS", kinds)
+    monkeypatch.setattr(users_content, "BATCH_SECONDS", 0)
+    monkeypatch.setattr(constraints, "CONTENT_MAX_POSTS", 5)
+    steps = users_content.removals(with_posts=True)
+    with database.read() as db:
+        users_content.change_all(db, steps, ada, command="x")
+        left.update(likes=31, posts=2)
+        with pytest.raises(TooMuchContent, match=r"or have an operator of this site run `x`\."):
+            users_content.change_all(db, users_content.removals(with_posts=True), ada, command="x")
+    left.update(likes=31, posts=2)
+    changed = users_content.change_in_batches(database.transact, steps, ada)
+    assert changed == {"likes": 31, "posts": 2}
+    assert users_content.describe(changed) == "31 likes, 2 posts"
+
+
+def test_without_posts_a_user_with_posts_is_not_removed_nor_signed_out(database: Database) -> None:
+    [ada] = register(database, "ada")
+    with database.write() as db:
+        publish(db, ada, published_at=None)
+    with pytest.raises(UserHasPosts):
+        users_removal.remove_in_batches(database.transact, "ada", with_posts=False)
+    with database.write() as db:
+        with pytest.raises(UserHasPosts):
+            users_removal.remove(db, users_removal.get_for_removal(db, "ada", principal=ada), with_posts=False)
+        assert credentials.get(db, "ada").password_hash == "hash"

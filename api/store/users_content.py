@@ -1,0 +1,104 @@
+"""The content of users: the registry of the kinds of rows that belong to a user, and changes of all of them.
+
+To add a kind, such as comments, write its functions in `comments_content.py`, and add an entry to `KINDS`. The removal
+of users then removes those rows, too, over HTTP and by the command. Each function changes a few rows of the user, in
+one or two statements that an index serves, in a time far below `BATCH_SECONDS`, and returns how many rows it has
+changed, with how many characters of text; (0, 0) once there are none left. It is called until then.
+
+Rows of other users that a change of a post or user would take with it by ON DELETE CASCADE are a kind, too, because
+there may be very many: comments on the user's posts, likes of them, followers.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from typing import NamedTuple, TypeAlias
+
+from api import constraints
+from api.store import posts_content
+from api.store.engine.connections import Connection
+from api.store.errors import TooMuchContent, UserHasPosts
+from api.store.sweeping import Transact
+from api.store.users import User
+
+BATCH_SECONDS = 0.1
+"""After which a transaction changes no more rows: SQLite has one writer at a time, and the others wait."""
+
+Step: TypeAlias = Callable[[Connection, int], tuple[int, int]]
+"""A change of a few rows of the user with that id; returns how many rows, and how many characters they have."""
+Check: TypeAlias = Callable[[Connection], object]
+
+
+class Kind(NamedTuple):
+    """A kind of rows that belong to users."""
+
+    name: str
+    """In the plural."""
+    rows_per_post: int
+    """How many rows take as long as a post: they count as one toward `CONTENT_MAX_POSTS`."""
+    remove: Step
+
+
+# In the order of removal: rows come before those that they refer to.
+KINDS = (Kind("posts", 1, posts_content.remove_some),)
+
+
+def removals(*, with_posts: bool) -> dict[Kind, Step]:
+    """Return the steps that remove what a user has; all but the posts, or these, too."""
+    return {kind: kind.remove for kind in KINDS if with_posts or kind.name != "posts"}
+
+
+def require_no_posts(db: Connection, user: User) -> User:
+    """Return the user; `UserHasPosts` if posts exist."""
+    if posts_content.exist(db, user.id):
+        raise UserHasPosts(f"{user.username!r} still has posts or drafts: delete them, or use `?posts=remove`.")
+    return user
+
+
+def change_all(db: Connection, steps: dict[Kind, Step], user: User, *, command: str) -> None:
+    """Change all rows; `TooMuchContent`, which names the command, if that would take too long for one transaction.
+
+    The user must be locked.
+    """
+    posts, characters = Fraction(), 0
+    for kind, step in steps.items():
+        while (changed := step(db, user.id))[0]:
+            posts += Fraction(changed[0], kind.rows_per_post)
+            characters += changed[1]
+            if posts > constraints.CONTENT_MAX_POSTS or characters > constraints.CONTENT_MAX_CHARACTERS:
+                raise TooMuchContent(
+                    f"{user.username!r} has more content than one request changes. Delete some first, or have an "
+                    f"operator of this site run `{command}`."
+                )
+
+
+def change_in_batches(
+    transact: Transact, steps: dict[Kind, Step], user: User, *, check: Check = lambda _: None
+) -> Counter[str]:
+    """Change any number of rows in short transactions, and return how many of each kind.
+
+    `check` is called first in each transaction, and may raise an error.
+    """
+    changed = Counter[str]()
+    while batch := transact(partial(_change_batch, steps=steps, user=user, check=check)):
+        changed += batch
+        time.sleep(BATCH_SECONDS)  # other writers of SQLite try again at intervals
+    return changed
+
+
+def describe(changed: Counter[str]) -> str:
+    """Return the numbers in words, such as `45 posts`."""
+    return ", ".join(f"{changed[kind.name]} {kind.name}" for kind in KINDS if changed[kind.name])
+
+
+def _change_batch(db: Connection, *, steps: dict[Kind, Step], user: User, check: Check) -> Counter[str]:
+    check(db)
+    changed, deadline = Counter[str](), time.monotonic() + BATCH_SECONDS
+    for kind, step in steps.items():
+        while rows := step(db, user.id)[0]:
+            changed[kind.name] += rows
+            if time.monotonic() >= deadline:
+                return changed
+    return changed
