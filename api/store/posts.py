@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from api.store import posts_statements as statements
 from api.store import posts_tags, posts_words
-from api.store.columns import PublishedAt, new_revision, now
+from api.store.columns import new_revision, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Forbidden, SlugTaken, Unauthenticated
 from api.store.posts_table import POST, Post, posts
+from api.store.posts_visibility import HAS_ID, IS_OWN, IS_VISIBLE, not_found, require_visible, seen_by
 from api.store.principals import Principal
 from api.store.queries import (
     FOREIGN_KEY_VIOLATION,
@@ -25,39 +26,27 @@ from api.store.queries import (
 )
 from api.store.users import users
 
-
-class PostId(NamedTuple):
-    """The id of a post."""
-
-    id: int
-
-
-_HAS_ID = posts.c.id == sa.bindparam("post_id")
-# Part of the statements, so that an unpublished post costs others what a missing one does: its body is not read.
-_IS_OWN = sa.or_(posts.c.author_id == sa.bindparam("viewer_id"), sa.bindparam("is_admin", type_=sa.Boolean))
-_IS_VISIBLE = sa.or_(_IS_OWN, posts.c.published_at <= sa.bindparam("at", type_=PublishedAt()))
-_VISIBLE_BY_ID = Query(Post, POST.where(_HAS_ID, _IS_VISIBLE))
+_VISIBLE_BY_ID = Query(Post, POST.where(HAS_ID, IS_VISIBLE))
 _HAS_SLUG = sa.and_(users.c.username == sa.bindparam("author"), posts.c.slug == sa.bindparam("by_slug"))
-_VISIBLE_BY_SLUG = Query(Post, POST.where(_HAS_SLUG, _IS_VISIBLE))
+_VISIBLE_BY_SLUG = Query(Post, POST.where(_HAS_SLUG, IS_VISIBLE))
 _BY_SLUG_FOR_UPDATE = Query(
     Post,
     POST.where(
         posts.c.author_id == sa.bindparam("by_author_id"), posts.c.slug == sa.bindparam("by_slug")
     ).with_for_update(of=posts, key_share=True),
 )
-_OWN_BY_ID_FOR_UPDATE = Query(Post, POST.where(_HAS_ID, _IS_OWN).with_for_update(of=posts, key_share=True))
-_VISIBLE_ID = Query(PostId, sa.select(posts.c.id).where(_HAS_ID, _IS_VISIBLE))
+_OWN_BY_ID_FOR_UPDATE = Query(Post, POST.where(HAS_ID, IS_OWN).with_for_update(of=posts, key_share=True))
 
 
 def get(db: Connection, post_id: int, *, viewer: Principal | None) -> Post:
     """Return the post; `NotFound` if there is none, or if it is unpublished and the viewer may not change it."""
-    return one(db, _VISIBLE_BY_ID, _not_found(post_id), post_id=post_id, at=now(), **_viewer(viewer))
+    return one(db, _VISIBLE_BY_ID, not_found(post_id), post_id=post_id, at=now(), **seen_by(viewer))
 
 
 def get_by_slug(db: Connection, username: str, slug: str, *, viewer: Principal | None) -> Post:
     """Return the user's post with that slug; `NotFound` as `get`."""
     message = f"There is no post {slug!r} by {username!r}."
-    return one(db, _VISIBLE_BY_SLUG, message, author=username, by_slug=slug, at=now(), **_viewer(viewer))
+    return one(db, _VISIBLE_BY_SLUG, message, author=username, by_slug=slug, at=now(), **seen_by(viewer))
 
 
 def find_by_slug_for_update(db: Connection, *, author_id: int, slug: str) -> Post | None:
@@ -67,10 +56,9 @@ def find_by_slug_for_update(db: Connection, *, author_id: int, slug: str) -> Pos
 
 def get_for_update(db: Connection, post_id: int, *, principal: Principal) -> Post:
     """Return the post, locked until the transaction ends; `Forbidden` if the principal may not change it."""
-    viewer = _viewer(principal)
-    post = db.one_or_none(_OWN_BY_ID_FOR_UPDATE, post_id=post_id, **viewer)
+    post = db.one_or_none(_OWN_BY_ID_FOR_UPDATE, post_id=post_id, **seen_by(principal))
     if post is None:
-        one(db, _VISIBLE_ID, _not_found(post_id), post_id=post_id, at=now(), **viewer)
+        require_visible(db, post_id, viewer=principal)
         raise Forbidden("You can change only your own posts.")
     return post
 
@@ -152,16 +140,7 @@ def remove(db: Connection, post: Post) -> None:
     delete_if_unchanged(db, statements.DELETE, post)
 
 
-def _viewer(viewer: Principal | None) -> dict[str, object]:
-    """Return the parameters of `_IS_OWN`."""
-    return {"viewer_id": viewer.id if viewer else None, "is_admin": viewer is not None and viewer.role == "admin"}
-
-
 def _slug_taken(slug: object) -> SlugTaken:
     return SlugTaken(
         f"Another post of the same author has the slug {slug!r}. Choose another slug, or change the slug of that post."
     )
-
-
-def _not_found(post_id: int) -> str:
-    return f"There is no post {post_id}."

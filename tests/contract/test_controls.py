@@ -34,7 +34,7 @@ LOSE = """post = posts.publish(request.db, author_id=request.current_user.id, **
         return post"""
 NO_PREFIX = "if not token.startswith(TOKEN_PREFIX):\n        return None"
 ANY_TOKEN = 'if not token.startswith(TOKEN_PREFIX):\n        token = TOKEN_PREFIX + "a" * 43'
-IS_VISIBLE = "_IS_VISIBLE = sa.or_(_IS_OWN, "
+IS_VISIBLE = "IS_VISIBLE = sa.or_(IS_OWN, "
 RETRY_AFTER = 'headers={"Retry-After": str(_seconds_left(window))}'
 
 TIME = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
@@ -275,7 +275,7 @@ CONTROLS = {
         "resources/test_me_export.py",
         "test_an_export_has_the_account_and_all_posts_of_the_user_and_nothing_else",
     ),
-    "public drafts": Control("store/posts", IS_VISIBLE, f"{IS_VISIBLE}sa.true(), ", OWASP, "readPost-2"),
+    "public drafts": Control("store/posts_visibility", IS_VISIBLE, f"{IS_VISIBLE}sa.true(), ", OWASP, "readPost-2"),
     "changes ordered by time": Control(
         "store/change_positions",
         'XID = "CAST(CAST({} AS text) AS bigint)"',

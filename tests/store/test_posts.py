@@ -20,6 +20,7 @@ from api.store.engine.database import Database
 from api.store.errors import Forbidden, NotFound, PreconditionFailed, SlugTaken, Unauthenticated
 from api.store.posts_table import Post, PostSummary
 from api.store.posts_tags import post_tags
+from api.store.posts_visibility import seen_by
 from api.store.users import User
 from tests.store.conftest import savepoint
 from tests.support.rows import select_rows
@@ -209,14 +210,14 @@ def test_the_body_of_an_unpublished_post_is_not_read_for_others(
             lambda post_id=post_id: posts.get_for_update(db, post_id, principal=bob),
         ):
             assert traced_peak(call) < 20_000
-    viewer = posts._viewer(bob)
+    viewer = seen_by(bob)
     assert db.all(posts._VISIBLE_BY_ID, post_id=draft.id, at=now(), **viewer) == []
     assert db.all(posts._OWN_BY_ID_FOR_UPDATE, post_id=draft.id, **viewer) == []
 
 
 def test_the_body_of_a_post_is_not_read_for_others_who_want_to_change_it(db: Connection, ada: User, bob: User) -> None:
     post = publish(db, ada)
-    assert db.all(posts._OWN_BY_ID_FOR_UPDATE, post_id=post.id, **posts._viewer(bob)) == []
+    assert db.all(posts._OWN_BY_ID_FOR_UPDATE, post_id=post.id, **seen_by(bob)) == []
 
 
 def test_sqlite_stores_the_body_after_the_columns_of_lists(settings: Settings) -> None:
