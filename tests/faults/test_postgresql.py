@@ -21,6 +21,18 @@ EXTRA_READERS = 32
 """Twice as many as there are threads."""
 PRESSROOM_SESSIONS = "FROM pg_stat_activity WHERE datname = 'pressroom'"
 
+# A sequence counts the commits, because it is not rolled back. Between the attempts of a request, which are at most 50 ms
+# apart, no 19 others commit.
+FAIL_COMMITS = """CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE number bigint := nextval('commits');
+BEGIN
+    IF number % 20 = 0 THEN
+        RAISE EXCEPTION 'planned' USING ERRCODE = CASE WHEN number % 40 = 0 THEN '40001' ELSE '40P01' END;
+    END IF;
+    RETURN NULL;
+END $$"""
+FAIL_AT_COMMIT = """CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON posts DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION fail()"""
+
 
 @pytest.fixture
 def primary(tmp_path: Path) -> Iterator[Cluster]:
@@ -42,6 +54,21 @@ def test_connections_terminated_by_postgresql_fail_at_most_one_request_per_clien
         primary.query(f"SELECT pg_terminate_backend(pid) {PRESSROOM_SESSIONS}")
     assert load.failures().keys() <= {503}
     assert load.failures().total() <= CLIENTS
+
+
+def test_no_request_fails_while_postgresql_rolls_back_every_twentieth_commit(
+    serve: Callable[..., Server], primary: Cluster
+) -> None:
+    """Half of the failures are serialization failures, the other half deadlocks."""
+    primary.query("CREATE SEQUENCE commits", "pressroom")
+    primary.query(FAIL_COMMITS, "pressroom")
+    server = serve(PRESSROOM_DATABASE_URL=primary.url())
+    with under_load("every 20th commit rolled back by PostgreSQL", server) as load:
+        primary.query(FAIL_AT_COMMIT, "pressroom")
+    [(commits,)] = primary.query("SELECT last_value FROM commits", "pressroom")
+    assert commits >= 20
+    assert server.log.read_text().count("A transaction was rolled back, and is run again") >= commits // 20
+    assert not load.failures()
 
 
 def test_requests_get_503_while_postgresql_is_stopped(serve: Callable[..., Server], primary: Cluster) -> None:

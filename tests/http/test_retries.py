@@ -130,6 +130,24 @@ def test_a_repeated_transaction_keeps_its_idempotency_key(app: Application) -> N
     assert len((ada.get("/posts").json or {})["items"]) == 1
 
 
+def test_concurrent_requests_with_one_idempotency_key_that_are_rolled_back_publish_one_post(app: Application) -> None:
+    ada = signed_in_user(app, "ada")
+    fail(app, "idempotency_keys", 2)
+    start = threading.Barrier(4)
+
+    def publish(client: Client) -> TestResponse:
+        start.wait()
+        return client.post("/posts", POST, headers={"Idempotency-Key": "k"})
+
+    with ThreadPoolExecutor(4) as threads:
+        responses = [*threads.map(publish, [ada.with_token(ada.token) for _ in range(4)])]
+    created = [response.data for response in responses if response.status_code == 201]
+    assert created
+    assert len(set(created)) == 1
+    assert {response.status_code for response in responses} <= {201, 409}  # 409: the first one is in progress
+    assert len((ada.get("/posts").json or {})["items"]) == 1
+
+
 @pytest.mark.parametrize(
     ("sqlstate", "detail"),
     [("40003", "The connection to the database was lost during the commit"), ("57014", "The database is unavailable.")],
