@@ -21,9 +21,10 @@ EXTRA_READERS = 32
 """Twice as many as there are threads."""
 PRESSROOM_SESSIONS = "FROM pg_stat_activity WHERE datname = 'pressroom'"
 
-# A sequence counts the commits, because it is not rolled back. Between the attempts of a request, which are at most 50 ms
-# apart, no 19 others commit.
-FAIL_COMMITS = """CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE number bigint := nextval('commits');
+# A sequence counts the commits, because it is not rolled back. No 19 others happen in the at most 50 ms after which a
+# request is run again.
+FAIL_COMMITS = """CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE number bigint := nextval('commits');
 BEGIN
     IF number % 20 = 0 THEN
         RAISE EXCEPTION 'planned' USING ERRCODE = CASE WHEN number % 40 = 0 THEN '40001' ELSE '40P01' END;

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import dialect as postgresql_dialect
 
 import api.store
 from api.store.columns import metadata
@@ -89,6 +90,15 @@ def test_every_query_is_checked() -> None:
 def test_every_exception_is_needed() -> None:
     for name in EXCEPTIONS:
         assert any(each.startswith(name) for each in STATEMENTS), name
+
+
+def test_no_statement_locks_a_user_in_share_mode() -> None:
+    """On Citus, where `users` is a reference table, FOR SHARE deadlocks the sign-ins of different users."""
+    dialect = postgresql_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types here
+    for name, statement in all_statements().items():
+        query = statement.statement(is_sqlite=False) if isinstance(statement, Query) else statement
+        read, is_shared, locked = str(query.compile(dialect=dialect)).partition(" FOR SHARE")
+        assert not is_shared or locked.startswith(" OF posts") or "users" not in read, name
 
 
 def fill(database: Database, rows: int) -> None:
