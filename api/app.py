@@ -14,7 +14,21 @@ from api.http import converters, observability, problems, urls
 from api.http.application import Application
 from api.http.json_provider import StrictJSONProvider
 from api.http.openapi.document import Api
-from api.resources import changes, docs, feeds, health, me, metrics, posts, problem_types, root, tags, tokens, users
+from api.resources import (
+    changes,
+    docs,
+    feeds,
+    follows,
+    health,
+    me,
+    metrics,
+    posts,
+    problem_types,
+    root,
+    tags,
+    tokens,
+    users,
+)
 from api.settings import DOCSTRINGS_REQUIRED, InvalidSetting, Settings
 from api.store.engine.timeouts import Timeouts
 
@@ -22,7 +36,21 @@ CORS_MAX_AGE = timedelta(days=1)
 """Time that browsers may store the response to a preflight request; Chromium shortens it to two hours."""
 RESOURCES = [
     resource.blueprint
-    for resource in (root, users, me, posts, tags, feeds, changes, tokens, problem_types, health, metrics, docs)
+    for resource in (
+        root,
+        users,
+        follows,
+        me,
+        posts,
+        tags,
+        feeds,
+        changes,
+        tokens,
+        problem_types,
+        health,
+        metrics,
+        docs,
+    )
 ]
 PAGES = [docs.swagger_ui, docs.page]
 """Blueprints that are not in the OpenAPI document."""

@@ -59,6 +59,13 @@ _SPECIFIC = [
         f"{constraints.CONTENT_MAX_CHARACTERS} characters in them. Delete some first, or have an operator of the site "
         "run the command in `detail`.",
     ),
+    ProblemType("follows-oneself", "Follows Oneself", [409], "Users cannot follow themselves."),
+    ProblemType(
+        "too-many-followed",
+        "Too Many Followed",
+        [409],
+        f"You follow {constraints.FOLLOWED_MAX_ITEMS} users. Unfollow one first.",
+    ),
     ProblemType(
         "request-in-progress",
         "Request in Progress",

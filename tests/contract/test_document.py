@@ -141,7 +141,9 @@ def test_every_response_links_to_what_it_names(document: Any) -> None:
                     methods = linked_methods(document, path, response)
                     assert {(each, path.format(**example)) for each in methods} <= requests, path
                 if cursor := body.get("next_cursor"):
-                    assert ("get", f"{path}?cursor={cursor}") in requests, path
+                    parameters = [resolve(document, each) for each in operation.get("parameters", [])]
+                    example = {each["name"]: each.get("example") for each in parameters}
+                    assert ("get", f"{path.format(**example)}?cursor={cursor}") in requests, path
                 count += len(requests)
     assert count
 
