@@ -1,7 +1,7 @@
 """Lists of posts: all, by author, by tag."""
 
-from collections.abc import Callable
-from typing import Generic, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Generic, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
@@ -16,7 +16,12 @@ from api.store.principals import Principal
 SUMMARY = POST.with_only_columns(*(POST.selected_columns[name] for name in PostSummary._fields))
 
 
-def characters_of_metadata(post: PostSummary | Post) -> int:
+class _WithMetadata(Protocol):
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
+
+
+def characters_of_metadata(post: _WithMetadata) -> int:
     """Count the characters of the metadata, which a change feed has as None if there is no post."""
     return sum(map(len, post.metadata.values())) if post.metadata else 0
 

@@ -193,6 +193,16 @@ def test_swagger_ui_can_try_out_the_api(serve: Callable[..., Server], prefix: st
             page.screenshot(path=SCREENSHOTS / "docs.png", full_page=True)
 
 
+def try_out_likes(server: Server, try_out: Callable[[str], str]) -> None:
+    """Like the first post, and take the like back."""
+    try_out("likePost")
+    assert json.loads(try_out("readLike"))["url"] == "/posts/1/like"
+    assert [user["username"] for user in json.loads(try_out("listLikers"))["items"]] == ["ada"]
+    assert [post["id"] for post in json.loads(try_out("listLikedPosts"))["items"]] == [1]
+    try_out("unlikePost")
+    assert server.get_json("/posts/1/likes")["items"] == []
+
+
 def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None:
     server = serve(PRESSROOM_RATE_LIMITS="off")
     executed = set()
@@ -212,9 +222,8 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
         try_out("registerUser")
         token = json.loads(try_out("createToken"))["token"]
         authorize(page, "bearer", value=token)
-        try_out("readMe")
-        try_out("readUser")
-        try_out("readToken")
+        for name in ("readMe", "readUser", "readToken"):
+            try_out(name)
         assert [user["username"] for user in json.loads(try_out("listUsers"))["items"]] == ["ada"]
         assert [each["name"] for each in json.loads(try_out("listTokens"))["items"]] == ["laptop"]
         try_out("reviseUser", **if_match("/users/ada"))
@@ -226,6 +235,7 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
         try_out("readPost")
         assert [each["tag"] for each in json.loads(try_out("listTags"))["items"]] == EXAMPLES["PostCreate"]["tags"]
         assert all(EXAMPLES["PostCreate"]["title"] in try_out(feed) for feed in ("readAtomFeed", "readJSONFeed"))
+        try_out_likes(server, try_out)
         try_out("exportMe")
         try_out("revisePost", **if_match("/posts/1"))
         assert server.get_json("/posts/1").items() >= (EXAMPLES["PostCreate"] | EXAMPLES["PostPatch"]).items()

@@ -121,11 +121,10 @@ def fill(database: Database, rows: int) -> None:
         'idempotency_keys (user_id, "key", fingerprint, created_at)': (
             f"CASE WHEN i % 2 = 0 THEN 1 ELSE i END, 'k' || {i}, {blob}, {old}"
         ),
-        # The first user follows as many others as are allowed, and is followed by all.
-        "follows (follower_id, followed_id, followed_at, hidden)": (
-            f"CASE WHEN i > {rows - 500} THEN 1 ELSE i END, CASE WHEN i > {rows - 500} THEN i ELSE 1 END, {old}, false"
-        ),
         "usage (user_id, day, posts, bytes)": "i, '2026-01-01', 1, 1",
+        "likes (post_id, user_id, liked_at)": (
+            f"CASE WHEN i % 2 = 0 THEN 1 ELSE i END, CASE WHEN i % 2 = 0 THEN i ELSE 1 END, {old}"
+        ),
         "removed_posts (post_id, change_position, removed_at)": f"i, i, {old}",
         "removed_users (username, user_id, change_position, removed_at)": f"'u' || {i}, i, i, {old}",
         "post_words (post_id, version, words)": (
@@ -164,6 +163,7 @@ def sql_of(database: Database, name: str) -> str:
     values = {key: literal(database, each.type, each.value) for key, each in compiled.binds.items()}
     values["read_id"] = "2"  # a user without posts, who can be deleted
     values["author"] = "'u1'"  # half of the posts; the other half has the tag
+    values["liker"] = "'u1'"  # half of the likes; the other half is of the first post
     later = "'2027-01-01 00:00:00.000000'" if database.is_sqlite else "timestamptz '2027-01-01'"
     values |= {"page_timestamp": later, "page_id": "1", "page_limit": "101"}  # the first page
     values["entries_limit"] = "101"
