@@ -11,7 +11,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 # The tests start dozens of Python processes, which start twice as fast from bytecode.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run help lint format test check controls attacks faults bench openapi lint-openapi lock clean
+.PHONY: run help lint format test check controls attacks faults bench openapi lint-openapi wheel lock clean
 
 run: .venv/run ## Serve on http://127.0.0.1:8000, with the SQLite database pressroom.sqlite.
 	$(BIN)/gunicorn
@@ -55,6 +55,10 @@ openapi: .venv/dev ## Write openapi/openapi.json and the README's table of opera
 lint-openapi: openapi/node_modules ## Lint openapi/openapi.json with Spectral and Redocly; needs Node.
 	cd openapi && npx spectral lint --ruleset=spectral.mjs --fail-severity=hint openapi.json
 	cd openapi && npx redocly lint --config=redocly.yaml openapi.json
+
+wheel: .venv/bin/python ## Build build/wheel/pressroom-*.whl, which serves wherever it is installed.
+	rm -rf build/lib build/wheel
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir=build/wheel .
 
 lock: .venv/bin/python ## Update requirements.lock to the newest versions that pyproject.toml allows.
 	$(BIN)/pip install --quiet uv

@@ -1,4 +1,4 @@
-"""gunicorn's configuration: run `gunicorn` without arguments in this directory.
+"""gunicorn's configuration: run `gunicorn` without arguments in this directory, or `pressroom serve` in any.
 
 Settings are PRESSROOM_ variables, which `api/settings.py` describes. The number of workers is gunicorn's own
 WEB_CONCURRENCY.
@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 # Resolved, because a symbolic link may lead elsewhere when a worker is restarted.
-chdir = str(Path(__file__).resolve().parent)
-sys.path.insert(0, chdir)
+_here, chdir = Path(__file__).resolve().parent, os.getcwd()  # noqa: PTH109 (gunicorn takes text)
+_is_packaged = _here.name == "api"
+_code = str(_here.parent if _is_packaged else _here)
+# gunicorn has put the current directory first, whose modules would replace those that are installed.
+_moved = {chdir} if _is_packaged else {chdir, _code}
+_others = [path for path in sys.path if os.path.realpath(path) not in _moved]
+sys.path[:] = [*_others, chdir] if _is_packaged else [_code, *_others, chdir]
 
 from api.settings import DOCSTRINGS_REQUIRED, InvalidSetting, Settings, read_worker_count  # noqa: E402 (needs the path)
 from api.start import directories, master, open_files, requirements  # noqa: E402 (the same)
@@ -85,7 +90,7 @@ def when_ready(_server: Any) -> None:
     master.remove_leftovers(Path(parent))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=prefix, dir=parent)
     code = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "code")
-    code.write_text(chdir)
+    code.write_text(_code)
     master.lock(str(code))
 
 

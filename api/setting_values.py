@@ -1,8 +1,8 @@
 """How the value of a setting is described and read."""
 
 import re
-from collections.abc import Callable
-from dataclasses import field
+from collections.abc import Callable, Mapping
+from dataclasses import Field, field
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -25,7 +25,11 @@ _SYNONYMS = {
 
 
 class InvalidSetting(ValueError):
-    """An unknown setting or an invalid value; the message says what to change."""
+    """An unknown setting or an invalid value, or several; each message says what to change."""
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__("\n".join(messages))
+        self.messages = messages
 
 
 def setting(
@@ -84,10 +88,31 @@ def suggest(unknown: str, known: list[str]) -> str:
     names = [name.removeprefix(PREFIX) for name in known]
     for near in get_close_matches(unknown.removeprefix(PREFIX), names, n=1):
         return f"Did you mean {PREFIX}{near}?"
-    return f"Use one of {', '.join(known)}."
+    return "`pressroom settings` prints all of them."
 
 
-def read(name: str, text: str, definition: Any) -> Any:
+def read_all(known: Mapping[str, Field[Any]], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of the variables that `environment` has, by the names of their fields.
+
+    `InvalidSetting` with a message for each unknown name and each invalid value.
+    """
+    values, problems = dict[str, Any](), list[str]()
+    for name, text in sorted(environment.items()):
+        if name.startswith(PREFIX) and name not in known and not is_injected(name, text):
+            shown = name if name.isprintable() else ascii(name)
+            problems.append(f"Unknown setting {shown}. {suggest(name, list(known))}")
+    for name, definition in known.items():
+        if name in environment:
+            try:
+                values[definition.name] = read(name, environment[name], definition)
+            except InvalidSetting as error:
+                problems.append(str(error))
+    if problems:
+        raise InvalidSetting(*problems)
+    return values
+
+
+def read(name: str, text: str, definition: Field[Any]) -> Any:
     """Return the value of the variable `name`, whose setting has that definition; `InvalidSetting` if it is invalid."""
     accepted = definition.metadata
     check_text(name, text)

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
+from typing import Any
 
 from api.origins import check_origin
 from api.post_urls import check_post_url
@@ -11,14 +12,12 @@ from api.setting_values import (
     InvalidSetting,
     check_port,
     check_text,
-    is_injected,
-    read,
+    read_all,
     read_integer,
     setting,
-    suggest,
 )
 
-__all__ = ["DOCSTRINGS_REQUIRED", "TOKEN_DAYS_MAX", "InvalidSetting", "Settings", "read_worker_count"]
+__all__ = ["DOCSTRINGS_REQUIRED", "TOKEN_DAYS_MAX", "WORKERS", "InvalidSetting", "Settings", "read_worker_count"]
 
 DOCSTRINGS_REQUIRED = (
     "PYTHONOPTIMIZE=2 removes docstrings, of which the OpenAPI document is made. Unset it, or use PYTHONOPTIMIZE=1."
@@ -148,22 +147,22 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read the settings from `environment`; `InvalidSetting` for an unknown name or an invalid value."""
-        known = {f"{PREFIX}{field.name.upper()}": field for field in fields(cls)}
-        given = {
-            name: text
-            for name, text in environment.items()
-            if name.startswith(PREFIX) and (name in known or not is_injected(name, text))
-        }
-        if unknown := sorted(given.keys() - known.keys()):
-            name = unknown[0] if unknown[0].isprintable() else ascii(unknown[0])
-            raise InvalidSetting(f"Unknown setting {name}. {suggest(unknown[0], list(known))}")
-        return cls(**{known[name].name: read(name, text, known[name]) for name, text in given.items()})
+        """Read the settings from `environment`; `InvalidSetting` names every unknown name and every invalid value."""
+        return cls(**read_all(cls.variables(), environment))
+
+    @classmethod
+    def variables(cls) -> dict[str, Field[Any]]:
+        """Return the fields by the names of their environment variables."""
+        return {f"{PREFIX}{field.name.upper()}": field for field in fields(cls)}
+
+
+WORKERS = "WEB_CONCURRENCY"
+"""gunicorn's own variable for the number of workers."""
+WORKERS_DEFAULT = 2  # one serves while the other restarts
 
 
 def read_worker_count(environment: Mapping[str, str] = os.environ) -> int:
-    """Return the number of workers: gunicorn's own WEB_CONCURRENCY; `InvalidSetting` if it is no positive number."""
-    # With two, one serves while the other restarts.
-    text = environment.get("WEB_CONCURRENCY", "2")
-    check_text("WEB_CONCURRENCY", text)
-    return read_integer("WEB_CONCURRENCY", text, 1, 1_000)
+    """Return the number of workers; `InvalidSetting` if WEB_CONCURRENCY is no positive number."""
+    text = environment.get(WORKERS, str(WORKERS_DEFAULT))
+    check_text(WORKERS, text)
+    return read_integer(WORKERS, text, 1, 1_000)

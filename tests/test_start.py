@@ -72,7 +72,7 @@ PROBLEMS = {
     ),
     "gevent missing": (
         {"PRESSROOM_WORKER_CLASS": "gevent", "PYTHONPATH": "{}"},
-        "PRESSROOM_WORKER_CLASS=gevent requires gevent: run `pip install -e '.[gevent]'`.",
+        "PRESSROOM_WORKER_CLASS=gevent requires gevent: run `pip install gevent`.",
     ),
     "port too high": (
         {"PRESSROOM_BIND": "127.0.0.1:65536"},
@@ -295,6 +295,39 @@ def test_check_reports_every_problem(check: Callable[..., Result]) -> None:
         "WEB_CONCURRENCY": "0",
     }
     assert check(**environment).stderr.count("Error: ") == 3
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_check_and_serve_report_every_invalid_setting(tmp_path: Path, command: str) -> None:
+    invalid = {"PRESSROOM_DATABASE_URL": "x", "PRESSROOM_THREADS": "0", "PRESSROOM_NO": "x", "WEB_CONCURRENCY": "x"}
+    result = run(tmp_path, "api.cli", command, **invalid)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        "Error: Unknown setting PRESSROOM_NO. `pressroom settings` prints all of them.",
+        "Error: Invalid PRESSROOM_DATABASE_URL: use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.",
+        "Error: Invalid PRESSROOM_THREADS '0': use a whole number from 1 to 1000.",
+        "Error: Invalid WEB_CONCURRENCY 'x': use a whole number from 1 to 1000.",
+    ]
+
+
+def test_gunicorn_reports_every_invalid_setting(tmp_path: Path) -> None:
+    result = run(tmp_path, "gunicorn", PRESSROOM_THREADS="0", PRESSROOM_PGBOUNCER="yes")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 2)
+
+
+def test_serve_starts_gunicorn_in_the_current_directory(tmp_path: Path) -> None:
+    """Modules of that directory do not take the place of Pressroom's."""
+    (here := tmp_path / "here").mkdir()
+    Path(here, "api").mkdir()
+    Path(here, "api", "__init__.py").write_text("raise SystemExit('another package')")
+    program = str(Path(sys.executable).with_name("pressroom"))
+    server = Server([program, "serve"], tmp_path, here, PRESSROOM_DATABASE_URL="sqlite:///pressroom.sqlite")
+    try:
+        server.wait_until_ready()
+    finally:
+        status = server.stop()
+    assert status == 0
+    assert (here / "pressroom.sqlite").exists()
 
 
 def test_check_reports_an_address_in_use_without_failing(check: Callable[..., Result]) -> None:

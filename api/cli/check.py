@@ -6,10 +6,10 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 import click
-from flask.cli import with_appcontext
 
-from api.http.application import current_application
-from api.settings import InvalidSetting, read_worker_count
+from api.cli.terminal import escape_controls
+from api.http.application import Application
+from api.settings import InvalidSetting, Settings, read_worker_count
 from api.start.address import is_in_use
 from api.start.requirements import find_problems
 from api.store.engine import start
@@ -17,23 +17,25 @@ from api.store.errors import Unavailable
 
 
 @click.command()
-@with_appcontext
-def check() -> None:
+@click.pass_context
+def check(context: click.Context) -> None:
     """Check everything that a server needs to start.
 
     That is the settings, files and directories, the address, the limit of open files, and the database. Run it as the
-    server's user in the server's directory. It creates and migrates nothing.
+    server's user in the server's directory. It creates and migrates nothing. All problems are reported; those of files,
+    the address and the database once the settings are valid.
     """
-    app, database = current_application(), ""
-    problems = [*_worker_problems(), *find_problems(app.settings, directory=Path.cwd())]
+    settings, problems = find_start_problems()
+    if settings is None:
+        report(problems)
     try:
+        app: Application = context.obj.load_app()
         database = start.describe(app.database)
     except Unavailable as error:
         problems.append(error.message_for_operators)
-    for problem in problems:
-        click.echo(f"Error: {problem}", err=True)
-    if problems:
-        raise SystemExit(1)
+    except InvalidSetting as error:
+        problems.extend(error.messages)
+    report(problems)
     click.echo(f"The settings are valid, and the database {database}.")
     for warning in start.find_warnings(app.database):
         click.echo(f"Warning: {warning}", err=True)
@@ -41,6 +43,24 @@ def check() -> None:
         click.echo(
             f"{app.settings.bind} is in use now. Before you start a server there, stop the process that uses it."
         )
+
+
+def find_start_problems() -> tuple[Settings | None, list[str]]:
+    """Return the settings, or None if one is invalid, and what prevents a start apart from the database."""
+    problems = [*_worker_problems()]
+    try:
+        settings = Settings.from_environment()
+    except InvalidSetting as error:
+        return None, [*error.messages, *problems]
+    return settings, [*problems, *find_problems(settings, directory=Path.cwd())]
+
+
+def report(problems: list[str]) -> None:
+    """Print the problems and exit, if there are any."""
+    for problem in problems:
+        click.echo(f"Error: {escape_controls(problem)}", err=True)
+    if problems:
+        raise SystemExit(1)
 
 
 def _worker_problems() -> Iterator[str]:

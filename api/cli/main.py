@@ -7,7 +7,7 @@ from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
 from api.app import create_app
-from api.cli import archive, backup, check, db, deploy, openapi, terminal, users
+from api.cli import archive, backup, check, db, deploy, openapi, serve, settings, terminal, users
 from api.settings import InvalidSetting
 from api.store.errors import StoreError, Unavailable
 
@@ -36,8 +36,11 @@ class Group(AppGroup):
             raise click.ClickException(f"{message}.") from error
         except Unavailable as error:
             raise click.ClickException(error.message_for_operators) from error
-        except (InvalidSetting, StoreError) as error:
+        except StoreError as error:
             raise click.ClickException(terminal.escape_controls(str(error))) from error
+        except InvalidSetting as error:
+            lines = [terminal.escape_controls(message) for message in error.messages]
+            raise click.ClickException("\nError: ".join(lines)) from error
 
 
 def _create_app() -> Flask:
@@ -47,11 +50,12 @@ def _create_app() -> Flask:
 
 
 @click.group(cls=Group)
+@click.version_option(package_name="pressroom", prog_name="pressroom", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Operate a Pressroom site.
 
-    Settings are environment variables that start with PRESSROOM_; the README lists them.
+    Settings are environment variables that start with PRESSROOM_; `pressroom settings` prints them.
     """
     context.obj = ScriptInfo(create_app=_create_app, set_debug_flag=False)
 
@@ -63,6 +67,8 @@ for command in (
     backup.backup,
     backup.restore,
     db.db,
+    serve.serve,
+    settings.settings,
     check.check,
     deploy.deploy,
     openapi.openapi,

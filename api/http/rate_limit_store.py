@@ -91,9 +91,7 @@ def _redis(url: str, timeout: float) -> FixedWindowRateLimiter:
     try:
         storage = storage_from_string(url, wrap_exceptions=True, socket_timeout=timeout, socket_connect_timeout=timeout)
     except ConfigurationError as error:
-        raise InvalidSetting(
-            "PRESSROOM_REDIS_URL requires the Redis client: run `pip install -e '.[redis]'`."
-        ) from error
+        raise InvalidSetting("PRESSROOM_REDIS_URL requires the Redis client: run `pip install redis`.") from error
     except ValueError as error:
         raise InvalidSetting("Invalid PRESSROOM_REDIS_URL: use redis://HOST:PORT/NUMBER.") from error
     return FixedWindowRateLimiter(storage)

@@ -31,4 +31,4 @@ def find_problems(settings: Settings, *, directory: Path, environment: Mapping[s
 
 def _check_worker_class(worker_class: str) -> Iterator[str]:
     if worker_class == "gevent" and importlib.util.find_spec("gevent") is None:
-        yield "PRESSROOM_WORKER_CLASS=gevent requires gevent: run `pip install -e '.[gevent]'`."
+        yield "PRESSROOM_WORKER_CLASS=gevent requires gevent: run `pip install gevent`."

@@ -295,7 +295,7 @@ def test_an_invalid_redis_url_is_rejected() -> None:
 
 def test_a_missing_redis_client_library_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(InvalidSetting, match=r"requires the Redis client: run `pip install -e '.\[redis\]'`"):
+    with pytest.raises(InvalidSetting, match=r"requires the Redis client: run `pip install redis`"):
         RateLimitStore("redis://127.0.0.1")
 
 

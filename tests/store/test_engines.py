@@ -65,6 +65,6 @@ def test_a_missing_driver_is_reported_with_the_command_that_installs_it(monkeypa
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(
         InvalidSetting,
-        match=r"_DATABASE_URL requires the PostgreSQL driver: run `pip install -e '.\[postgresql\]'`",
+        match=r"_DATABASE_URL requires the PostgreSQL driver: run `pip install 'psycopg\[binary\]'`",
     ):
         Database(Settings(database_url=GOOD))

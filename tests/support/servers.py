@@ -19,13 +19,16 @@ from tests.support.sockets import free_port, receive_all
 
 
 class Server:
-    """A server on a free port, with its database and its log in `directory`, running the code in `code`."""
+    """A server on a free port, with its database and its log in `directory`, running the code in `code`.
+
+    The command is a program's path, or a module of this Python, and its arguments.
+    """
 
     def __init__(self, command: list[str], directory: Path, code: Path = PROJECT_ROOT, **environment: str) -> None:
         self.port = free_port()
         self.database_url = f"sqlite:///{directory / 'pressroom.sqlite'}"
         self.log = directory / "log"
-        self._command, self._code = [sys.executable, "-m", *command], code
+        self._command, self._code = command if "/" in command[0] else [sys.executable, "-m", *command], code
         self._environment = {
             **os.environ,
             "PRESSROOM_BIND": f"127.0.0.1:{self.port}",

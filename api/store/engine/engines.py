@@ -30,7 +30,7 @@ def create(settings: Settings, timeouts: Timeouts) -> tuple[sa.Engine, SQLiteFil
     try:
         return _create_postgresql(sa.make_url(settings.database_url), settings, timeouts, **options), None
     except ModuleNotFoundError as error:
-        raise InvalidSetting(f"{name} requires the PostgreSQL driver: run `pip install -e '.[postgresql]'`.") from error
+        raise InvalidSetting(f"{name} requires the PostgreSQL driver: run `pip install 'psycopg[binary]'`.") from error
     except sa.exc.ArgumentError as error:
         raise InvalidSetting(f"Invalid {name}: {error}.") from error
     except ValueError:
