@@ -31,7 +31,8 @@ def machine(tmp_path: Path) -> Path:
     """A file system root in which the units are installed as in `deploy/README.md`."""
     shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
     shutil.copytree(DEPLOY / "systemd", tmp_path / "etc/systemd/system")
-    for program in ("bin/mkdir", "bin/sh", "opt/pressroom/.venv/bin/gunicorn", "opt/pressroom/.venv/bin/pressroom"):
+    programs = [f"opt/pressroom/.venv/bin/{name}" for name in ("gunicorn", "litestream", "pressroom")]
+    for program in ("bin/mkdir", "bin/sh", *programs):
         path = tmp_path / program
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o755)
