@@ -18,6 +18,7 @@ from api.resources import (
     changes,
     docs,
     feeds,
+    follows,
     health,
     likes,
     me,
@@ -36,7 +37,22 @@ CORS_MAX_AGE = timedelta(days=1)
 """Time that browsers may store the response to a preflight request; Chromium shortens it to two hours."""
 RESOURCES = [
     resource.blueprint
-    for resource in (root, users, me, posts, tags, feeds, changes, likes, tokens, problem_types, health, metrics, docs)
+    for resource in (
+        root,
+        users,
+        follows,
+        me,
+        posts,
+        likes,
+        tags,
+        feeds,
+        changes,
+        tokens,
+        problem_types,
+        health,
+        metrics,
+        docs,
+    )
 ]
 PAGES = [docs.swagger_ui, docs.page]
 """Blueprints that are not in the OpenAPI document."""

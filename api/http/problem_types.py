@@ -27,8 +27,8 @@ _SPECIFIC = [
         "insufficient-scope",
         "Insufficient Scope",
         [403],
-        "The token is of scope `read`: it permits only to read posts, users, likes, tags, feeds, changes and `/me`. "
-        "Create one of scope `write` with your username and password.",
+        "The token is of scope `read`: it permits only to read posts, users, follows, likes, tags, feeds, changes and "
+        "`/me`. Create one of scope `write` with your username and password.",
     ),
     ProblemType(
         "quota-exceeded",
@@ -58,6 +58,13 @@ _SPECIFIC = [
         f"What the request would change has more than {constraints.CONTENT_MAX_POSTS} posts, or more than "
         f"{constraints.CONTENT_MAX_CHARACTERS} characters in them. Delete some first, or have an operator of the site "
         "run the command in `detail`.",
+    ),
+    ProblemType("follows-oneself", "Follows Oneself", [409], "Users cannot follow themselves."),
+    ProblemType(
+        "too-many-followed",
+        "Too Many Followed",
+        [409],
+        f"You follow {constraints.FOLLOWED_MAX_ITEMS} users. Unfollow one first.",
     ),
     ProblemType(
         "request-in-progress",

@@ -12,6 +12,8 @@ StoreError
 │   ├── SlugTaken
 │   ├── UserHasPosts
 │   ├── TooMuchContent         the user has more content than one transaction may change
+│   ├── FollowsOneself
+│   ├── TooManyFollowed        the user follows as many users as are allowed
 │   └── RequestInProgress      a request with the same idempotency key has not finished
 ├── IdempotencyKeyReused  another request was sent with the same idempotency key
 ├── SyncTokenExpired      the token of a change feed is too old, or of another database
@@ -69,6 +71,14 @@ class UserHasPosts(Conflict):
 
 class TooMuchContent(Conflict):
     """The user has more content than one transaction may change."""
+
+
+class FollowsOneself(Conflict):
+    """Users cannot follow themselves."""
+
+
+class TooManyFollowed(Conflict):
+    """The user follows as many users as are allowed."""
 
 
 class RequestInProgress(Conflict):

@@ -17,7 +17,7 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from api import constraints
-from api.store import likes_content, posts_content
+from api.store import follows_content, likes_content, posts_content
 from api.store.engine.connections import Connection
 from api.store.errors import TooMuchContent, UserHasPosts
 from api.store.sweeping import Transact
@@ -45,6 +45,7 @@ class Kind(NamedTuple):
 KINDS = (
     Kind("likes", 10, likes_content.remove_some),
     Kind("posts", 1, posts_content.remove_some),
+    Kind("follows", 10, follows_content.remove_some),
 )
 
 

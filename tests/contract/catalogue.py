@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from api.store import follows, users
 from tests.support.clients import PASSWORD, Client
 from tests.support.paths import PROJECT_ROOT
 
@@ -117,6 +118,14 @@ def _publish(ada: Client) -> None:
         assert ada.post("/posts", {**POST, "slug": slug, "published_at": published_at}).status_code < 400
 
 
+def _follow(ada: Client) -> None:
+    """Make grace, who follows ada, and is followed by her."""
+    with ada.app.database.write() as db:
+        ids = {"ada": users.get(db, "ada").id, "grace": users.register(db, username="grace").id}
+        for follower, followed in (("ada", "grace"), ("grace", "ada")):
+            follows.add(db, followed, follower_id=ids[follower])
+
+
 def _like(ada: Client) -> None:
     for post_id in (1, 2):
         assert ada.send("PUT", f"/posts/{post_id}/like").status_code == 204
@@ -217,6 +226,23 @@ CATALOGUE = [
             Permission("revokeToken", 401, 404, 204, 404),
         ],
     ),
+    Resource(
+        arrange=_follow,
+        failures={
+            ("readFollow", 200): {"ids": {"username": "grace"}},
+            ("readFollow", 304): {"ids": {"username": "grace"}, "headers": {"If-None-Match": "*"}},
+            ("followUser", 204): {"ids": {"username": "grace"}},
+        },
+        permissions=[
+            Permission("readFollow", 401, 404, 200, 404, ids={"username": "grace"}),
+            Permission("readFollow", 401, 404, 404, 404),
+            Permission("followUser", 401, 204, 409, 204),
+            Permission("followUser", 401, 404, 404, 404, ids={"username": "eve"}),
+            Permission("unfollowUser", 401, 204, 204, 204),
+            Permission("unfollowUser", 401, 204, 204, 204, ids={"username": "grace"}),
+            Permission("unfollowUser", 401, 404, 404, 404, ids={"username": "eve"}),
+        ],
+    ),
     Resource(ids={"code": "not-found"}, absent_ids={"code": "nothing"}, permissions=[]),
 ]
 
@@ -246,7 +272,11 @@ def path_of(operation: Operation, **ids: object) -> str:
     return operation.path.format(**{**IDS, **ids})
 
 
-READS = [path_of(operation) for operation in OPERATIONS.values() if operation.is_conditional_read]
+READS = [
+    path_of(operation, **FAILURES.get((operation.id, 200), {}).get("ids", {}))
+    for operation in OPERATIONS.values()
+    if operation.is_conditional_read
+]
 """The path of every read that has an ETag."""
 QUERIES = [
     *(

@@ -21,6 +21,7 @@ from api.resources import me
 from api.store import credentials, idempotency, tokens, users
 from api.store.columns import now
 from api.store.engine.connections import Connection
+from api.store.follows import follows
 from api.store.likes import likes
 from api.store.posts_table import posts
 from tests.contract.catalogue import BODIES, OPERATIONS, PERMISSIONS, Permission, arrange, path_of
@@ -120,7 +121,8 @@ def send(client: Client, case: Case, **options: Any) -> TestResponse:
 def stored(app: Application) -> list[Any]:
     """Return all rows, without the times when tokens were used last."""
     columns = [column for column in tokens.tokens.c if column.name != "last_used_at"]
-    selects = [users.users.select(), posts.select(), idempotency.keys.select(), likes.select(), sa.select(*columns)]
+    tables = [users.users, posts, follows, likes, idempotency.keys]
+    selects = [*(table.select() for table in tables), sa.select(*columns)]
     with app.database.read() as db:
         return [sorted(select_rows(db, select), key=str) for select in selects]
 

@@ -196,6 +196,8 @@ def test_a_change_with_the_current_etag_succeeds(
 def test_an_item_of_a_list_can_be_changed_by_its_revision(ada: Client) -> None:
     for path in ("/users", "/posts", "/posts?author=ada&expand=body", "/posts?tag=engines"):
         for item in (ada.get(path).json or {})["items"]:
+            if item["url"] == "/users/grace":
+                continue  # who follows ada
             changes = {"title": path} if "title" in item else {"bio": path}
             assert change(ada, "PATCH", item["url"], changes, f'"{item["revision"]}"').status_code == 200
 

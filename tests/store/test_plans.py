@@ -121,6 +121,10 @@ def fill(database: Database, rows: int) -> None:
         'idempotency_keys (user_id, "key", fingerprint, created_at)': (
             f"CASE WHEN i % 2 = 0 THEN 1 ELSE i END, 'k' || {i}, {blob}, {old}"
         ),
+        # The first user follows as many others as are allowed, and is followed by all.
+        "follows (follower_id, followed_id, followed_at, hidden)": (
+            f"CASE WHEN i > {rows - 500} THEN 1 ELSE i END, CASE WHEN i > {rows - 500} THEN i ELSE 1 END, {old}, false"
+        ),
         "usage (user_id, day, posts, bytes)": "i, '2026-01-01', 1, 1",
         "likes (post_id, user_id, liked_at)": (
             f"CASE WHEN i % 2 = 0 THEN 1 ELSE i END, CASE WHEN i % 2 = 0 THEN i ELSE 1 END, {old}"

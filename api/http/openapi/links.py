@@ -49,9 +49,9 @@ def _links(
     document: JSONObject, own_path: str, operation: JSONObject, response: JSONObject, schema: StrictSchema
 ) -> JSONObject:
     links: JSONObject = {}
-    requested = {name: f"$request.path.{name}" for name in _PLACEHOLDER.findall(own_path)}
+    own_parameters = {name: f"$request.path.{name}" for name in _PLACEHOLDER.findall(own_path)}
     if isinstance(schema, PageSchema):
-        cursor = {**requested, "cursor": "$response.body#/next_cursor"}
+        cursor = {**own_parameters, "cursor": "$response.body#/next_cursor"}
         links[operation["operationId"]] = _link(operation, cursor, "The next page, unless the cursor is null.")
     if isinstance(schema, ChangesSchema):
         since = {"since": "$response.body#/next_since"}
@@ -59,7 +59,7 @@ def _links(
     headers = response.get("headers", {})
     targets = [(*_target(document, url), url.is_own) for url in _urls(schema)]
     if "Content-Location" in headers:  # the requested URL is another one of the same resource
-        targets.append((own_path, requested, True))
+        targets.append((own_path, own_parameters, True))
     for path, parameters, is_own in targets:
         for method in _METHODS:
             target = document["paths"][path].get(method)

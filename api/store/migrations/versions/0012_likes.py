@@ -1,7 +1,7 @@
 """Likes of posts.
 
-Revision ID: 0011
-Revises: 0010
+Revision ID: 0012
+Revises: 0011
 
 On PostgreSQL, a foreign key locks the tables of posts and users for an instant.
 """
@@ -11,8 +11,8 @@ from alembic import op
 from api.store.engine.migrate import autocommitting
 from api.store.engine.postgresql_ddl import execute_ddl
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS likes (

@@ -1,0 +1,130 @@
+"""Users who follow others."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from api import constraints
+from api.store import users as accounts
+from api.store.columns import Timestamp, metadata, now
+from api.store.engine.connections import Connection, Query
+from api.store.errors import FollowsOneself, NotFound, TooManyFollowed
+from api.store.pages import NewestFirst, Page
+from api.store.queries import FOREIGN_KEY_VIOLATION, one, translating
+from api.store.users import users
+
+follows = sa.Table(
+    "follows",
+    metadata,
+    sa.Column("follower_id", sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("followed_id", sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("followed_at", Timestamp, nullable=False),
+    # Whether the follower is suspended. That of the followed user is checked when the list is read: it is short.
+    sa.Column("hidden", sa.Boolean, nullable=False),
+    sa.Index(None, "follower_id", "followed_at", "followed_id"),
+    sa.Index(None, "followed_id", "hidden", "followed_at", "follower_id"),
+)
+
+
+class FollowingUser(NamedTuple):
+    """A user who follows or is followed, and since when."""
+
+    id: int
+    username: str
+    display_name: str
+    followed_at: datetime
+
+
+class _Id(NamedTuple):
+    id: int
+
+
+_FOLLOWER_ID = sa.bindparam("by_follower_id", type_=sa.BigInteger)
+_FOLLOWED_ID = sa.bindparam("by_followed_id", type_=sa.BigInteger)
+_USER_ID = sa.select(users.c.id).where(users.c.username == sa.bindparam("by_username")).scalar_subquery()
+_COLUMNS = users.c.id, users.c.username, users.c.display_name, follows.c.followed_at
+_FOLLOWERS = NewestFirst(
+    FollowingUser,
+    sa.select(*_COLUMNS)
+    .join_from(follows, users, users.c.id == follows.c.follower_id)
+    .where(follows.c.followed_id == _USER_ID, follows.c.hidden == sa.false()),
+    follows.c.followed_at,
+    follows.c.follower_id,
+)
+_WITH_FOLLOWED = sa.select(*_COLUMNS).join_from(follows, users, users.c.id == follows.c.followed_id)
+_FOLLOWING = NewestFirst(
+    FollowingUser,
+    _WITH_FOLLOWED.where(follows.c.follower_id == _USER_ID),
+    follows.c.followed_at,
+    follows.c.followed_id,
+)
+_FOLLOWED = Query(
+    FollowingUser,
+    _WITH_FOLLOWED.where(follows.c.follower_id == _FOLLOWER_ID, follows.c.followed_id == _USER_ID),
+)
+# FOR NO KEY UPDATE, so that the follows of a user are counted one by one, and others can still follow that user.
+_LOCK_FOLLOWER = Query(_Id, sa.select(users.c.id).where(users.c.id == _FOLLOWER_ID).with_for_update(key_share=True))
+_COUNT = sa.select(sa.func.count()).select_from(
+    sa.select(follows.c.followed_id)
+    .where(follows.c.follower_id == _FOLLOWER_ID)
+    .limit(constraints.FOLLOWED_MAX_ITEMS)
+    .subquery()
+)
+# SQLite has the same syntax.
+_INSERT = (
+    insert(follows)
+    .from_select(
+        ["follower_id", "followed_id", "followed_at", "hidden"],
+        sa.select(_FOLLOWER_ID, _FOLLOWED_ID, sa.bindparam("at", type_=Timestamp), sa.false()).where(
+            _COUNT.scalar_subquery() < constraints.FOLLOWED_MAX_ITEMS
+        ),
+    )
+    .on_conflict_do_nothing()
+)
+_DELETE = sa.delete(follows).where(follows.c.follower_id == _FOLLOWER_ID, follows.c.followed_id == _USER_ID)
+
+
+def followers(db: Connection, username: str, **page: Any) -> Page[FollowingUser]:
+    """Return a page of the users who follow the user, who came last first; `NotFound` if there is no such user."""
+    return _existing(db, username, _FOLLOWERS.page(db, by_username=username, **{"cursor": None, **page}))
+
+
+def following(db: Connection, username: str, **page: Any) -> Page[FollowingUser]:
+    """Return a page of the users whom the user follows, newest first; `NotFound` if there is no such user."""
+    return _existing(db, username, _FOLLOWING.page(db, by_username=username, **{"cursor": None, **page}))
+
+
+def get(db: Connection, username: str, *, follower_id: int) -> FollowingUser:
+    """Return the followed user; `NotFound` if the follower does not follow a user of that name."""
+    message = f"You do not follow a user {username!r}."
+    return one(db, _FOLLOWED, message, by_follower_id=follower_id, by_username=username)
+
+
+def add(db: Connection, username: str, *, follower_id: int) -> None:
+    """Follow the user, unless the follower does.
+
+    `NotFound` if there is no such user, `FollowsOneself` if it is the follower, `TooManyFollowed` above the limit.
+    """
+    followed = accounts.get(db, username)
+    if followed.id == follower_id:
+        raise FollowsOneself("You cannot follow yourself.")
+    db.all(_LOCK_FOLLOWER, by_follower_id=follower_id)
+    with translating(FOREIGN_KEY_VIOLATION, NotFound(f"There is no user {username!r}.")):
+        added = db.execute(_INSERT, by_follower_id=follower_id, by_followed_id=followed.id, at=now())
+    if not added and db.one_or_none(_FOLLOWED, by_follower_id=follower_id, by_username=username) is None:
+        raise TooManyFollowed(f"You follow {constraints.FOLLOWED_MAX_ITEMS} users. Unfollow one first.")
+
+
+def remove(db: Connection, username: str, *, follower_id: int) -> None:
+    """Unfollow the user, if the follower does; `NotFound` if there is no such user."""
+    if not db.execute(_DELETE, by_follower_id=follower_id, by_username=username):
+        accounts.get(db, username)
+
+
+def _existing(db: Connection, username: str, page: Page[FollowingUser]) -> Page[FollowingUser]:
+    """Return the page; `NotFound` if it is empty because there is no such user."""
+    if not page.rows:
+        accounts.get(db, username)
+    return page
