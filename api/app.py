@@ -16,6 +16,7 @@ from api.http.json_provider import StrictJSONProvider
 from api.http.openapi.document import Api
 from api.resources import (
     changes,
+    comments,
     docs,
     feeds,
     follows,
@@ -43,6 +44,7 @@ RESOURCES = [
         follows,
         me,
         posts,
+        comments,
         likes,
         tags,
         feeds,

@@ -40,6 +40,8 @@ METADATA_VALUE_MAX_LENGTH = 500
 FOLLOWED_MAX_ITEMS = 500
 """Users that a user follows."""
 
+COMMENT_MAX_LENGTH = 10_000
+
 CONTENT_MAX_POSTS, CONTENT_MAX_CHARACTERS = 1_000, 32 * 1024 * 1024
 """Posts of a user that one request removes with their author, and characters of their texts: it takes half a second."""
 

@@ -131,9 +131,15 @@ def _like(ada: Client) -> None:
         assert ada.send("PUT", f"/posts/{post_id}/like").status_code == 204
 
 
+def _comment(ada: Client) -> None:
+    for post_id in (1, 2):
+        assert ada.post(f"/posts/{post_id}/comments", {"body": "b"}).status_code < 400
+
+
 IF_NONE_MATCH = {"headers": {"If-Match": None, "If-None-Match": "*"}}
 POST = {"title": "t", "body": "b", "tags": ["engines"]}
 DRAFT = {"post_id": 2}
+COMMENT_ON_DRAFT = {"comment_id": 2}
 DRAFT_BY_SLUG = {"slug": "draft"}
 CATALOGUE = [
     Resource(
@@ -206,6 +212,24 @@ CATALOGUE = [
             Permission("unlikePost", 401, 404, 204, 204, ids=DRAFT),
             Permission("listLikers", 404, 404, 200, 200, ids=DRAFT),
             Permission("listLikedPosts", 404, 404, 404, 404, ids={"username": "eve"}),
+        ],
+    ),
+    Resource(
+        arrange=_comment,
+        ids={"comment_id": 1},
+        absent_ids={"comment_id": 9},
+        bodies={"createComment": {"body": "b"}, "reviseComment": {"body": "new"}},
+        failures={("createComment", 409): {"headers": {"Idempotency-Key": "k"}}},
+        queries=("/posts/1/comments?expand=html", "/comments/1?expand=html"),
+        permissions=[
+            Permission("createComment", 401, 201, 201, 201),
+            Permission("createComment", 401, 404, 201, 201, ids=DRAFT),
+            Permission("listComments", 404, 404, 200, 200, ids=DRAFT),
+            Permission("readComment", 404, 404, 200, 200, ids=COMMENT_ON_DRAFT),
+            Permission("reviseComment", 401, 403, 200, 200),
+            Permission("reviseComment", 401, 404, 200, 200, ids=COMMENT_ON_DRAFT),
+            Permission("removeComment", 401, 403, 204, 204),
+            Permission("removeComment", 401, 404, 204, 204, ids=COMMENT_ON_DRAFT),
         ],
     ),
     Resource(

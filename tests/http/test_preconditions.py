@@ -64,7 +64,7 @@ def test_the_etag_is_a_hash_after_the_revision_if_there_is_one(ada: Client, anyo
     for path in READS:
         response = ada.get(path)
         digest = hashlib.sha256(response.data).hexdigest()[:32]
-        has_revision = re.fullmatch(r"/me|/users/\w+(/posts/[\w-]+)?|/posts/\d+", path) is not None
+        has_revision = re.fullmatch(r"/me|/users/\w+(/posts/[\w-]+)?|/(posts|comments)/\d+", path) is not None
         revision = f"{(response.json or {})['revision']}." if has_revision else ""
         assert response.headers["ETag"] == f'"{revision}{digest}"'
     [post, summary] = (anyone.get(path).json or {} for path in ("/posts/1", "/posts?limit=1"))

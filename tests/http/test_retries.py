@@ -22,7 +22,7 @@ from tests.support.metrics import read_metrics
 from tests.support.problems import assert_problem
 from tests.support.rollbacks import fail_commits
 
-TABLE = {"posts": "posts", "users": "users", "tokens": "tokens", "me": "users", "like": "likes"}
+TABLE = {"posts": "posts", "users": "users", "tokens": "tokens", "me": "users", "like": "likes", "comments": "comments"}
 """The table that an operation changes, by the last of these segments in its path."""
 WRITES = {
     permission.operation: permission

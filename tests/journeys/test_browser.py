@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -203,6 +203,17 @@ def try_out_likes(server: Server, try_out: Callable[[str], str]) -> None:
     assert server.get_json("/posts/1/likes")["items"] == []
 
 
+def try_out_comments(server: Server, try_out: Callable[..., str], if_match: Callable[[str], Mapping[str, str]]) -> None:
+    """Execute the operations of comments on the first post."""
+    assert json.loads(try_out("createComment")).items() >= EXAMPLES["CommentCreate"].items()
+    assert [comment["id"] for comment in json.loads(try_out("listComments"))["items"]] == [1]
+    try_out("readComment")
+    try_out("reviseComment", **if_match("/comments/1"))
+    assert server.get_json("/comments/1").items() >= EXAMPLES["CommentPatch"].items()
+    try_out("removeComment", **if_match("/comments/1"))
+    assert server.get_status("/comments/1") == 404
+
+
 def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None:
     server = serve(PRESSROOM_RATE_LIMITS="off")
     executed = set()
@@ -240,6 +251,7 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
         try_out("revisePost", **if_match("/posts/1"))
         assert server.get_json("/posts/1").items() >= (EXAMPLES["PostCreate"] | EXAMPLES["PostPatch"]).items()
 
+        try_out_comments(server, try_out, if_match)
         draft = json.loads(try_out("putPost", **{"If-None-Match": "*"}))
         assert draft.items() >= EXAMPLES["PostPut"].items()
         assert json.loads(try_out("readPostBySlug")) == draft
