@@ -14,7 +14,8 @@ from api.json import InvalidJSON, JSONObject, TooManyValues, dumps, loads
 from api.records import KINDS, find_errors
 from api.schemas.problems import flatten_messages
 from api.store import archive_of_user
-from api.store.archive import Import
+from api.store.archive import Import, find_user
+from api.store.archive_accounts import find_account
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import Conflict, NotFound, SlugTaken
@@ -46,11 +47,22 @@ class Outcome(NamedTuple):
 
 
 def export(db: Connection, *, accounts: bool = False) -> Iterator[bytes]:
-    """Yield a line for each record, drafts included; with `accounts`, also what permits to sign in."""
+    """Yield a line for each record, drafts included; with `accounts`, also what permits to sign in.
+
+    Where a transaction has no snapshot, as across the nodes of Citus, a record may be of a user who was not there when
+    the users were read: then the user comes before it.
+    """
+    usernames: set[str] = set()
     for name, kind in KINDS.items():
         kind.schema.compile_for((accounts and kind.account_type) or kind.row_type)
         rows = (accounts and kind.account_rows) or kind.rows
         for row in rows(db):
+            username = kind.user_field and getattr(row, kind.user_field)
+            if username and username not in usernames:
+                usernames.add(username)
+                if name != "user":
+                    user = find_account(db, username) if accounts else find_user(db, username)
+                    yield dumps({"user": KINDS["user"].schema.dump_row(user, root="")})
             yield dumps({name: kind.schema.dump_row(row, root="")})
 
 

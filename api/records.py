@@ -33,6 +33,8 @@ class RecordKind(NamedTuple):
     account_type: RowType | None = None
     account_rows: Callable[[Connection], Iterable[object]] | None = None
     """The rows, and their type, in an archive of accounts, if it has others."""
+    user_field: str | None = None
+    """The field of a row with the username of the user to whom the record belongs, if there is one."""
 
 
 def _create_user(run: Import, user: JSONObject) -> None:
@@ -72,6 +74,7 @@ KINDS = {
         _create_user,
         account_type=accounts.ArchivedAccount,
         account_rows=accounts.all_accounts,
+        user_field="username",
     ),
     "token": RecordKind(
         TokenRecord(),
@@ -80,9 +83,16 @@ KINDS = {
         _is_token_stored,
         _create_token,
         account_rows=accounts.all_tokens,
+        user_field="user",
     ),
     "post": RecordKind(
-        PostRecord(), stored.ArchivedPost, stored.all_posts, _is_post_stored, _create_post, stored.reserve_ids
+        PostRecord(),
+        stored.ArchivedPost,
+        stored.all_posts,
+        _is_post_stored,
+        _create_post,
+        stored.reserve_ids,
+        user_field="author",
     ),
 }
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from api.store.engine.connections import Connection, Query
 from api.store.posts_table import posts
+from api.store.queries import one
 from api.store.users import User, lock, users
 
 Key = TypeVar("Key", bound=Hashable)
@@ -51,7 +52,10 @@ class _Sequence(NamedTuple):
     last_value: int
 
 
-_ALL_USERS = Query(ArchivedUser, sa.select(*(users.c[name] for name in ArchivedUser._fields)).order_by(users.c.id))
+_USERS = sa.select(*(users.c[name] for name in ArchivedUser._fields))
+_ALL_USERS = Query(ArchivedUser, _USERS.order_by(users.c.id))
+_USER_BY_NAME = Query(ArchivedUser, _USERS.where(users.c.username == sa.bindparam("by_username")))
+USER_REMOVED = "The user {!r} was removed during the export. Run it again."
 POSTS_PER_QUERY = 20
 """Each takes up to 1 MiB, and several times that while it is encoded."""
 archived_posts = sa.select(
@@ -79,6 +83,11 @@ _IDENTITIES = Query(
 def all_users(db: Connection) -> Sequence[ArchivedUser]:
     """Return all users, oldest first."""
     return db.all(_ALL_USERS)
+
+
+def find_user(db: Connection, username: str) -> ArchivedUser:
+    """Return the user of a record; `NotFound` if they have been removed since that was read."""
+    return one(db, _USER_BY_NAME, USER_REMOVED.format(username), by_username=username)
 
 
 def all_posts(db: Connection) -> Iterator[ArchivedPost]:

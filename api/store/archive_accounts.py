@@ -7,8 +7,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from api.store.archive import USER_REMOVED
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Conflict
+from api.store.queries import one
 from api.store.tokens import tokens
 from api.store.users import users
 
@@ -52,9 +54,9 @@ class _Id(NamedTuple):
     id: int
 
 
-_ALL_ACCOUNTS = Query(
-    ArchivedAccount, sa.select(*(users.c[name] for name in ArchivedAccount._fields)).order_by(users.c.id)
-)
+_ACCOUNTS = sa.select(*(users.c[name] for name in ArchivedAccount._fields))
+_ALL_ACCOUNTS = Query(ArchivedAccount, _ACCOUNTS.order_by(users.c.id))
+_ACCOUNT_BY_NAME = Query(ArchivedAccount, _ACCOUNTS.where(users.c.username == sa.bindparam("by_username")))
 _ALL_TOKENS = Query(
     _StoredToken,
     sa.select(users.c.username.label("user"), *(tokens.c[name] for name in _StoredToken._fields[1:]))
@@ -70,6 +72,11 @@ _INSERT_TOKEN = Query(
 def all_accounts(db: Connection) -> Sequence[ArchivedAccount]:
     """Return all users with their password hashes and roles, oldest first."""
     return db.all(_ALL_ACCOUNTS)
+
+
+def find_account(db: Connection, username: str) -> ArchivedAccount:
+    """Return the user of a record; `NotFound` if they have been removed since that was read."""
+    return one(db, _ACCOUNT_BY_NAME, USER_REMOVED.format(username), by_username=username)
 
 
 def all_tokens(db: Connection) -> Iterator[ArchivedToken]:

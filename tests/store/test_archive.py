@@ -1,14 +1,18 @@
-"""Posts that are imported with an id."""
+"""Posts that are imported with an id, and exports without a snapshot."""
 
+import json
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from api.store import archive, posts, users
+from api.archive import export
+from api.store import archive, archive_accounts, posts, tokens, users
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
+from api.store.errors import NotFound
 from api.store.users import User
 
 
@@ -59,3 +63,32 @@ def test_concurrent_publishers_wait_and_get_other_ids(database: Database) -> Non
         assert add_post(db, ada, 1) == 1
     publisher.join()
     assert published == [2]
+
+
+@pytest.mark.parametrize("accounts", [False, True])
+def test_an_export_without_a_snapshot_has_the_user_of_each_record(database: Database, *, accounts: bool) -> None:
+    """As on Citus, whose nodes share no snapshot."""
+    database.transact(lambda db: users.register(db, username="ada"))
+    with database.read() as db:
+        lines = export(db, accounts=accounts)
+        first = json.loads(next(lines))
+
+        def add(other: Connection) -> None:
+            bob = users.register(other, username="bob", password_hash="hash")
+            lifetime = timedelta(days=1)
+            tokens.create(other, user_id=bob.id, password_hash="hash", name="", sha256=bytes(32), lifetime=lifetime)
+            add_post(other, bob)
+            add_post(other, bob)
+
+        database.transact(add)
+        records = [first, *map(json.loads, lines)]
+    kinds = [next(iter(record)) for record in records]
+    assert kinds == ["user", "user", *["token"] * accounts, "post", "post"]
+    assert [record["user"]["username"] for record in records if "user" in record] == ["ada", "bob"]
+    assert ("password_hash" in records[1]["user"]) == accounts
+
+
+def test_an_export_fails_if_the_user_of_a_record_has_been_removed_since_it_was_read(db: Connection) -> None:
+    for find in (archive.find_user, archive_accounts.find_account):
+        with pytest.raises(NotFound, match=r"The user .bob. was removed during the export"):
+            find(db, "bob")
