@@ -1,22 +1,38 @@
 """Follows as the content of both users, for `users_content`."""
 
+from typing import NamedTuple
+
 import sqlalchemy as sa
 
-from api.store.engine.connections import Connection
+from api.store.engine.connections import Connection, Query
 from api.store.follows import follows
 
-AT_ONCE = 500
+AT_ONCE = 100
+
+
+class _Follower(NamedTuple):
+    follower_id: int
+
 
 _USER_ID = sa.bindparam("of_user_id", type_=sa.BigInteger)
-# A user may have any number of followers, but follows few others.
-_SOME_FOLLOWERS = sa.select(follows.c.follower_id).where(follows.c.followed_id == _USER_ID).limit(AT_ONCE)
-_DELETE_FOLLOWERS = sa.delete(follows).where(
-    follows.c.followed_id == _USER_ID, follows.c.follower_id.in_(_SOME_FOLLOWERS)
-)
 _DELETE_FOLLOWED = sa.delete(follows).where(follows.c.follower_id == _USER_ID)
+# A user may have any number of followers, but follows few others. Two statements, because PostgreSQL reads all
+# followers to delete those that a subquery returns.
+_NEXT_FOLLOWERS = Query(
+    _Follower, sa.select(follows.c.follower_id).where(follows.c.followed_id == _USER_ID).limit(AT_ONCE)
+)
+_DELETE_FOLLOWER = sa.delete(follows).where(
+    follows.c.follower_id == sa.bindparam("old_follower_id"), follows.c.followed_id == _USER_ID
+)
 
 
 def remove_some(db: Connection, user_id: int) -> tuple[int, int]:
     """Delete those whom the user follows, or else some followers."""
-    statements = (_DELETE_FOLLOWED, _DELETE_FOLLOWERS)
-    return next(filter(None, (db.execute(statement, of_user_id=user_id) for statement in statements)), 0), 0
+    if number := db.execute(_DELETE_FOLLOWED, of_user_id=user_id):
+        return number, 0
+    followers = db.all(_NEXT_FOLLOWERS, of_user_id=user_id)
+    if followers:
+        db.execute_many(
+            _DELETE_FOLLOWER, [{"old_follower_id": row.follower_id, "of_user_id": user_id} for row in followers]
+        )
+    return len(followers), 0
