@@ -23,6 +23,7 @@ from tests.support.problems import assert_problem
 from tests.support.rollbacks import fail_commits
 
 TABLE = {"posts": "posts", "users": "users", "tokens": "tokens", "me": "users", "like": "likes", "comments": "comments"}
+TABLE |= {"follow": "follows"}
 """The table that an operation changes, by the last of these segments in its path."""
 WRITES = {
     permission.operation: permission
@@ -49,7 +50,8 @@ def table_of(operation_id: str) -> str:
 
 def send(client: Client, operation_id: str) -> TestResponse:
     operation = OPERATIONS[operation_id]
-    return client.send(operation.method, path_of(operation), json=BODIES.get(operation_id), **ANY_VERSION)
+    path = path_of(operation, **(WRITES[operation_id].ids if operation_id in WRITES else {}))
+    return client.send(operation.method, path, json=BODIES.get(operation_id), **ANY_VERSION)
 
 
 def ada_for(app: Application, operation_id: str) -> Client:
