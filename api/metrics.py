@@ -45,6 +45,22 @@ CONNECTIONS = Gauge(
     "Open database connections of all workers; each worker opens them on demand, up to one per thread.",
     multiprocess_mode="livesum",
 )
+_WAIT_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+CONNECTION_WAITS = Histogram(
+    "pressroom_database_connection_wait_seconds",
+    "Waits for a database connection while all of the worker were in use, whether they were successful or not.",
+    buckets=_WAIT_BUCKETS,
+)
+WRITE_WAITS = Histogram(
+    "pressroom_database_write_wait_seconds",
+    "Times of 1 ms or more in which a write to SQLite waited to begin, for other writers, whether it did or not.",
+    buckets=_WAIT_BUCKETS,
+)
+REPLICA_LAG = Gauge(
+    "pressroom_replica_lag_seconds",
+    "Age of the replica's data as far as the last check of a worker proved it; infinite if it proved nothing.",
+    multiprocess_mode="mostrecent",
+)
 CHANGES_HORIZON_AGE = Gauge(
     "pressroom_change_feed_horizon_age_seconds",
     "Time for which an open transaction had held back the change feeds on PostgreSQL when they were last read.",

@@ -15,7 +15,7 @@ from api.http.responses import READ_METHODS, json_response
 from api.http.statuses import STATUSES, Status
 from api.http.store_errors import CODE_OF, HEADERS_OF, STATUS_OF
 from api.schemas.problems import flatten_messages
-from api.store.errors import DatabaseNeedsRepair, DiskFull, StoreError, Unavailable
+from api.store.errors import DatabaseNeedsRepair, DiskFull, QuotaExceeded, StoreError, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -103,6 +103,8 @@ def _from_store_error(error: StoreError) -> Response:
         if isinstance(error, DiskFull) and request.method in READ_METHODS:
             # 507 is for what a request would store; a read can need space too, for SQLite's index of the log.
             error = DatabaseNeedsRepair(str(error))
+    elif isinstance(error, QuotaExceeded):
+        metrics.RATE_LIMITED.labels("tokens-per-user").inc()
     bases = type(error).__mro__
     status = next(STATUS_OF[base] for base in bases if base in STATUS_OF)
     code = next((CODE_OF[base] for base in bases if base in CODE_OF), None)

@@ -5,14 +5,18 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import replace
 
 import pytest
 
 from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
-from tests.support.clients import Client, signed_in_user
+from api.store.engine.timeouts import Timeouts
+from api.store.errors import Unavailable
+from tests.support.clients import Client, basic_auth, signed_in_user
 from tests.support.metrics import read_metrics
 from tests.support.servers import Server, sign_up
 
@@ -87,6 +91,68 @@ def test_open_connections_are_counted(app: Application, anyone: Client) -> None:
     assert read_metrics(anyone)[name] == before + 1
     database.close()
     assert read_metrics(anyone)[name] == before
+
+
+def wait_seconds(client: Client, name: str) -> tuple[float, float]:
+    """Return the number of waits for a resource of the database, and the sum of their durations."""
+    values = dict(
+        re.findall(rf"^pressroom_database_{name}_wait_seconds_(count|sum) (.*)$", client.get("/metrics").text, re.M)
+    )
+    return float(values["count"]), float(values["sum"])
+
+
+def test_waits_for_a_connection_are_measured(anyone: Client, settings: Settings) -> None:
+    database = Database(replace(settings, threads=1), timeouts=Timeouts(pool_wait_seconds=0.05), connections=1)
+    count, seconds = wait_seconds(anyone, "connection")
+    with closing(database), database.read():
+        assert wait_seconds(anyone, "connection") == (count, seconds)
+        with pytest.raises(Unavailable), database.read():
+            pass
+    after = wait_seconds(anyone, "connection")
+    assert after[0] == count + 1
+    assert 0.05 <= after[1] - seconds < 60
+
+
+def test_waits_for_other_writers_are_measured(anyone: Client, settings: Settings) -> None:
+    """In the queue of the process, and for SQLite's lock, which another process may have."""
+    database = Database(settings, timeouts=Timeouts(write_slot_seconds=0.1, lock_seconds=0.1))
+    with closing(database), closing(Database(settings)) as other:
+        with database.write():
+            count, seconds = wait_seconds(anyone, "write")
+            with pytest.raises(Unavailable), database.write():
+                pass
+        in_queue = wait_seconds(anyone, "write")
+        assert in_queue[0] == count + 1
+        assert in_queue[1] - seconds >= 0.1
+        with other.write():
+            count, seconds = wait_seconds(anyone, "write")
+            with pytest.raises(Unavailable), database.write():
+                pass
+        for_lock = wait_seconds(anyone, "write")
+    assert for_lock[0] == count + 1
+    assert for_lock[1] - seconds >= 0.1
+
+
+def test_a_writer_that_gets_the_lock_after_a_wait_is_measured(anyone: Client, settings: Settings) -> None:
+    with closing(Database(settings)) as database, closing(Database(settings)) as other, ThreadPoolExecutor(1) as pool:
+        with other.write():
+            count, seconds = wait_seconds(anyone, "write")
+            attempt = pool.submit(database.transact, lambda _: None)
+            while not attempt.running():
+                time.sleep(0.001)
+            time.sleep(0.1)
+        attempt.result()
+    after = wait_seconds(anyone, "write")
+    assert after[0] == count + 1
+    assert after[1] - seconds > 0.001
+
+
+def test_rejected_tokens_are_counted_like_other_quotas(
+    build: Callable[..., Application], difference: Callable[[], dict[str, int]]
+) -> None:
+    ada = signed_in_user(build(tokens_per_user=1), "ada")
+    assert ada.post("/tokens", headers=basic_auth("ada")).status_code == 403
+    assert difference()["pressroom_rate_limited_requests_total['tokens-per-user']"] == 1
 
 
 def horizon_age(metrics: str) -> float:

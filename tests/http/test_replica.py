@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import time
 import timeit
@@ -193,6 +194,21 @@ def test_a_replica_that_lags_too_far_is_not_used(
     strict = Client(build_with_replica(Timeouts(replica_max_lag_seconds=0.3, replica_check_seconds=0.05)))
     wait_until(lambda: title(strict, post) == "Second")
     assert difference()["['lag', 'primary']"] == 1
+
+
+@checked_often
+def test_the_lag_of_the_replica_is_a_metric(
+    ada: Client, anyone: Client, post: str, primary: Cluster, request: pytest.FixtureRequest
+) -> None:
+    def lag() -> float:
+        anyone.get(post)
+        [seconds] = re.findall(r"^pressroom_replica_lag_seconds (.*)$", ada.get("/metrics").text, re.M)
+        return float(seconds)
+
+    wait_until(lambda: lag() < 0.5)
+    request.getfixturevalue("_replay_paused")
+    ada.patch(post, {"title": "Second"})
+    wait_until(lambda: lag() > 0.5)
 
 
 @checked_often

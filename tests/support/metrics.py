@@ -13,7 +13,7 @@ def read_metrics(client: Client) -> Counter[str]:
     assert response.content_type.startswith("text/plain; version=")
     return Counter(
         {
-            f"{sample.name}{sorted(sample.labels.values())}": round(sample.value)
+            f"{sample.name}{sorted(sample.labels.values())}": round(min(sample.value, 1e9))  # one may be infinite
             for family in text_string_to_metric_families(response.text)
             for sample in family.samples
             if sample.name.startswith("pressroom_") and not sample.name.endswith(("_bucket", "_sum", "_created"))

@@ -103,6 +103,8 @@ class Database:
                 else:
                     sqlite.begin_immediate_or_fail(connection, self.timeouts)
                 has_begun = True
+                if self._write_queue:
+                    self._write_queue.begun()
                 try:
                     if self.file:
                         self.file.epochs.begin(connection)

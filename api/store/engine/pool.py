@@ -103,10 +103,14 @@ class Pool:
 
     def _wait_for_slot(self) -> None:
         """Wait until a connection is returned, or the circuit breaker opens: each caller occupies a worker thread."""
-        deadline = monotonic() + self._timeouts.pool_wait_seconds
-        while (seconds := min(deadline, self._breaker.opens_at()) - monotonic()) > 0:
-            with suppress(Empty):
-                return self._slots.get(timeout=seconds)
+        started = monotonic()
+        deadline = started + self._timeouts.pool_wait_seconds
+        try:
+            while (seconds := min(deadline, self._breaker.opens_at()) - monotonic()) > 0:
+                with suppress(Empty):
+                    return self._slots.get(timeout=seconds)
+        finally:
+            metrics.CONNECTION_WAITS.observe(monotonic() - started)
         raise Unavailable("All database connections are in use. Try again later.")
 
     def _probe(self) -> None:

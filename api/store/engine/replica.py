@@ -120,6 +120,7 @@ class Replica:
         if time.monotonic() >= self._next_check_at and self._check_lock.acquire(blocking=False):
             try:
                 pause = self._check()
+                metrics.REPLICA_LAG.set(time.monotonic() - self._as_of)
                 self._next_check_at = time.monotonic() + pause
             finally:
                 self._check_lock.release()

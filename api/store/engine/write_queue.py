@@ -3,8 +3,12 @@
 import threading
 import time
 
+from api import metrics
 from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
+
+_SHORT_WAIT_SECONDS = 0.001
+"""Shorter ones are not counted: most writers wait for no other one."""
 
 
 class WriteQueue:
@@ -21,20 +25,30 @@ class WriteQueue:
         self._long_waits = threading.Semaphore(max(0, threads // 2 - 1))
         self._progressed_at = time.monotonic()
         self._has_failed = False
+        self._requested_at = 0.0
 
     def acquire(self, *, wait: bool = True) -> None:
         """Take the slot; raise `Unavailable` if that takes too long, or immediately if `wait` is false."""
+        requested_at = time.monotonic()
         if self._slot.acquire(blocking=False):
             if not self._has_failed:
                 self._progressed_at = time.monotonic()  # the queue was empty
         elif not wait or not self._wait():
+            _record_wait(requested_at)
             raise Unavailable("Too many concurrent writes. Try again later.")
+        self._requested_at = requested_at  # no other thread has the slot
+
+    def begun(self) -> None:
+        """Record how long the writer that has the slot has waited for it, and for SQLite's lock."""
+        _record_wait(self._requested_at)
 
     def release(self, *, success: bool) -> None:
         """Pass the slot on; without `success`, the writer could not begin."""
         self._has_failed = not success
         if success:
             self._progressed_at = time.monotonic()
+        else:
+            _record_wait(self._requested_at)
         self._slot.release()
 
     def _wait(self) -> bool:
@@ -51,3 +65,8 @@ class WriteQueue:
             if self._slot.acquire(timeout=min(stalls_at, deadline) - now + 0.01):
                 return True
         return False
+
+
+def _record_wait(since: float) -> None:
+    if (seconds := time.monotonic() - since) >= _SHORT_WAIT_SECONDS:
+        metrics.WRITE_WAITS.observe(seconds)
