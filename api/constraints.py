@@ -41,6 +41,8 @@ FOLLOWED_MAX_ITEMS = 500
 """Users that a user follows."""
 
 COMMENT_MAX_LENGTH = 10_000
+COMMENTS_MAX_REMOVED = 10_000
+"""Comments that one request deletes with their post, of `CONTENT_MAX_CHARACTERS`."""
 
 CONTENT_MAX_POSTS, CONTENT_MAX_CHARACTERS = 1_000, 32 * 1024 * 1024
 """Posts of a user that one request removes with their author, and characters of their texts: it takes half a second."""

@@ -156,6 +156,22 @@ def test_users_are_removed_alone_or_with_all_posts(pressroom: Callable[..., Resu
     assert pressroom("export").stdout == ""
 
 
+def test_posts_are_removed_with_their_comments(pressroom: Callable[..., Result], settings: Settings) -> None:
+    pressroom("users", "create", "ada", "--password", PASSWORD)
+    app = create_app(settings)
+    ada = Client(app, "ada")
+    ada = ada.with_token(sign_in(ada))
+    for _ in range(2):
+        ada.post("/posts", {"title": "t", "body": "b"})
+    for _ in range(3):
+        ada.post("/posts/1/comments", {"body": "b"})
+    app.database.close()
+    assert pressroom("posts", "remove", "1").stdout == "Removed post 1 and 3 comments.\n"
+    assert pressroom("posts", "remove", "2").stdout == "Removed post 2.\n"
+    missing = pressroom("posts", "remove", "2")
+    assert (missing.exit_code, missing.stderr) == (1, "Error: There is no post 2.\n")
+
+
 def test_users_are_promoted_and_demoted(pressroom: Callable[..., Result]) -> None:
     pressroom("import", write("in.ndjson", USER))
     assert pressroom("users", "promote", "ada").stdout == "ada is an admin.\n"

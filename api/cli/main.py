@@ -7,7 +7,7 @@ from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
 from api.app import create_app
-from api.cli import archive, backup, check, db, deploy, openapi, serve, settings, terminal, users
+from api.cli import archive, backup, check, db, deploy, openapi, posts, serve, settings, terminal, users
 from api.settings import InvalidSetting
 from api.store.errors import StoreError, Unavailable
 
@@ -62,6 +62,7 @@ def cli(context: click.Context) -> None:
 
 for command in (
     users.users,
+    posts.posts,
     archive.import_,
     archive.export,
     backup.backup,

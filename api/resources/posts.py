@@ -100,13 +100,15 @@ class PostById(Resource):
         "removePost",
         auth=bearer,
         limits=(WRITES,),
+        raises=(409,),
         conditional=True,
         description="The post has been deleted.",
     )
     def delete(self, request: Request, post_id: int) -> None:
         """Delete a post.
 
-        Permanently. 403 if the post is not yours, unless you are an admin.
+        Permanently, with its comments. 409 `too-much-content` if it has more than 10,000 comments, or more than
+        33,554,432 characters in them. 403 if the post is not yours, unless you are an admin.
         """
         posts.remove(request.db, _current(request, post_id))
 

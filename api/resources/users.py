@@ -114,9 +114,10 @@ class UserByName(Resource):
     def delete(self, request: Request, query: Values, username: str) -> None:
         """Delete a user.
 
-        Permanently, with all tokens. 409 while the user has posts: delete them first, or send `posts=remove`, which
-        deletes up to 1,000 posts, drafts included, all or none; 409 `too-much-content` for more, and for more than
-        33,554,432 characters in their bodies. 403 if it is not your account, unless you are an admin.
+        Permanently, with all tokens and comments. 409 while the user has posts: delete them first, or send
+        `posts=remove`, which deletes them, drafts included, with the comments on them. All is deleted or nothing; 409
+        `too-much-content` for more than 1,000 posts and comments, and for more than 33,554,432 characters in them. 403
+        if it is not your account, unless you are an admin.
         """
         db = request.db
         user = users_removal.get_for_removal(db, username, principal=request.current_user)

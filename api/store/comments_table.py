@@ -27,7 +27,7 @@ comments = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
     sa.CheckConstraint(sa.func.length(sa.column("body")).between(1, constraints.COMMENT_MAX_LENGTH), name="body"),
     sa.Index(None, "post_id", "hidden", "created_at", "id"),
-    sa.Index(None, "author_id", "id"),
+    sa.Index(None, "author_id", "hidden", "id"),
     sqlite_autoincrement=True,  # an id is never used again
 )
 

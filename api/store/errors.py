@@ -70,7 +70,7 @@ class UserHasPosts(Conflict):
 
 
 class TooMuchContent(Conflict):
-    """The user has more content than one transaction may change."""
+    """The user has more content, or the post more comments, than one transaction may change."""
 
 
 class FollowsOneself(Conflict):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from api.store import posts_statements
+from api.store import comments_content, posts_statements
 from api.store.columns import now
 from api.store.engine.connections import Connection, Query
 from api.store.posts_table import posts
@@ -37,9 +37,16 @@ def exist(db: Connection, author_id: int) -> bool:
     return bool(db.all(_ONE, author_id=author_id))
 
 
+def remove_some_comments(db: Connection, user_id: int) -> tuple[int, int]:
+    """Delete some of the comments on the posts that are next."""
+    removed = [comments_content.remove_some_on(db, row.id) for row in db.all(_NEXT, author_id=user_id)]
+    return sum(rows for rows, _ in removed), sum(characters for _, characters in removed)
+
+
 def remove_some(db: Connection, user_id: int) -> tuple[int, int]:
-    """Delete some posts, with their removals in the change feed."""
-    rows, at = db.all(_NEXT, author_id=user_id), now()
+    """Delete some posts, of those that are next and have no comments, with their removals in the change feed."""
+    at = now()
+    rows = [row for row in db.all(_NEXT, author_id=user_id) if not comments_content.exist_on(db, row.id)]
     if rows:
         db.execute_many(posts_statements.RECORD_REMOVAL, [{"read_id": row.id, "at": at} for row in rows])
         db.execute_many(_DELETE, [{"old_id": row.id} for row in rows])

@@ -11,13 +11,13 @@ there may be very many: comments on the user's posts, likes of them, followers.
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from api import constraints
-from api.store import follows_content, likes_content, posts_content
+from api.store import comments_content, follows_content, likes_content, posts_content
 from api.store.engine.connections import Connection
 from api.store.errors import TooMuchContent, UserHasPosts
 from api.store.sweeping import Transact
@@ -44,6 +44,8 @@ class Kind(NamedTuple):
 # In the order of removal: rows come before those that they refer to.
 KINDS = (
     Kind("likes", 10, likes_content.remove_some),
+    Kind("comments", 1, comments_content.remove_some),
+    Kind("comments on posts", 1, posts_content.remove_some_comments),
     Kind("posts", 1, posts_content.remove_some),
     Kind("follows", 10, follows_content.remove_some),
 )
@@ -67,15 +69,14 @@ def change_all(db: Connection, steps: dict[Kind, Step], user: User, *, command: 
     The user must be locked.
     """
     posts, characters = Fraction(), 0
-    for kind, step in steps.items():
-        while (changed := step(db, user.id))[0]:
-            posts += Fraction(changed[0], kind.rows_per_post)
-            characters += changed[1]
-            if posts > constraints.CONTENT_MAX_POSTS or characters > constraints.CONTENT_MAX_CHARACTERS:
-                raise TooMuchContent(
-                    f"{user.username!r} has more content than one request changes. Delete some first, or have an "
-                    f"operator of this site run `{command}`."
-                )
+    for kind, rows, size in _changes(db, steps, user):
+        posts += Fraction(rows, kind.rows_per_post)
+        characters += size
+        if posts > constraints.CONTENT_MAX_POSTS or characters > constraints.CONTENT_MAX_CHARACTERS:
+            raise TooMuchContent(
+                f"{user.username!r} has more content than one request changes. Delete some first, or have an operator "
+                f"of this site run `{command}`."
+            )
 
 
 def change_in_batches(
@@ -100,9 +101,22 @@ def describe(changed: Counter[str]) -> str:
 def _change_batch(db: Connection, *, steps: dict[Kind, Step], user: User, check: Check) -> Counter[str]:
     check(db)
     changed, deadline = Counter[str](), time.monotonic() + BATCH_SECONDS
-    for kind, step in steps.items():
-        while rows := step(db, user.id)[0]:
-            changed[kind.name] += rows
-            if time.monotonic() >= deadline:
-                return changed
+    for kind, rows, _ in _changes(db, steps, user):
+        changed[kind.name] += rows
+        if time.monotonic() >= deadline:
+            break
     return changed
+
+
+def _changes(db: Connection, steps: dict[Kind, Step], user: User) -> Iterator[tuple[Kind, int, int]]:
+    """Make all changes, and yield the rows and characters of each; again, until there is nothing left to change.
+
+    Comments on a few posts are removed before these posts, then those on the next.
+    """
+    is_done = False
+    while not is_done:
+        is_done = True
+        for kind, step in steps.items():
+            while (changed := step(db, user.id))[0]:
+                is_done = False
+                yield kind, *changed

@@ -176,7 +176,7 @@ def sql_of(database: Database, name: str) -> str:
     values["liker"] = "'u1'"  # half of the likes; the other half is of the first post
     later = "'2027-01-01 00:00:00.000000'" if database.is_sqlite else "timestamptz '2027-01-01'"
     values |= {"page_timestamp": later, "page_id": "1", "page_limit": "101"}  # the first page
-    values["entries_limit"] = "101"
+    values["entries_limit"] = values["at_most"] = "101"
     values |= {"words": """'["y"]'""", "sequences": """'[" x ", " y "]'""", "ids": f"'{[*range(1, 102)]}'"}
     if compiled.positional:
         parts = text.split("?")

@@ -34,7 +34,7 @@ INDEXES = (
         "CREATE INDEX IF NOT EXISTS ix_comments_post_id_hidden_created_at_id "
         "ON comments (post_id, hidden, created_at, id)"
     ),
-    "CREATE INDEX IF NOT EXISTS ix_comments_author_id_id ON comments (author_id, id)",
+    "CREATE INDEX IF NOT EXISTS ix_comments_author_id_hidden_id ON comments (author_id, hidden, id)",
 )
 SQLITE = {
     "id": "INTEGER NOT NULL CONSTRAINT pk_comments PRIMARY KEY AUTOINCREMENT",
