@@ -28,6 +28,7 @@ from api.resources import (
     problem_types,
     root,
     tags,
+    timeline,
     tokens,
     users,
 )
@@ -42,6 +43,7 @@ RESOURCES = [
         root,
         users,
         follows,
+        timeline,
         me,
         posts,
         comments,

@@ -38,7 +38,7 @@ METADATA_NAME_MAX_LENGTH = 40
 METADATA_VALUE_MAX_LENGTH = 500
 
 FOLLOWED_MAX_ITEMS = 500
-"""Users that a user follows."""
+"""Users whom a user follows: a page of the timeline looks up the newest post of each."""
 
 COMMENT_MAX_LENGTH = 10_000
 COMMENTS_MAX_REMOVED = 10_000

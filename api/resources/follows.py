@@ -31,7 +31,8 @@ class Follow(Resource):
     def put(self, request: Request, username: str) -> None:
         """Follow a user.
 
-        You can follow 500 users: 409 `too-many-followed` for another one. 409 `follows-oneself` for yourself.
+        Their posts are in `/timeline` from now on. You can follow 500 users: 409 `too-many-followed` for another one.
+        409 `follows-oneself` for yourself.
         """
         db = request.db
         follows.add(db, username, follower_id=request.current_user.id)
@@ -42,7 +43,7 @@ class Follow(Resource):
     def delete(self, request: Request, username: str) -> None:
         """Unfollow a user.
 
-        404 only if there is no such user.
+        Their posts are in `/timeline` no more. 404 only if there is no such user.
         """
         db = request.db
         follows.remove(db, username, follower_id=request.current_user.id)

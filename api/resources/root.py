@@ -57,6 +57,7 @@ class ServiceDetails(NamedTuple):
     title: int
     body: int
     tags: int
+    followed: int
     page: int
     page_bytes: int
     request_body: int
@@ -91,6 +92,7 @@ class AboutPage(Resource):
             title=constraints.TITLE_MAX_LENGTH,
             body=constraints.BODY_MAX_LENGTH,
             tags=constraints.TAGS_MAX_ITEMS,
+            followed=constraints.FOLLOWED_MAX_ITEMS,
             page=constraints.PAGE_SIZE_MAX,
             page_bytes=constraints.PAGE_MAX_BYTES,
             request_body=constraints.REQUEST_BODY_MAX_BYTES,

@@ -31,6 +31,12 @@ class PostExpandQuery(StrictSchema):
     )
 
 
+class TimelineQuery(PageQuery):
+    """Which page of the timeline, and whether with the bodies and HTML of the posts."""
+
+    expand = Expand()
+
+
 class PostQuery(PageQuery):
     """Which posts, and whether with their bodies and HTML."""
 

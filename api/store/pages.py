@@ -32,12 +32,39 @@ class Page(NamedTuple, Generic[Row]):
     next_cursor: str | None
 
 
-class NewestFirst(Generic[Row]):
-    """Keyset pagination by (timestamp, id), descending.
+class PagedQuery(Generic[Row]):
+    """Keyset pagination by (timestamp, id), descending, of a query that has the position and the limit as parameters.
 
     With `characters`, which counts those of a row's large columns, a page has at most `PAGE_MAX_BYTES`, and is not read
-    any further; on PostgreSQL, unless `large` is the column that makes rows large, it is read to its end.
+    any further; on PostgreSQL, unless the query uses `fitting`, it is read to its end.
     """
+
+    def __init__(self, query: Query[Row], timestamp: str, *, characters: Callable[[Row], int] | None = None) -> None:
+        """`timestamp` is the name of the property of a row by which the query sorts them."""
+        self._query = query
+        self._timestamp = timestamp
+        self._until_full = partial(until_full, characters) if characters else None
+
+    def page(
+        self, db: Connection, *, limit: int, cursor: str | None, until: datetime = END_OF_TIME, **parameters: object
+    ) -> Page[Row]:
+        """Return at most `limit` rows after `cursor`, or from the start if None; no row is later than `until`."""
+        timestamp, id_ = start_position(cursor, until)
+        parameters.update(page_timestamp=timestamp, page_id=id_, page_limit=limit + 1)
+        if self._until_full:
+            rows, number = db.read(self._until_full, self._query, **parameters)
+            limit = min(limit, number)
+        else:
+            rows = db.all(self._query, **parameters)
+        if len(rows) <= limit:
+            return Page(rows, None)
+        last = rows[limit - 1]
+        timestamp, id_ = getattr(last, self._timestamp), cast("_Identified", last).id
+        return Page(rows[:limit], encode_cursor(timestamp or END_OF_TIME, id_))
+
+
+class NewestFirst(PagedQuery[Row]):
+    """Pages of the rows of a statement by (timestamp, id), descending; `large` is the column that makes rows large."""
 
     def __init__(
         self,
@@ -49,40 +76,25 @@ class NewestFirst(Generic[Row]):
         characters: Callable[[Row], int] | None = None,
         large: sa.Column[str] | None = None,
     ) -> None:
-        self._timestamp = timestamp.key
-        self._until_full = partial(until_full, characters) if characters else None
-        newest_first = timestamp.desc(), id_.desc()
-        page = (
-            statement.where(is_after_position(timestamp, id_)).order_by(*newest_first).limit(sa.bindparam("page_limit"))
-        )
-        if large is None:
-            self._query = Query(row_type, page)
-            return
-        rows = page.add_columns(preceding_bytes(large, newest_first)).subquery()
-        self._query = Query(
-            row_type,
-            page,
-            postgresql=sa.select(*(rows.c[name] for name in statement.selected_columns.keys()))  # noqa: SIM118 (not a dictionary)
-            .where(sa.func.coalesce(rows.c.preceding_bytes, 0) < constraints.PAGE_MAX_BYTES)
-            .order_by(rows.c[timestamp.key].desc(), rows.c.id.desc()),
-        )
+        after = statement.where(is_after_position(timestamp, id_))
+        page = after.order_by(timestamp.desc(), id_.desc()).limit(sa.bindparam("page_limit"))
+        postgresql = None if large is None else fitting(page, timestamp, id_, large=large)
+        super().__init__(Query(row_type, page, postgresql=postgresql), timestamp.key, characters=characters)
 
-    def page(
-        self, db: Connection, *, limit: int, cursor: str | None, until: datetime = END_OF_TIME, **parameters: object
-    ) -> Page[Row]:
-        """Return at most `limit` rows after `cursor`, or from the start if None; no row is later than `until`."""
-        timestamp, id_ = start_position(cursor, until)
-        parameters.update(page_timestamp=timestamp, page_id=id_, page_limit=limit + 1)
-        if self._until_full:
-            rows, fitting = db.read(self._until_full, self._query, **parameters)
-            limit = min(limit, fitting)
-        else:
-            rows = db.all(self._query, **parameters)
-        if len(rows) <= limit:
-            return Page(rows, None)
-        last = rows[limit - 1]
-        timestamp, id_ = getattr(last, self._timestamp), cast("_Identified", last).id
-        return Page(rows[:limit], encode_cursor(timestamp or END_OF_TIME, id_))
+
+def fitting(
+    statement: Select, timestamp: sa.Column[datetime], id_: sa.Column[int], *, large: sa.Column[str] | None
+) -> Select:
+    """Return the statement, newest first; if a column is large, without most rows that do not fit into a page."""
+    newest_first = timestamp.desc(), id_.desc()
+    if large is None:
+        return statement.order_by(None).order_by(*newest_first)
+    rows = statement.add_columns(preceding_bytes(large, newest_first)).subquery()
+    return (
+        sa.select(*(rows.c[name] for name in statement.selected_columns.keys()))  # noqa: SIM118 (not a dictionary)
+        .where(sa.func.coalesce(rows.c.preceding_bytes, 0) < constraints.PAGE_MAX_BYTES)
+        .order_by(rows.c[timestamp.key].desc(), rows.c.id.desc())
+    )
 
 
 def is_after_position(timestamp: sa.ColumnElement[datetime], id_: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:

@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from api import constraints
 from api.store.change_positions import DialectSQL
 from api.store.columns import PublishedAt
 from api.store.engine.connections import Query, Row, Select
-from api.store.pages import is_after_position, preceding_bytes
+from api.store.pages import fitting, is_after_position
 from api.store.posts_filters import AUTHOR_ID, FILTERS, filter_by
 from api.store.posts_lists import POSTS, SUMMARIES, Shape
 from api.store.posts_table import posts
@@ -109,17 +108,10 @@ def _read(shape: Shape[Row]) -> Query[Row]:
         shape.statement.where(is_wanted, posts.c.published_at <= sa.bindparam("until", type_=PublishedAt()))
         for is_wanted in _IS_WANTED
     )
-    newest_first = posts.c.published_at.desc(), posts.c.id.desc()
-    fitting = postgresql.order_by(*newest_first)
-    if shape.large is not None:
-        rows = postgresql.add_columns(preceding_bytes(shape.large, newest_first)).subquery()
-        fitting = (
-            sa.select(*(rows.c[name] for name in sqlite.selected_columns.keys()))  # noqa: SIM118 (not a dictionary)
-            .where(sa.func.coalesce(rows.c.preceding_bytes, 0) < constraints.PAGE_MAX_BYTES)
-            .order_by(rows.c.published_at.desc(), rows.c.id.desc())
-        )
     # SQLite reads the ids in their order, and only as many posts as fit into the page: to sort them, it would read all.
-    return Query(shape.row_type, sqlite, postgresql=fitting)
+    return Query(
+        shape.row_type, sqlite, postgresql=fitting(postgresql, posts.c.published_at, posts.c.id, large=shape.large)
+    )
 
 
 SORT = {

@@ -258,6 +258,7 @@ CATALOGUE = [
             ("followUser", 204): {"ids": {"username": "grace"}},
         },
         permissions=[
+            Permission("readTimeline", 401, 200, 200, 200),
             Permission("readFollow", 401, 404, 200, 404, ids={"username": "grace"}),
             Permission("readFollow", 401, 404, 404, 404),
             Permission("followUser", 401, 204, 409, 204),
