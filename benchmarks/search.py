@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from http.client import HTTPConnection
@@ -70,10 +70,10 @@ class Site(NamedTuple):
     database: Database
     connection: HTTPConnection
 
-    def get(self, path: str) -> tuple[bytes, float]:
+    def get(self, path: str, headers: Mapping[str, str] = {}) -> tuple[bytes, float]:
         """Return the body of a response, and the seconds until it has arrived; exit if it is an error."""
         start = time.perf_counter()
-        self.connection.request("GET", path)
+        self.connection.request("GET", path, headers=headers)
         response = self.connection.getresponse()
         body, seconds = response.read(), time.perf_counter() - start
         if response.status != 200:
@@ -114,16 +114,20 @@ def rows(table: str) -> Iterator[tuple[Any, ...]]:
             yield number, 1 + number % 2, title, text, "[]", at, f"{number:016x}", at, at
 
 
+Rows = Callable[[str], Iterator[tuple[Any, ...]]]
+"""Yields the rows of a table."""
+
+
 @contextmanager
-def sqlite_site() -> Iterator[Site]:
+def sqlite_site(columns_of: Mapping[str, str] = COLUMNS, rows: Rows = rows) -> Iterator[Site]:
     """Yield a site on SQLite."""
     SCRATCH.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=SCRATCH) as directory:
-        path = Path(directory) / "search.sqlite"
+        path = Path(directory) / "pressroom.sqlite"
         with _site(f"sqlite:///{path}") as site:
             with closing(sqlite3.connect(path, isolation_level=None)) as db:
                 db.execute("PRAGMA synchronous = OFF")
-                for table, columns in COLUMNS.items():
+                for table, columns in columns_of.items():
                     db.execute("BEGIN")
                     values = ", ".join("?" * len(columns.split(",")))
                     db.executemany(f"INSERT INTO {table} ({columns}) VALUES ({values})", rows(table))  # noqa: S608 (constants)
@@ -133,7 +137,7 @@ def sqlite_site() -> Iterator[Site]:
 
 
 @contextmanager
-def postgresql_site() -> Iterator[Site]:
+def postgresql_site(columns_of: Mapping[str, str] = COLUMNS, rows: Rows = rows) -> Iterator[Site]:
     """Yield a site on PostgreSQL."""
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)  # the server runs as another user if this process is root
@@ -142,7 +146,7 @@ def postgresql_site() -> Iterator[Site]:
             with _site(server.get_uri()) as site:
                 with psycopg.connect(server.get_uri(), autocommit=True) as db:
                     db.execute("SET synchronous_commit = off")
-                    for table, columns in COLUMNS.items():
+                    for table, columns in columns_of.items():
                         with db.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                             for row in rows(table):
                                 copy.write_row(row)

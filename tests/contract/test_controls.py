@@ -26,6 +26,7 @@ class Control(NamedTuple):
 
 SCHEMATHESIS, RESPONSES = "contract/test_schemathesis.py", "contract/test_responses.py"
 HOSTILE, OWASP, CHANGES = "contract/test_hostile.py", "contract/test_owasp.py", "contract/test_change_feed.py"
+FOLLOWS, TIMELINE = "store/test_follows.py", "store/test_timeline.py"
 FEEDS, TAGS = "resources/test_feeds.py", "resources/test_tags.py"
 BY_SLUG = "resources/test_posts_slugs.py"
 PUBLISH = "return posts.publish(request.db, author_id=request.current_user.id, **content)"
@@ -461,6 +462,62 @@ CONTROLS = {
         "published_at <= :at OR TRUE\n",
         TAGS,
         "test_tags_are_those_of_published_posts",
+    ),
+    "any number of follows": Control(
+        "store/follows",
+        "_COUNT.scalar_subquery() < constraints.FOLLOWED_MAX_ITEMS",
+        "_COUNT.scalar_subquery() < constraints.FOLLOWED_MAX_ITEMS + 1",
+        FOLLOWS,
+        "test_a_user_follows_a_bounded_number_of_users",
+    ),
+    "follows counted at the same time": Control(
+        "store/follows",
+        "    db.all(_LOCK_FOLLOWER, by_follower_id=follower_id)\n",
+        "",
+        FOLLOWS,
+        "test_concurrent_follows_do_not_exceed_the_limit[postgresql]",
+    ),
+    "followers as those whom the user follows": Control(
+        "store/follows",
+        ".where(follows.c.followed_id == _USER_ID, follows.c.hidden",
+        ".where(follows.c.follower_id == _USER_ID, follows.c.hidden",
+        "resources/test_follows.py",
+        "test_a_user_follows_and_unfollows_another",
+    ),
+    "follows of a removed user that count for nothing": Control(
+        "store/follows_content",
+        "    return len(followers), 0\n",
+        "    return 0, 0\n",
+        FOLLOWS,
+        "test_follows_of_a_removed_user_count_toward_the_limit_of_one_request",
+    ),
+    "a timeline of everyone's posts": Control(
+        "resources/timeline",
+        "return timeline.page(request.db, follower_id=request.current_user.id, **query)",
+        "from api.store import posts_lists\n        return posts_lists.page(request.db, **query)",
+        "resources/test_timeline.py",
+        "test_a_timeline_has_the_public_posts_of_those_whom_one_follows",
+    ),
+    "scheduled posts in the timeline": Control(
+        "store/timeline",
+        "page = _POSTS.page(db, limit=limit, cursor=cursor, until=now(), by_follower_id=follower_id)",
+        "page = _POSTS.page(db, limit=limit, cursor=cursor, by_follower_id=follower_id)",
+        TIMELINE,
+        "test_a_timeline_has_what_a_naive_implementation_has",
+    ),
+    "the newest post of each author only": Control(
+        "store/timeline",
+        "WHERE posts.author_id = newest.author_id AND",
+        "WHERE posts.id = newest.id AND",
+        TIMELINE,
+        "test_a_timeline_has_what_a_naive_implementation_has[postgresql]",
+    ),
+    "a timeline that is not merged": Control(
+        "store/timeline",
+        "    ORDER BY 1 DESC LIMIT :page_limit\n)\nSELECT CAST",
+        "    LIMIT :page_limit\n)\nSELECT CAST",
+        TIMELINE,
+        "test_a_timeline_has_what_a_naive_implementation_has[sqlite]",
     ),
 }
 IN_CI = {"another status", "no 412", "duplicate names accepted", "an unpublished post forgotten"}

@@ -214,6 +214,17 @@ def try_out_comments(server: Server, try_out: Callable[..., str], if_match: Call
     assert server.get_status("/comments/1") == 404
 
 
+def try_out_following(server: Server, try_out: Callable[..., str]) -> None:
+    """Follow another user, and unfollow them."""
+    server.post_json("/users", {"username": "grace", "password": PASSWORD})
+    try_out("followUser", username="grace")
+    assert json.loads(try_out("readFollow", username="grace"))["username"] == "grace"
+    assert json.loads(try_out("listFollowers"))["items"] == []
+    assert [user["username"] for user in json.loads(try_out("listFollowing"))["items"]] == ["grace"]
+    assert json.loads(try_out("readTimeline"))["items"] == []
+    try_out("unfollowUser", username="grace")
+
+
 def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None:
     server = serve(PRESSROOM_RATE_LIMITS="off")
     executed = set()
@@ -227,8 +238,9 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
             return {"If-Match": page.request.get(f"http://127.0.0.1:{server.port}{path}").headers["etag"]}
 
         def status_of_me(token: str) -> int:
-            url = f"http://127.0.0.1:{server.port}/me"
-            return page.request.get(url, headers={"Authorization": f"Bearer {token}"}).status
+            return page.request.get(
+                f"http://127.0.0.1:{server.port}/me", headers={"Authorization": f"Bearer {token}"}
+            ).status
 
         try_out("registerUser")
         token = json.loads(try_out("createToken"))["token"]
@@ -256,6 +268,8 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
         assert draft.items() >= EXAMPLES["PostPut"].items()
         assert json.loads(try_out("readPostBySlug")) == draft
         assert json.loads(try_out("putPost", **{"If-None-Match": "", "If-Match": f'"{draft["revision"]}"'})) == draft
+
+        try_out_following(server, try_out)
 
         try_out("changePassword")
         password = EXAMPLES["PasswordChange"]["new_password"]

@@ -194,3 +194,31 @@ def test_concurrent_registrations_give_a_username_once(ada: Ada) -> None:
     with ThreadPoolExecutor(10) as clients:
         statuses = [*clients.map(lambda _: ada.send("POST", "/users", account).status, range(10))]
     assert sorted(statuses) == [201] + [409] * 9
+
+
+def test_concurrent_follows_and_unfollows_end_as_the_last_request_says(ada: Ada) -> None:
+    """Each client follows and unfollows one user of its own, and another one that all clients do."""
+    names = [f"user-{number}" for number in range(CLIENTS + 1)]
+    for name in names:
+        ada.send("POST", "/users", {"username": name, "password": "correct horse battery staple"})
+    shared = names.pop()
+    statuses: list[int] = []
+
+    def toggle(number: int) -> None:
+        for repetition in range(INCREMENTS):
+            for method in ("PUT", "DELETE", "PUT") if (repetition + number) % 2 else ("DELETE", "PUT", "DELETE"):
+                statuses.extend(ada.send(method, f"/users/{name}/follow").status for name in (names[number], shared))
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        for toggled in [clients.submit(toggle, number) for number in range(CLIENTS)]:
+            toggled.result()
+    assert set(statuses) == {204}
+    items = json.loads(ada.send("GET", "/users/ada/following?limit=100").body)["items"]
+    followed = {item["username"] for item in items}
+    assert len(items) == len(followed)
+    # A client's last repetition is number INCREMENTS - 1, which is even.
+    assert followed - {shared} == {name for number, name in enumerate(names) if number % 2}
+    for method, is_followed in (("PUT", True), ("DELETE", False)):
+        ada.send(method, f"/users/{shared}/follow")
+        items = json.loads(ada.send("GET", f"/users/{shared}/followers").body)["items"]
+        assert [item["username"] for item in items] == ["ada"] * is_followed

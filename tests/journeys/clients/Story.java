@@ -4,11 +4,14 @@ import com.pressroom.client.ApiException;
 import com.pressroom.client.ApiResponse;
 import com.pressroom.client.api.ChangesApi;
 import com.pressroom.client.api.FeedsApi;
+import com.pressroom.client.api.FollowsApi;
 import com.pressroom.client.api.PostsApi;
 import com.pressroom.client.api.TagsApi;
+import com.pressroom.client.api.TimelineApi;
 import com.pressroom.client.api.TokensApi;
 import com.pressroom.client.api.UsersApi;
 import com.pressroom.client.model.FeedItem;
+import com.pressroom.client.model.FollowingUser;
 import com.pressroom.client.model.IssuedToken;
 import com.pressroom.client.model.Post;
 import com.pressroom.client.model.PostChanges;
@@ -136,6 +139,24 @@ public class Story {
     expect(listed.stream().map(TagSummary::getTag).toList().containsAll(tags), true);
     List<FeedItem> items = new FeedsApi(ada).readJSONFeed(username, null, null, null).getItems();
     expect(items.stream().map(FeedItem::getTitle).toList(), List.of("Note G", "Note A"));
+
+    // Follow another user, whose posts are then in the timeline.
+    String readerName = "bob-" + UUID.randomUUID().toString().substring(0, 8);
+    new UsersApi(connect(url, null)).registerUser(new UserCreate().username(readerName).password(password));
+    TokenCreate bobsCredentials = new TokenCreate().username(readerName).password(password);
+    IssuedToken bobsToken = new TokensApi(connect(url, null)).createToken(bobsCredentials);
+    ApiClient bob = connect(url, "Bearer " + bobsToken.getToken());
+    FollowsApi follows = new FollowsApi(bob);
+    for (int repetition = 0; repetition < 2; repetition++) { // a repetition changes nothing
+      expect(follows.followUserWithHttpInfo(username).getStatusCode(), 204);
+    }
+    List<FollowingUser> followers = follows.listFollowers(username, null, null, null).getItems();
+    expect(followers.stream().map(FollowingUser::getUsername).toList(), List.of(readerName));
+    List<PostSummary> timeline = new TimelineApi(bob).readTimeline(null, null, null, null).getItems();
+    expect(timeline.stream().map(PostSummary::getTitle).toList(), List.of("Note G", "Note A"));
+    Problem oneself = problem(409, () -> new FollowsApi(ada).followUserWithHttpInfo(username));
+    expect(oneself.getCode(), "follows-oneself");
+    follows.unfollowUser(username);
 
     // A token that can only read is enough for a reader or a preview.
     TokenCreate preview = new TokenCreate().username(username).password(password).name("preview");

@@ -102,6 +102,30 @@ func main() {
 	expect(len(feed.Items), 2)
 	expect(feed.Items[0].Title, "Note G")
 
+	// Follow another user, whose posts are then in the timeline.
+	readerName := fmt.Sprintf("bob-%08x", random.Uint32())
+	_, _, err = client.UsersAPI.RegisterUser(anyone).UserCreate(*pressroom.NewUserCreate(readerName, password)).Execute()
+	succeed(err)
+	bobs := context.WithValue(anyone, pressroom.ContextBasicAuth, pressroom.BasicAuth{UserName: readerName, Password: password})
+	bobsToken, _, err := client.TokensAPI.CreateToken(bobs).Execute()
+	succeed(err)
+	bob := context.WithValue(anyone, pressroom.ContextAccessToken, bobsToken.Token)
+	for repetition := 0; repetition < 2; repetition++ { // a repetition changes nothing
+		_, err = client.FollowsAPI.FollowUser(bob, username).Execute()
+		succeed(err)
+	}
+	followers, _, err := client.FollowsAPI.ListFollowers(bob, username).Execute()
+	succeed(err)
+	expect(followers.Items[0].Username, readerName)
+	timeline, _, err := client.TimelineAPI.ReadTimeline(bob).Execute()
+	succeed(err)
+	expect(len(timeline.Items), 2)
+	expect(timeline.Items[0].Title, "Note G")
+	oneself, err := client.FollowsAPI.FollowUser(ada, username).Execute()
+	problem(err, oneself, 409)
+	_, err = client.FollowsAPI.UnfollowUser(bob, username).Execute()
+	succeed(err)
+
 	// A token that can only read is enough for a reader or a preview.
 	preview := pressroom.NewTokenCreate()
 	preview.SetName("preview")

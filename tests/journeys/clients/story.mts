@@ -95,6 +95,25 @@ expect(feed.items.map((item) => item.title), ["Note G", "Note A"]);
 const atom = success(await ada.GET("/feed.atom", { ...byAda, parseAs: "text" }));
 expect(atom.split("<entry>").length, 3);
 
+// Follow another user, whose posts are then in the timeline.
+const readerName = `bob-${crypto.randomUUID().slice(0, 8)}`;
+success(await anyone.POST("/users", { body: { username: readerName, password } }));
+const bobs = success(await anyone.POST("/tokens", { body: { username: readerName, password } }));
+const bob = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${bobs.token}` } });
+const byName = { path: { username } };
+for (let repetition = 0; repetition < 2; repetition += 1) { // a repetition changes nothing
+  const followed = await bob.PUT("/users/{username}/follow", { params: byName });
+  expect(followed.response.status, 204);
+}
+const followers = success(await bob.GET("/users/{username}/followers", { params: byName }));
+expect(followers.items.map((follower) => follower.username), [readerName]);
+const timeline = success(await bob.GET("/timeline"));
+expect(timeline.items.map((post) => post.title), ["Note G", "Note A"]);
+const oneself = problem(await ada.PUT("/users/{username}/follow", { params: byName }));
+expect([oneself.status, oneself.code], [409, "follows-oneself"]);
+const unfollowed = await bob.DELETE("/users/{username}/follow", { params: byName });
+expect(unfollowed.response.status, 204);
+
 // A token that can only read is enough for a reader or a preview.
 const preview = { username, password, name: "preview", scope: "read", expires_in_days: 1 } as const;
 const issued = success(await anyone.POST("/tokens", { body: preview }));

@@ -9,8 +9,10 @@ declare(strict_types=1);
 use GuzzleHttp\Client;
 use Pressroom\Api\ChangesApi;
 use Pressroom\Api\FeedsApi;
+use Pressroom\Api\FollowsApi;
 use Pressroom\Api\PostsApi;
 use Pressroom\Api\TagsApi;
+use Pressroom\Api\TimelineApi;
 use Pressroom\Api\TokensApi;
 use Pressroom\Api\UsersApi;
 use Pressroom\ApiException;
@@ -117,6 +119,25 @@ $listed = (new TagsApi(new Client(), $configuration))->listTags(limit: 100)->get
 expect(array_diff($tags, array_map(fn($each) => $each->getTag(), $listed)), []);
 $items = (new FeedsApi(new Client(), $configuration))->readJSONFeed(author: $username)->getItems();
 expect(array_map(fn($item) => $item->getTitle(), $items), ['Note G', 'Note A']);
+
+// Follow another user, whose posts are then in the timeline.
+$readerName = 'bob-' . bin2hex(random_bytes(4));
+(new UsersApi(new Client(), $configuration))->registerUser(
+    new UserCreate(['username' => $readerName, 'password' => $password])
+);
+$bobs = (clone $configuration)->setUsername($readerName)->setPassword($password);
+$bobs->setAccessToken((new TokensApi(new Client(), $bobs))->createToken()->getToken());
+$follows = new FollowsApi(new Client(), $bobs);
+foreach ([1, 2] as $_) { // a repetition changes nothing
+    $follows->followUser($username);
+}
+$followers = $follows->listFollowers($username)->getItems();
+expect(array_map(fn($follower) => $follower->getUsername(), $followers), [$readerName]);
+$timeline = (new TimelineApi(new Client(), $bobs))->readTimeline()->getItems();
+expect(array_map(fn($post) => $post->getTitle(), $timeline), ['Note G', 'Note A']);
+$oneself = problem(fn() => (new FollowsApi(new Client(), $configuration))->followUser($username), 409);
+expect($oneself->getCode(), 'follows-oneself');
+$follows->unfollowUser($username);
 
 // A token that can only read is enough for a reader or a preview.
 $preview = new TokenCreate(['name' => 'preview', 'scope' => 'read', 'expires_in_days' => 1]);

@@ -10,6 +10,7 @@ from uuid import uuid4
 from pressroom_client import AuthenticatedClient, Client
 from pressroom_client.api.changes import list_post_changes
 from pressroom_client.api.feeds import read_atom_feed, read_json_feed
+from pressroom_client.api.follows import follow_user, list_followers, unfollow_user
 from pressroom_client.api.posts import (
     list_posts,
     publish_post,
@@ -20,9 +21,11 @@ from pressroom_client.api.posts import (
     revise_post,
 )
 from pressroom_client.api.tags import list_tags
+from pressroom_client.api.timeline import read_timeline
 from pressroom_client.api.tokens import create_token
 from pressroom_client.api.users import register_user
 from pressroom_client.models import (
+    FollowingUserPage,
     IssuedToken,
     JSONFeed,
     Metadata,
@@ -113,6 +116,32 @@ assert [(item.title, item.tags) for item in feed.items] == [("Note G", ["engines
 atom = read_atom_feed.sync(client=ada, author=username)
 assert isinstance(atom, str), atom
 assert atom.count("<entry>") == 2, atom
+
+# Follow another user, whose posts are then in the timeline.
+reader_name = f"bob-{uuid4().hex[:8]}"
+bob_user = register_user.sync(
+    client=Client(base_url=url),  # type: ignore[arg-type] # as above
+    body=UserCreate(username=reader_name, password=password),
+)
+assert isinstance(bob_user, User), bob_user
+bobs = create_token.sync(
+    client=Client(base_url=url),  # type: ignore[arg-type] # as above
+    body=TokenCreate(username=reader_name, password=password),
+)
+assert isinstance(bobs, IssuedToken), bobs
+bob = AuthenticatedClient(base_url=url, token=bobs.token, raise_on_unexpected_status=True)
+for _ in range(2):  # a repetition changes nothing
+    assert follow_user.sync_detailed(username, client=bob).status_code == 204
+followers = list_followers.sync(username, client=bob)
+assert isinstance(followers, FollowingUserPage), followers
+assert [follower.username for follower in followers.items] == [reader_name], followers
+timeline = read_timeline.sync(client=bob)
+assert isinstance(timeline, PostSummaryPage), timeline
+assert [post.title for post in timeline.items] == ["Note G", "Note A"], timeline
+oneself = follow_user.sync(username, client=ada)
+assert isinstance(oneself, Problem), oneself
+assert (oneself.status, oneself.code) == (409, "follows-oneself"), oneself
+assert unfollow_user.sync_detailed(username, client=bob).status_code == 204
 
 # A token that can only read is enough for a reader or a preview.
 preview = TokenCreate(

@@ -94,6 +94,20 @@ expect tags - listed, []
 items = Pressroom::FeedsApi.new(ada).read_json_feed({ author: username }).items
 expect items.map(&:title), ['Note G', 'Note A']
 
+# Follow another user, whose posts are then in the timeline.
+reader_name = "bob-#{SecureRandom.hex(4)}"
+bobs_registration = Pressroom::UserCreate.new(username: reader_name, password: password)
+Pressroom::UsersApi.new(connect(url)).register_user(bobs_registration)
+bobs_token = Pressroom::TokensApi.new(connect(url, username: reader_name, password: password)).create_token
+bob = connect(url, access_token: bobs_token.token)
+follows = Pressroom::FollowsApi.new(bob)
+2.times { follows.follow_user(username) } # a repetition changes nothing
+expect follows.list_followers(username).items.map(&:username), [reader_name]
+expect Pressroom::TimelineApi.new(bob).read_timeline.items.map(&:title), ['Note G', 'Note A']
+oneself = problem(409) { Pressroom::FollowsApi.new(ada).follow_user(username) }
+expect oneself.code, 'follows-oneself'
+follows.unfollow_user(username)
+
 # A token that can only read is enough for a reader or a preview.
 preview = Pressroom::TokenCreate.new(name: 'preview', scope: 'read', expires_in_days: 1)
 issued = Pressroom::TokensApi.new(basic).create_token({ token_create: preview })
