@@ -222,3 +222,61 @@ def test_concurrent_follows_and_unfollows_end_as_the_last_request_says(ada: Ada)
         ada.send(method, f"/users/{shared}/follow")
         items = json.loads(ada.send("GET", f"/users/{shared}/followers").body)["items"]
         assert [item["username"] for item in items] == ["ada"] * is_followed
+
+
+def publish(ada: Ada, number: int) -> list[str]:
+    """Publish posts, and return their URLs."""
+    responses = [ada.send("POST", "/posts", {"title": "t", "body": "b"}) for _ in range(number)]
+    return [str(response.location) for response in responses]
+
+
+def likers(ada: Ada, url: str) -> list[str]:
+    return [user["username"] for user in json.loads(ada.send("GET", f"{url}/likes").body)["items"]]
+
+
+def test_concurrent_likes_of_a_post_are_one(ada: Ada) -> None:
+    bob = Ada(ada.server, sign_up(ada.server, "bob"))
+    urls = publish(ada, KEYS)
+    etags = [ada.send("GET", url).etag for url in urls]
+    for method, expected in (("PUT", ["bob"]), ("DELETE", [])):
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            sent = [clients.submit(bob.send, method, f"{url}/like") for url in urls for _ in range(DUPLICATES)]
+            assert {each.result().status for each in sent} == {204}
+        assert [likers(ada, url) for url in urls] == [expected] * KEYS
+        assert [ada.send("GET", url).etag for url in urls] == etags
+
+
+def test_concurrent_likes_by_several_users_are_all_there(ada: Ada) -> None:
+    users = [Ada(ada.server, sign_up(ada.server, f"user-{number}")) for number in range(CLIENTS)]
+    urls = publish(ada, 5)
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        sent = [clients.submit(user.send, "PUT", f"{url}/like") for url in urls for user in users for _ in range(2)]
+        assert {each.result().status for each in sent} == {204}
+    for url in urls:
+        assert sorted(likers(ada, url)) == [f"user-{number}" for number in range(CLIENTS)]
+
+
+def test_a_post_is_deleted_while_users_like_it(ada: Ada) -> None:
+    users = [Ada(ada.server, sign_up(ada.server, f"user-{number}")) for number in range(CLIENTS)]
+    for url in publish(ada, 5):
+        with ThreadPoolExecutor(CLIENTS + 1) as clients:
+            sent = [clients.submit(user.send, "PUT", f"{url}/like") for _ in range(DUPLICATES) for user in users]
+            removed = clients.submit(ada.send, "DELETE", url, If_Match="*")
+            assert {each.result().status for each in sent} <= {204, 404}
+            assert removed.result().status == 204
+        assert ada.send("GET", f"{url}/likes").status == 404
+    assert [json.loads(ada.send("GET", f"/users/user-{n}/likes").body)["items"] for n in range(CLIENTS)] == [[]] * 8
+
+
+def test_a_user_is_deleted_while_they_like_posts(ada: Ada) -> None:
+    urls = publish(ada, KEYS)
+    for _ in range(3):
+        bob = Ada(ada.server, sign_up(ada.server, "bob"))
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            sent = [clients.submit(bob.send, "PUT", f"{url}/like") for url in urls[:CLIENTS]]
+            removed = clients.submit(bob.send, "DELETE", "/users/bob", If_Match="*")
+            sent += [clients.submit(bob.send, "PUT", f"{url}/like") for url in urls[CLIENTS:]]
+            assert {each.result().status for each in sent} <= {204, 401}
+            assert removed.result().status == 204
+        assert ada.send("GET", "/users/bob").status == 404
+        assert [likers(ada, url) for url in urls] == [[]] * KEYS
