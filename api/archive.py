@@ -1,4 +1,4 @@
-"""A site as NDJSON: a line `{"user": {…}}` for each user, then a line `{"post": {…}}` for each post, oldest first.
+"""A site as NDJSON: a line `{"user": {…}}` for each user, then lines for posts and likes.
 
 An archive of accounts also has password hashes and roles, and a line `{"token": {…}}` for each token.
 """
@@ -13,9 +13,10 @@ from api import constraints
 from api.json import InvalidJSON, JSONObject, TooManyValues, dumps, loads
 from api.records import KINDS, find_errors
 from api.schemas.problems import flatten_messages
-from api.store import archive_of_user
-from api.store.archive import Import, find_user
+from api.store import archive_likes, archive_of_user
+from api.store.archive import find_user
 from api.store.archive_accounts import find_account
+from api.store.archive_import import Import
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import Conflict, NotFound, SlugTaken
@@ -67,15 +68,20 @@ def export(db: Connection, *, accounts: bool = False) -> Iterator[bytes]:
 
 
 def export_user(db: Connection, user_id: int) -> Iterator[bytes]:
-    """Yield the lines of a user and their posts, drafts included; none if there is no such user."""
-    for name in ("user", "post"):
-        KINDS[name].schema.compile_for(KINDS[name].row_type)
+    """Yield the lines of a user, their posts, drafts included, and likes; none if there is no such user."""
     user = archive_of_user.find_user(db, user_id)
     if user is None:
         return
-    yield dumps({"user": KINDS["user"].schema.dump_row(user, root="")})
-    for post in archive_of_user.all_posts(db, user_id):
-        yield dumps({"post": KINDS["post"].schema.dump_row(post, root="")})
+    yield from _lines("user", [user])
+    yield from _lines("post", archive_of_user.all_posts(db, user_id))
+    yield from _lines("like", archive_likes.likes_of_user(db, user_id))
+
+
+def _lines(name: str, rows: Iterable[object]) -> Iterator[bytes]:
+    kind = KINDS[name]
+    kind.schema.compile_for(kind.row_type)
+    for row in rows:
+        yield dumps({name: kind.schema.dump_row(row, root="")})
 
 
 def import_(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
@@ -83,7 +89,8 @@ def import_(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
 
     Users are identified by `username`, posts by `author`, `title` and `published_at`; of several posts with the same
     identity, the n-th line matches the n-th stored post. Stored records stay unchanged. A post keeps its `id`, and so
-    its URL, if that is free and not above `IMPORTED_ID_MAX`; otherwise it gets the next. Blank lines are ignored.
+    its URL, if that is free and not above `IMPORTED_ID_MAX`; otherwise it gets the next, and likes of it follow. Blank
+    lines are ignored.
     """
     run = Import()
     for batch in _batches(lines):

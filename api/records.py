@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from api.json import JSONObject
 from api.passwords import is_usable_hash
-from api.schemas.archive import PostRecord, TokenRecord, UserRecord
+from api.schemas.archive import LikeRecord, PostRecord, TokenRecord, UserRecord
 from api.schemas.base import StrictSchema
 from api.schemas.compiled import RowType
 from api.store import archive as stored
 from api.store import archive_accounts as accounts
-from api.store import posts, users
-from api.store.archive import Import
+from api.store import archive_likes, posts, users
+from api.store.archive_import import Import
 from api.store.engine.connections import Connection
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -56,12 +56,18 @@ def _create_token(run: Import, token: JSONObject) -> None:
 
 def _is_post_stored(run: Import, post: JSONObject) -> bool:
     author = run.lock_user(post["author"])
-    return run.match(stored.count_posts, author.id, (post["published_at"], post["title"]))
+    return run.match_post(author.id, (post["published_at"], post["title"]), post.get("id"))
 
 
 def _create_post(run: Import, post: JSONObject) -> None:
     content = {name: value for name, value in post.items() if name not in {"author", "id"}}
-    posts.publish(run.db, author_id=run.lock_user(post["author"]).id, post_id=post.get("id"), **content)
+    created = posts.publish(run.db, author_id=run.lock_user(post["author"]).id, post_id=post.get("id"), **content)
+    run.add_post(post.get("id"), created.id)
+
+
+def _create_like(run: Import, like: JSONObject) -> None:
+    user_id, post_id = run.lock_user(like["user"]).id, run.find_post(like["post"])
+    archive_likes.create_like(run.db, user_id=user_id, post_id=post_id, liked_at=like["liked_at"])
 
 
 # In the order of export: a record follows those that it refers to.
@@ -94,17 +100,22 @@ KINDS = {
         stored.reserve_ids,
         user_field="author",
     ),
+    "like": RecordKind(
+        LikeRecord(), archive_likes.ArchivedLike, archive_likes.all_likes, None, _create_like, user_field="user"
+    ),
 }
 
 
 def find_errors(content: JSONObject) -> Iterator[str]:
     """Yield what is wrong with a record that its schema accepts, each with the property."""
     created_at, latest = content.get("created_at"), datetime.now(UTC) + CLOCK_TOLERANCE
-    for name in ("created_at", "updated_at", "last_used_at"):
+    for name in ("created_at", "updated_at", "last_used_at", "liked_at"):
         if (time := content.get(name)) is None:
             continue
         if time > latest:
             yield f"{name}: It is in the future. Check the clock of this machine and of the one that wrote the archive."
+        elif name == "liked_at":
+            continue
         elif created_at is None:
             yield f"{name}: It requires created_at."
         elif time < created_at:

@@ -52,6 +52,7 @@ POST = {
         **TIMES,
     }
 }
+LIKE = {"like": {"user": "ada", "post": 7, "liked_at": "2026-02-01T00:00:00.000001Z"}}
 LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 
@@ -99,6 +100,8 @@ def site(settings: Settings) -> Client:
     client.patch("/users/ada", {"bio": "Writes."})
     client.delete("/posts/2")
     client.post("/posts", {"title": "last", "body": "b"})
+    for post_id in (4, 1):
+        client.send("PUT", f"/posts/{post_id}/like")
     return client
 
 
@@ -113,6 +116,9 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
         "/posts/4",
         "/posts?author=ada",
         "/posts?q=last+b",
+        "/posts/1/likes",
+        "/users/ada/likes",
+        "/posts/4/like",
     )
     before = {url: (site.get(url).data, site.get(url).headers["ETag"]) for url in urls}
     feeds = [(site.get(path).json or {})["next_since"] for path in ("/changes/posts", "/changes/users")]
@@ -121,7 +127,7 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
     for source, database_url, target in moves:
         assert pressroom("db", "upgrade", database_url=database_url).exit_code == 0
         imported = pressroom("import", source, database_url=database_url)
-        assert imported.stdout == "Imported 6, skipped 0 already present, 0 errors.\n"
+        assert imported.stdout == "Imported 8, skipped 0 already present, 0 errors.\n"
         assert pressroom("export", "--accounts", target, database_url=database_url).exit_code == 0
         assert Path(target).read_bytes() == Path("a.ndjson").read_bytes()
         moved = create_app(Settings(database_url=database_url))
@@ -142,7 +148,9 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
 
 def test_an_export_without_accounts_has_no_secret(pressroom: Run, site: Client) -> None:
     lines = records(pressroom("export").stdout)
-    assert [list(line) for line in lines] == [["user"], ["user"], ["post"], ["post"], ["post"]]
+    assert [list(line) for line in lines] == [
+        [kind] for kind in ("user", "user", "post", "post", "post", "like", "like")
+    ]
     assert set(lines[0]["user"]) == {"username", "display_name", "bio", "revision", "created_at", "updated_at"}
     site.app.database.close()
 
@@ -359,3 +367,43 @@ def test_hashes_that_cannot_be_verified_are_not_usable(text: str) -> None:
 def test_the_hashes_made_here_are_usable() -> None:
     assert is_usable_hash(HASH)
     assert is_usable_hash(hash_password(PASSWORD))
+
+
+def test_likes_follow_the_posts_though_these_get_other_ids(pressroom: Run) -> None:
+    taken = changed(POST, title="taken", slug=None)
+    assert pressroom("import", write(USER, taken)).exit_code == 0
+    third = changed(POST, title="third", slug=None, id=9)
+    file = write(USER, POST, third, LIKE, changed(LIKE, post=9))
+    for imported, skipped in ((4, 1), (0, 5)):
+        result = pressroom("import", file)
+        assert result.stdout == f"Imported {imported}, skipped {skipped} already present, 0 errors.\n"
+    exported = records(pressroom("export").stdout)
+    titles = {line["post"]["id"]: line["post"]["title"] for line in exported if "post" in line}
+    assert titles[7] == "taken"
+    assert sorted(titles[line["like"]["post"]] for line in exported if "like" in line) == ["t", "third"]
+
+
+def test_likes_follow_posts_with_the_same_title_and_time_by_their_ids(pressroom: Run) -> None:
+    same = [changed(POST, slug=None, id=id_) for id_ in (5, 7, 9)]
+    file = write(USER, *same)
+    assert pressroom("import", file).stdout == "Imported 4, skipped 0 already present, 0 errors.\n"
+    result = pressroom("import", write(same[2], same[1], same[1], LIKE, changed(LIKE, post=9)))
+    assert result.stdout == "Imported 2, skipped 3 already present, 0 errors.\n"
+    likes = [line["like"]["post"] for line in records(pressroom("export").stdout) if "like" in line]
+    assert likes == [5, 9]  # the second line with the id 7 is matched with the only post that is left
+
+
+@pytest.mark.parametrize(
+    ("like", "error"),
+    [
+        (changed(LIKE, post=8), "/like: The archive has no post 8 that is stored."),
+        (changed(LIKE, user="eve"), "/like: There is no user 'eve'."),
+        (changed(LIKE, liked_at=LATER), "/like/liked_at: It is in the future."),
+        (changed(LIKE, liked_at=None), "/like/liked_at: Field may not be null."),
+        (changed(LIKE, post="7"), "/like/post: Not a valid integer."),
+    ],
+)
+def test_a_like_that_cannot_be_imported_is_an_error(pressroom: Run, like: object, error: str) -> None:
+    result = pressroom("import", write(USER, POST, like))
+    assert (result.exit_code, result.stdout) == (1, "Imported 2, skipped 0 already present, 1 errors.\n")
+    assert f"in.ndjson:3: {error}" in result.stderr

@@ -47,3 +47,11 @@ class PostRecord(PostCreate):
     revision = Revision()
     created_at = Time()
     updated_at = Time()
+
+
+class LikeRecord(StrictSchema):
+    """A like of the post that has this id in the archive."""
+
+    user = Username(required=True)
+    post = StrictInteger(1, constraints.ID_MAX, required=True)
+    liked_at = Time(required=True)

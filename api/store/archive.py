@@ -1,19 +1,15 @@
-"""SQL to export and import complete sites."""
+"""SQL to export complete sites."""
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cache, partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from api.store.engine.connections import Connection, Query
 from api.store.posts_table import posts
 from api.store.queries import one
-from api.store.users import User, lock, users
-
-Key = TypeVar("Key", bound=Hashable)
+from api.store.users import users
 
 
 class ArchivedUser(NamedTuple):
@@ -43,11 +39,6 @@ class ArchivedPost(NamedTuple):
     updated_at: datetime
 
 
-class _Identity(NamedTuple):
-    published_at: datetime | None
-    title: str
-
-
 class _Sequence(NamedTuple):
     last_value: int
 
@@ -74,9 +65,6 @@ _ADVANCE_SEQUENCE = Query(
     sa.text("SELECT setval('posts_id_seq', greatest(:highest, last_value)) AS last_value FROM posts_id_seq")
     .bindparams(sa.bindparam("highest", type_=sa.BigInteger))
     .columns(last_value=sa.BigInteger),
-)
-_IDENTITIES = Query(
-    _Identity, sa.select(posts.c.published_at, posts.c.title).where(posts.c.author_id == sa.bindparam("author_id"))
 )
 
 
@@ -105,55 +93,3 @@ def reserve_ids(db: Connection, highest: int) -> None:
     """
     db.execute_sql(_LOCK_POSTS)
     db.all(_ADVANCE_SEQUENCE, highest=highest)
-
-
-def count_posts(db: Connection, author_id: int) -> Counter[tuple[datetime | None, str]]:
-    """Count the author's posts by `published_at` (None for drafts) and `title`."""
-    return Counter((row.published_at, row.title) for row in db.all(_IDENTITIES, author_id=author_id))
-
-
-class Import:
-    """The state of an import: its current transaction, and the stored records that no line has matched yet."""
-
-    db: Connection
-    lock_user: Callable[[str], User]
-
-    def __init__(self) -> None:
-        self.created_users: set[str] = set()
-        """Usernames: only these get tokens, because an existing user may have revoked theirs."""
-        self._created_before: set[str] = set()
-        self._unmatched: dict[object, Counter[Any]] = {}
-        self._counted: list[object] = []
-        self._matched: list[tuple[Counter[Any], object]] = []
-
-    def begin(self, db: Connection) -> None:
-        """Continue in the transaction of `db`: again, unless the last one has ended."""
-        for unmatched, identity in self._matched:
-            unmatched[identity] += 1
-        for owner in self._counted:
-            del self._unmatched[owner]
-        self.created_users = self._created_before
-        self.end()
-        self.db = db
-        # The lock lasts until the transaction ends, so each user is looked up once.
-        self.lock_user = cache(partial(lock, db))
-
-    def end(self) -> None:
-        """Remember what the transaction has matched, because it is committed."""
-        self._matched.clear()
-        self._counted.clear()
-        self._created_before = set(self.created_users)
-
-    def match(self, count: Callable[[Connection, int], Counter[Key]], owner_id: int, identity: Key) -> bool:
-        """Match a line with a stored record, and return False if there is none left.
-
-        `count` counts the owner's records by identity: the n-th line with an identity matches the n-th record.
-        """
-        unmatched = self._unmatched.get((count, owner_id))
-        if unmatched is None:
-            unmatched = self._unmatched[count, owner_id] = count(self.db, owner_id)
-            self._counted.append((count, owner_id))
-        if is_stored := unmatched[identity] > 0:
-            unmatched[identity] -= 1
-            self._matched.append((unmatched, identity))
-        return is_stored

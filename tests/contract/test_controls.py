@@ -27,7 +27,7 @@ class Control(NamedTuple):
 SCHEMATHESIS, RESPONSES = "contract/test_schemathesis.py", "contract/test_responses.py"
 HOSTILE, OWASP, CHANGES = "contract/test_hostile.py", "contract/test_owasp.py", "contract/test_change_feed.py"
 FOLLOWS, TIMELINE = "store/test_follows.py", "store/test_timeline.py"
-FEEDS, TAGS = "resources/test_feeds.py", "resources/test_tags.py"
+FEEDS, TAGS, LIKES = "resources/test_feeds.py", "resources/test_tags.py", "resources/test_likes.py"
 BY_SLUG = "resources/test_posts_slugs.py"
 PUBLISH = "return posts.publish(request.db, author_id=request.current_user.id, **content)"
 LOSE = """post = posts.publish(request.db, author_id=request.current_user.id, **content)
@@ -518,6 +518,34 @@ CONTROLS = {
         "    LIMIT :page_limit\n)\nSELECT CAST",
         TIMELINE,
         "test_a_timeline_has_what_a_naive_implementation_has[sqlite]",
+    ),
+    "a like of another user's draft": Control(
+        "store/likes",
+        "posts_visibility.require_visible(db, post_id, viewer=user)\n    # The user",
+        "# The user",
+        LIKES,
+        "test_a_post_that_is_not_visible_cannot_be_liked",
+    ),
+    "who likes another user's draft": Control(
+        "store/likes",
+        ".where(_OF_POST, _IS_SHOWN, _POST_IS_VISIBLE)",
+        ".where(_OF_POST, _IS_SHOWN)",
+        LIKES,
+        "test_a_post_that_is_not_visible_cannot_be_liked",
+    ),
+    "liked posts that are drafts": Control(
+        "store/likes",
+        'posts.c.published_at <= sa.bindparam("at", type_=PublishedAt())',
+        'posts.c.created_at <= sa.bindparam("at", type_=PublishedAt())',
+        LIKES,
+        "test_a_post_that_is_not_visible_cannot_be_liked",
+    ),
+    "an imported like of whichever post has the id": Control(
+        "records",
+        'run.find_post(like["post"])',
+        'like["post"]',
+        "test_archive.py",
+        "test_likes_follow_the_posts_though_these_get_other_ids",
     ),
 }
 IN_CI = {"another status", "no 412", "duplicate names accepted", "an unpublished post forgotten"}

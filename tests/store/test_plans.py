@@ -23,7 +23,7 @@ BATCH_MAX_ROWS = 2_000
 REVISION = "0123456789abcdef"
 EXCEPTIONS = {
     "archive._ALL_USERS": "an export reads all users",
-    "archive._IDENTITIES": "an import reads all posts of an author once",
+    "archive_import._IDENTITIES": "an import reads all posts of an author once",
     "archive._ADVANCE_SEQUENCE": "reads no table, and only on PostgreSQL",
     "archive_accounts": "an export reads all accounts and tokens",
     "tokens_use._LOCK_ALL_OF_USER": "all tokens of a user, of whom `tokens_per_user` are not expired",
