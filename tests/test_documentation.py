@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 from api import constraints, json
 from api.http import rate_limits
@@ -15,6 +16,8 @@ from tests.support.paths import PROJECT_ROOT
 from tests.support.readme import section
 
 MIB = 1024 * 1024
+DOCUMENTED = ("benchmarks", "deploy", "examples", "openapi")
+"""Directories with pages, beside the root."""
 
 
 def test_the_table_has_every_setting_with_its_default() -> None:
@@ -97,6 +100,20 @@ def test_linked_files_exist() -> None:
             assert (PROJECT_ROOT / name).parent.joinpath(target).exists(), f"{name}: {target}"
 
 
+def test_linked_sections_exist() -> None:
+    pages = [*PROJECT_ROOT.glob("*.md"), *(page for name in DOCUMENTED for page in (PROJECT_ROOT / name).rglob("*.md"))]
+    pages = [page for page in pages if "node_modules" not in page.parts]
+    for page in pages:
+        for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+            assert anchor in anchors(page.parent / target if target else page), f"{page}: {target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S), flags=re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_make_targets_exist() -> None:
     """A command is in backquotes, such as `make test T=tests/http`, or on a line of its own."""
     makefile = (PROJECT_ROOT / "Makefile").read_text()
@@ -117,6 +134,6 @@ def test_make_help_lists_every_target() -> None:
 def test_the_table_has_every_fault() -> None:
     suite = "".join(path.read_text() for path in (PROJECT_ROOT / "tests" / "faults").glob("test_*.py"))
     faults = re.findall(r'(?:under_load|note)\(\s*"([^"]+)"', suite)
-    table = re.search(r"^\| fault \|.*?\n\n", (PROJECT_ROOT / "deploy" / "README.md").read_text(), flags=re.M | re.S)
+    table = re.search(r"^\| fault \|.*?\n\n", (PROJECT_ROOT / "deploy" / "faults.md").read_text(), flags=re.M | re.S)
     assert table
     assert sorted(re.findall(r"^\| (.+?) \|", table[0], flags=re.M)) == sorted(["fault", *faults])
