@@ -12,6 +12,7 @@ from marshmallow import ValidationError
 from api import constraints
 from api.json import InvalidJSON, JSONObject, TooManyValues, dumps, loads
 from api.records import KINDS, find_errors
+from api.schemas.compiled import RowType
 from api.schemas.problems import flatten_messages
 from api.store import archive_likes, archive_of_user
 from api.store.archive import find_user
@@ -23,7 +24,6 @@ from api.store.errors import Conflict, NotFound, SlugTaken
 
 BATCH_MAX_LINES, BATCH_MAX_BYTES = 2_000, 4 * 1024 * 1024
 """Limits of one transaction: it takes a third of a second, in which no other client can write to SQLite."""
-
 
 _EXPECTED = " or ".join(f'{{"{name}": {{…}}}}' for name in KINDS)
 
@@ -63,8 +63,17 @@ def export(db: Connection, *, accounts: bool = False) -> Iterator[bytes]:
                 usernames.add(username)
                 if name != "user":
                     user = find_account(db, username) if accounts else find_user(db, username)
-                    yield dumps({"user": KINDS["user"].schema.dump_row(user, root="")})
-            yield dumps({name: kind.schema.dump_row(row, root="")})
+                    yield _dump("user", user)
+            yield _dump(name, row)
+
+
+def _dump(name: str, row: object) -> bytes:
+    kind = KINDS[name]
+    content = kind.schema.dump_row(row, root="")
+    for optional in kind.omitted_if_null:
+        if content.get(optional, ...) is None:
+            del content[optional]
+    return dumps({name: content})
 
 
 def export_user(db: Connection, user_id: int) -> Iterator[bytes]:
@@ -72,16 +81,16 @@ def export_user(db: Connection, user_id: int) -> Iterator[bytes]:
     user = archive_of_user.find_user(db, user_id)
     if user is None:
         return
-    yield from _lines("user", [user])
+    yield from _lines("user", [user], archive_of_user.ExportedUser)
     yield from _lines("post", archive_of_user.all_posts(db, user_id))
     yield from _lines("like", archive_likes.likes_of_user(db, user_id))
 
 
-def _lines(name: str, rows: Iterable[object]) -> Iterator[bytes]:
+def _lines(name: str, rows: Iterable[object], row_type: RowType | None = None) -> Iterator[bytes]:
     kind = KINDS[name]
-    kind.schema.compile_for(kind.row_type)
+    kind.schema.compile_for(row_type or kind.row_type)
     for row in rows:
-        yield dumps({name: kind.schema.dump_row(row, root="")})
+        yield _dump(name, row)
 
 
 def import_(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:

@@ -1,6 +1,6 @@
 """The kinds of records in an archive."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -30,6 +30,8 @@ class RecordKind(NamedTuple):
     create: Callable[[Import, JSONObject], object]
     reserve_ids: Callable[[Connection, int], None] | None = None
     """On PostgreSQL, lets a transaction use the ids up to this one; None for records without ids."""
+    omitted_if_null: Sequence[str] = ()
+    """Properties that few records have."""
     account_type: RowType | None = None
     account_rows: Callable[[Connection], Iterable[object]] | None = None
     """The rows, and their type, in an archive of accounts, if it has others."""
@@ -46,7 +48,8 @@ def _no_rows(_: Connection) -> Iterable[object]:
 
 
 def _is_token_stored(run: Import, token: JSONObject) -> bool:
-    return run.lock_user(token["user"]).username not in run.created_users
+    user = run.lock_user(token["user"])
+    return user.username not in run.created_users or user.suspended_at is not None
 
 
 def _create_token(run: Import, token: JSONObject) -> None:
@@ -61,13 +64,16 @@ def _is_post_stored(run: Import, post: JSONObject) -> bool:
 
 def _create_post(run: Import, post: JSONObject) -> None:
     content = {name: value for name, value in post.items() if name not in {"author", "id"}}
-    created = posts.publish(run.db, author_id=run.lock_user(post["author"]).id, post_id=post.get("id"), **content)
+    author = run.lock_user(post["author"])
+    is_withheld = author.suspended_at is not None
+    created = posts.publish(run.db, author_id=author.id, post_id=post.get("id"), is_withheld=is_withheld, **content)
     run.add_post(post.get("id"), created.id)
 
 
 def _create_like(run: Import, like: JSONObject) -> None:
-    user_id, post_id = run.lock_user(like["user"]).id, run.find_post(like["post"])
-    archive_likes.create_like(run.db, user_id=user_id, post_id=post_id, liked_at=like["liked_at"])
+    user, post_id = run.lock_user(like["user"]), run.find_post(like["post"])
+    hidden = user.suspended_at is not None
+    archive_likes.create_like(run.db, user_id=user.id, post_id=post_id, liked_at=like["liked_at"], hidden=hidden)
 
 
 # In the order of export: a record follows those that it refers to.
@@ -78,6 +84,7 @@ KINDS = {
         stored.all_users,
         None,
         _create_user,
+        omitted_if_null=("suspended_at",),
         account_type=accounts.ArchivedAccount,
         account_rows=accounts.all_accounts,
         user_field="username",
@@ -109,7 +116,9 @@ KINDS = {
 def find_errors(content: JSONObject) -> Iterator[str]:
     """Yield what is wrong with a record that its schema accepts, each with the property."""
     created_at, latest = content.get("created_at"), datetime.now(UTC) + CLOCK_TOLERANCE
-    for name in ("created_at", "updated_at", "last_used_at", "liked_at"):
+    if content.get("suspended_at") and content.get("role") == "admin":
+        yield "suspended_at: Admins cannot be suspended."
+    for name in ("created_at", "updated_at", "last_used_at", "liked_at", "suspended_at"):
         if (time := content.get(name)) is None:
             continue
         if time > latest:

@@ -24,11 +24,11 @@ from benchmarks.report import markdown_table
 
 CLIENTS, SECONDS, ROUNDS = 8, 4.0, 3
 _USERS = users.users
-_UNCHANGED_USER = sa.select(_USERS.c.id).where(
+_UNCHANGED_USER = sa.select(_USERS.c.suspended_at).where(
     _USERS.c.id == sa.bindparam("user_id"), _USERS.c.password_hash == sa.bindparam("known_hash")
 )
 LOCKS = {
-    "FOR SHARE": Query(tokens._Id, _UNCHANGED_USER.with_for_update(read=True)),  # noqa: SLF001 (measures this module)
+    "FOR SHARE": Query(tokens._User, _UNCHANGED_USER.with_for_update(read=True)),  # noqa: SLF001 (measures this module)
     "FOR NO KEY UPDATE": tokens._LOCK_UNCHANGED_USER,  # noqa: SLF001 (the same)
 }
 """The lock that sign-ins took before, and the one that they take."""

@@ -146,6 +146,48 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
     site.app.database.close()
 
 
+@pytest.mark.parametrize("options", [[], ["--accounts"]])
+def test_an_archive_of_a_suspended_user_publishes_nothing(pressroom: Run, site: Client, options: list[str]) -> None:
+    """Whether the user exists already or is imported, until the suspension ends."""
+    public = (site.get("/posts").json or {})["items"]
+    assert pressroom("users", "suspend", "ada").stdout == "Suspended ada and hid 2 likes, 3 posts.\n"
+    assert pressroom("export", *options, "a.ndjson").exit_code == 0
+    archived = records(Path("a.ndjson").read_text())
+    assert ["suspended_at" in line["user"] for line in archived if "user" in line] == [True, False]
+    assert {line["post"]["title"] for line in archived if "post" in line} == {"changed", "é", "last"}
+    other = "sqlite:///other.sqlite"
+    for _ in range(2):
+        assert pressroom("import", "a.ndjson", database_url=other).exit_code == 0
+    moved = create_app(Settings(database_url=other))
+    anyone = Client(moved)
+    assert (anyone.get("/posts").json or {})["items"] == []
+    assert_problem(anyone.get("/users/ada"), 404)
+    assert pressroom("export", *options, database_url=other).stdout == Path("a.ndjson").read_text()
+    new = changed(POST, title="new", author="ada")
+    assert pressroom("import", write(new), database_url=other).stdout.startswith("Imported 1,")
+    assert (anyone.get("/posts").json or {})["items"] == []
+    assert (
+        pressroom("users", "unsuspend", "ada", database_url=other).stdout
+        == "Unsuspended ada and showed 2 likes, 4 posts.\n"
+    )
+    shown = (anyone.get("/posts").json or {})["items"]
+    assert [post for post in shown if post["title"] != "new"] == public
+    moved.database.close()
+    site.app.database.close()
+
+
+def test_a_token_of_a_suspended_user_is_not_imported(pressroom: Run, site: Client) -> None:
+    assert pressroom("export", "--accounts", "a.ndjson").exit_code == 0
+    lines = records(Path("a.ndjson").read_text())
+    for line in lines:
+        if line.get("user", {}).get("username") == "ada":
+            line["user"]["suspended_at"] = line["user"]["updated_at"]
+    other = "sqlite:///other.sqlite"
+    imported = pressroom("import", write(*lines), database_url=other)
+    assert imported.stdout == "Imported 5, skipped 1 already present, 0 errors.\n"
+    site.app.database.close()
+
+
 def test_an_export_without_accounts_has_no_secret(pressroom: Run, site: Client) -> None:
     lines = records(pressroom("export").stdout)
     assert [list(line) for line in lines] == [

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -178,6 +179,33 @@ def test_users_are_promoted_and_demoted(pressroom: Callable[..., Result]) -> Non
     assert pressroom("users", "demote", "ada").stdout == "ada is a member.\n"
     for command in (["promote", "eve"], ["demote", "eve"], ["set-password", "eve", "--password", PASSWORD]):
         assert pressroom("users", *command).stderr == "Error: There is no user 'eve'.\n"
+
+
+def test_users_are_listed_suspended_and_unsuspended(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.cli.users.USERS_PER_QUERY", 1)
+    for name in ("ada", "bob"):
+        pressroom("users", "create", name, "--password", PASSWORD)
+    post = {"post": {**POST["post"], "author": "ada"}}
+    assert pressroom("import", "-", input=f"{json.dumps(post)}\n{json.dumps(DRAFT)}\n").exit_code == 0
+    assert pressroom("users", "suspend", "ada").stdout == "Suspended ada and hid 1 posts.\n"
+    assert pressroom("users", "suspend", "ada").stdout == "Suspended ada.\n"
+    pressroom("users", "promote", "bob")
+    time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"
+    listed = pressroom("users", "list").stdout
+    assert re.fullmatch(rf"bob\tadmin\t{time}\t-\nada\tmember\t{time}\t{time}\n", listed)
+    assert pressroom("users", "list", "--suspended").stdout == listed.partition("\n")[2]
+    for command, error in (
+        (["suspend", "bob"], "'bob' is an admin. Run `pressroom users demote bob` first."),
+        (["promote", "ada"], "'ada' is suspended: run `pressroom users unsuspend ada` first."),
+        (["suspend", "eve"], "There is no user 'eve'."),
+        (["unsuspend", "eve"], "There is no user 'eve'."),
+    ):
+        failed = pressroom("users", *command)
+        assert (failed.exit_code, failed.stderr) == (1, f"Error: {error}\n")
+    assert pressroom("users", "unsuspend", "ada").stdout == "Unsuspended ada and showed 1 posts.\n"
+    assert pressroom("users", "list", "--suspended").stdout == ""
 
 
 def test_store_errors_are_reported_in_one_line(pressroom: Callable[..., Result]) -> None:

@@ -1,5 +1,7 @@
 """`pressroom users`."""
 
+from collections import Counter
+
 import click
 from flask.cli import AppGroup
 from marshmallow import ValidationError
@@ -9,10 +11,12 @@ from api.http.application import current_application
 from api.passwords import hash_password
 from api.schemas.problems import flatten_messages
 from api.schemas.users import NewPassword, UserCreate
-from api.store import credentials, tokens_use, users_content
+from api.store import accounts, credentials, suspensions, tokens_use, users_content
 from api.store import users as stored
 from api.store import users_removal as removal
 from api.store.errors import UserHasPosts
+
+USERS_PER_QUERY = 1_000
 
 users = AppGroup("users", help="Manage accounts.")
 
@@ -94,9 +98,58 @@ def remove(username: str, *, with_posts: bool) -> None:
     click.echo(f"Removed {username} and {users_content.describe(removed)}." if removed else f"Removed {username}.")
 
 
+@users.command("list")
+@click.option("--suspended", is_flag=True, help="List only suspended users.")
+def list_(*, suspended: bool) -> None:
+    """List all users, newest first.
+
+    A line for each, with columns separated by tabs: username, role, when they registered, and when they were suspended,
+    or `-`.
+    """
+    database, cursor = current_application().database.require_current_schema(), None
+    while True:
+        with database.read() as db:
+            page = accounts.page(db, limit=USERS_PER_QUERY, cursor=cursor)
+        for user in page.rows:
+            if user.suspended_at or not suspended:
+                times = (
+                    time.isoformat(timespec="seconds") if time else "-" for time in (user.created_at, user.suspended_at)
+                )
+                click.echo("\t".join((user.username, user.role, *times)))
+        if (cursor := page.next_cursor) is None:
+            return
+
+
+@users.command()
+@click.argument("username", type=Text())
+def suspend(username: str) -> None:
+    """Suspend a user, and hide what they wrote.
+
+    They can no longer sign in, and their tokens are revoked. Posts are hidden in short transactions, between which
+    others can write. If it is interrupted, run it again.
+    """
+    database = current_application().database.require_current_schema()
+    _report("Suspended", username, "hid", suspensions.suspend_in_batches(database.transact, username))
+
+
+@users.command()
+@click.argument("username", type=Text())
+def unsuspend(username: str) -> None:
+    """End a suspension, and show again what the user wrote.
+
+    Posts are shown in short transactions, between which others can write. If it is interrupted, run it again.
+    """
+    database = current_application().database.require_current_schema()
+    _report("Unsuspended", username, "showed", suspensions.unsuspend_in_batches(database.transact, username))
+
+
+def _report(done: str, username: str, verb: str, changed: Counter[str]) -> None:
+    click.echo(f"{done} {username} and {verb} {users_content.describe(changed)}." if changed else f"{done} {username}.")
+
+
 def _assign_role(username: str, role: str) -> None:
     database = current_application().database.require_current_schema()
-    user = database.transact(lambda db: stored.set_role(db, username, role))
+    user = database.transact(lambda db: accounts.set_role(db, username, role))
     database.transact(lambda db: tokens_use.wait_until_unused(db, user_id=user.id))
     click.echo(f"{user.username} is {'an' if role == 'admin' else 'a'} {role}.")
 

@@ -51,6 +51,13 @@ _SPECIFIC = [
         [409],
         "The user has posts. Delete them first, or the user with them by `?posts=remove`.",
     ),
+    ProblemType("user-suspended", "User Suspended", [403], "An admin of this site has suspended your account."),
+    ProblemType(
+        "user-is-admin",
+        "User Is Admin",
+        [409],
+        "Admins cannot be suspended. Have an operator of the site make the user a member first.",
+    ),
     ProblemType(
         "too-much-content",
         "Too Much Content",

@@ -161,9 +161,10 @@ class PostBySlug(Resource):
         if len(slug) > constraints.SLUG_MAX_LENGTH or not re.fullmatch(constraints.SLUG_PATTERN, slug):
             raise NotFound(f"There can be no post {slug!r}: a slug is 1 to 80 of a-z and 0-9, in groups joined by `-`.")
         db, user = request.db, request.current_user
-        author_id = user.id if user.username == username else users.lock(db, username).id
+        author = user if user.username == username else users.lock(db, username)
+        author_id, is_withheld = author.id, author.suspended_at is not None
         post = posts.find_by_slug_for_update(db, author_id=author_id, slug=slug)
         preconditions.check_put(request, post, content)
         if post is None:
-            return posts.publish(db, author_id=author_id, slug=slug, **content)
+            return posts.publish(db, author_id=author_id, slug=slug, is_withheld=is_withheld, **content)
         return posts.revise(db, post, **content)

@@ -48,7 +48,7 @@ class Users(Resource):
     def get(self, request: Request, query: Values) -> Page[users.User]:
         """List users, newest first.
 
-        Anyone can list all users.
+        Anyone can list all users who are not suspended.
         """
         return users.page(request.db, **query)
 
@@ -78,13 +78,13 @@ class Users(Resource):
 
 @blueprint.route("/<string:username>", username=Username())
 class UserByName(Resource):
-    @blueprint.operation("readUser", returns=USER, conditional=True)
+    @blueprint.operation("readUser", auth=bearer, anonymous=True, returns=USER, conditional=True)
     def get(self, request: Request, username: str) -> users.User:
         """Read a user.
 
-        Anyone can read it.
+        Anyone can read it, but only admins if the user is suspended; to others it is 404.
         """
-        return users.get(request.db, username)
+        return users.require_visible(users.get(request.db, username), request.viewer)
 
     @blueprint.operation(
         "reviseUser",

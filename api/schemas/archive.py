@@ -22,6 +22,7 @@ class UserRecord(StrictSchema):
     revision = Revision()
     created_at = Time()
     updated_at = Time()
+    suspended_at = Time()
     role = OneOf(["member", "admin"])
     password_hash = Text(constraints.PASSWORD_HASH_MAX_LENGTH, allow_none=True)
 

@@ -22,6 +22,7 @@ class Root(StrictSchema):
     version = Version()
     about_url = RelativeURL("About this service.", "/about")
     users_url = RelativeURL("The users.", "/users")
+    suspensions_url = RelativeURL("Suspended users, for admins.", "/suspensions")
     posts_url = RelativeURL("The posts.", "/posts")
     tags_url = RelativeURL("The tags.", "/tags")
     atom_feed_url = RelativeURL("The posts as an Atom feed.", "/feed.atom")

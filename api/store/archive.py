@@ -7,7 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from api.store.engine.connections import Connection, Query
-from api.store.posts_table import posts
+from api.store.posts_table import PUBLISHED_AT, posts
 from api.store.queries import one
 from api.store.users import users
 
@@ -21,6 +21,7 @@ class ArchivedUser(NamedTuple):
     revision: str
     created_at: datetime
     updated_at: datetime
+    suspended_at: datetime | None
 
 
 class ArchivedPost(NamedTuple):
@@ -52,7 +53,7 @@ POSTS_PER_QUERY = 20
 archived_posts = sa.select(
     posts.c.id,
     users.c.username.label("author"),
-    *(posts.c[name] for name in ArchivedPost._fields[2:]),
+    *(PUBLISHED_AT.label(name) if name == "published_at" else posts.c[name] for name in ArchivedPost._fields[2:]),
 ).join_from(posts, users)
 _NEXT_POSTS = Query(
     ArchivedPost,

@@ -24,6 +24,7 @@ class ArchivedAccount(NamedTuple):
     revision: str
     created_at: datetime
     updated_at: datetime
+    suspended_at: datetime | None
     role: str
     password_hash: str | None
 

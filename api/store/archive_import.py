@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from api.store.engine.connections import Connection, Query
 from api.store.errors import NotFound
-from api.store.posts_table import posts
+from api.store.posts_table import PUBLISHED_AT, posts
 from api.store.users import User, lock
 
 Identity: TypeAlias = tuple[datetime | None, str]
@@ -25,7 +25,9 @@ class _Identity(NamedTuple):
 
 _IDENTITIES = Query(
     _Identity,
-    sa.select(posts.c.id, posts.c.published_at, posts.c.title).where(posts.c.author_id == sa.bindparam("author_id")),
+    sa.select(posts.c.id, PUBLISHED_AT.label("published_at"), posts.c.title).where(
+        posts.c.author_id == sa.bindparam("author_id")
+    ),
 )
 
 

@@ -82,8 +82,8 @@ def likes_of_user(db: Connection, user_id: int) -> Iterator[ArchivedLike]:
         _, post_id, time, _ = page[-1]
 
 
-def create_like(db: Connection, *, user_id: int, post_id: int, liked_at: datetime) -> None:
+def create_like(db: Connection, *, user_id: int, post_id: int, liked_at: datetime, hidden: bool = False) -> None:
     """Insert a like; `Conflict` if it exists, `NotFound` without the post."""
     one(db, _LOCK_POST, f"There is no post {post_id}.", post_id=post_id)
-    if not db.execute(_INSERT, user_id=user_id, post_id=post_id, liked_at=liked_at):
+    if not db.execute(_INSERT, user_id=user_id, post_id=post_id, liked_at=liked_at, hidden=hidden):
         raise Conflict("The like exists.")

@@ -2,18 +2,31 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from api.store.archive import POSTS_PER_QUERY, ArchivedPost, ArchivedUser, archived_posts
+from api.store.archive import POSTS_PER_QUERY, ArchivedPost, archived_posts
 from api.store.columns import START_OF_TIME, PublishedAt
 from api.store.engine.connections import Connection, Query
 from api.store.posts_table import posts
 from api.store.users import users
 
+
+class ExportedUser(NamedTuple):
+    """A user in their own export: users who can export it are not suspended."""
+
+    username: str
+    display_name: str
+    bio: str
+    revision: str
+    created_at: datetime
+    updated_at: datetime
+
+
 _USER = Query(
-    ArchivedUser,
-    sa.select(*(users.c[name] for name in ArchivedUser._fields)).where(users.c.id == sa.bindparam("user_id")),
+    ExportedUser,
+    sa.select(*(users.c[name] for name in ExportedUser._fields)).where(users.c.id == sa.bindparam("user_id")),
 )
 _TIME = sa.bindparam("time", type_=PublishedAt())
 _OF_USER = archived_posts.where(posts.c.author_id == sa.bindparam("user_id")).limit(POSTS_PER_QUERY)
@@ -27,7 +40,7 @@ _AFTER_TIME = Query(
 )
 
 
-def find_user(db: Connection, user_id: int) -> ArchivedUser | None:
+def find_user(db: Connection, user_id: int) -> ExportedUser | None:
     """Return the user; None if there is none."""
     return db.one_or_none(_USER, user_id=user_id)
 

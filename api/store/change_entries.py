@@ -1,6 +1,7 @@
 """The entries of change feeds: rows by the position of their last change, and posts by the time of publication."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -40,6 +41,8 @@ class Source(NamedTuple):
     removed: sa.Table
     removed_id: sa.Column[int]
     removed_key: sa.Column[Any]
+    hidden_at: sa.Column[datetime] | None
+    """When a row has been hidden, NULL if it has not."""
     scheduled: bool
     """Whether rows become public at their `published_at`."""
 

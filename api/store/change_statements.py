@@ -107,9 +107,12 @@ def _page(
 def _row(source: Source, fields: tuple[str, ...], columns: Select) -> dict[str, sa.ColumnElement[Any]]:
     """Return the columns of a row; without the body if it is not public."""
     row: dict[str, sa.ColumnElement[Any]] = {name: columns.selected_columns[name] for name in fields}
-    if not source.scheduled:
-        return {**row, "was_public_until": NO_TIME}
+    if source.hidden_at is not None:
+        # Without a time of the change, it is not public.
+        row["updated_at"] = sa.case((source.hidden_at.is_(None), row["updated_at"]))
+        return {**row, "was_public_until": source.hidden_at}
     posts = source.table.c
+    row["published_at"] = posts.published_at  # not the time of a post that is withheld
     if "body" in row:
         row["body"] = sa.case((posts.published_at <= AT, posts.body))
     return {**row, "was_public_until": sa.case((posts.published_at > AT, posts.was_public_until))}

@@ -50,7 +50,7 @@ class PostChangeWithOnlyHTML(NamedTuple):
 
 
 class UserChange(NamedTuple):
-    """A change of a user, which is None if it has been removed."""
+    """A change of a user, which is None if it has been removed or suspended."""
 
     username: str
     changed_at: datetime
@@ -70,6 +70,7 @@ _POSTS_SOURCE = Source(
     removed=removed_posts,
     removed_id=removed_posts.c.post_id,
     removed_key=removed_posts.c.post_id,
+    hidden_at=None,
     scheduled=True,
 )
 _USERS_SOURCE = Source(
@@ -80,6 +81,7 @@ _USERS_SOURCE = Source(
     removed=removed_users,
     removed_id=removed_users.c.user_id,
     removed_key=removed_users.c.username,
+    hidden_at=users.c.suspended_at,
     scheduled=False,
 )
 _SUMMARIES = ChangeFeed(_POSTS_SOURCE, PostChange, PostSummary, SUMMARY, characters=characters_of_metadata)

@@ -3,6 +3,7 @@
 StoreError
 ├── NotFound              no such row, or not visible to this client
 ├── Forbidden             the row belongs to another user
+│   └── SignInSuspended        the user is suspended
 ├── Unauthenticated       the user or token no longer exists
 ├── WrongPassword         the password does not match
 ├── QuotaExceeded         the user has as many rows as are allowed
@@ -11,6 +12,8 @@ StoreError
 │   ├── UsernameTaken
 │   ├── SlugTaken
 │   ├── UserHasPosts
+│   ├── UserIsAdmin
+│   ├── UserSuspended          the user is suspended, or no longer
 │   ├── TooMuchContent         the user has more content than one transaction may change
 │   ├── FollowsOneself
 │   ├── TooManyFollowed        the user follows as many users as are allowed
@@ -35,6 +38,10 @@ class NotFound(StoreError):
 
 class Forbidden(StoreError):
     """The row belongs to another user."""
+
+
+class SignInSuspended(Forbidden):
+    """The user is suspended, so they cannot sign in."""
 
 
 class Unauthenticated(StoreError):
@@ -67,6 +74,14 @@ class SlugTaken(Conflict):
 
 class UserHasPosts(Conflict):
     """The user has posts."""
+
+
+class UserIsAdmin(Conflict):
+    """The user is an admin, and admins cannot be suspended."""
+
+
+class UserSuspended(Conflict):
+    """The user is suspended; or no longer, although that is required."""
 
 
 class TooMuchContent(Conflict):

@@ -44,25 +44,34 @@ class _Id(NamedTuple):
 _FOLLOWER_ID = sa.bindparam("by_follower_id", type_=sa.BigInteger)
 _FOLLOWED_ID = sa.bindparam("by_followed_id", type_=sa.BigInteger)
 _USER_ID = sa.select(users.c.id).where(users.c.username == sa.bindparam("by_username")).scalar_subquery()
+_SHOWN_USER_ID = (
+    sa.select(users.c.id)
+    .where(users.c.username == sa.bindparam("by_username"), users.c.suspended_at.is_(None))
+    .scalar_subquery()
+)
 _COLUMNS = users.c.id, users.c.username, users.c.display_name, follows.c.followed_at
 _FOLLOWERS = NewestFirst(
     FollowingUser,
     sa.select(*_COLUMNS)
     .join_from(follows, users, users.c.id == follows.c.follower_id)
-    .where(follows.c.followed_id == _USER_ID, follows.c.hidden == sa.false()),
+    .where(follows.c.followed_id == _SHOWN_USER_ID, follows.c.hidden == sa.false()),
     follows.c.followed_at,
     follows.c.follower_id,
 )
 _WITH_FOLLOWED = sa.select(*_COLUMNS).join_from(follows, users, users.c.id == follows.c.followed_id)
 _FOLLOWING = NewestFirst(
     FollowingUser,
-    _WITH_FOLLOWED.where(follows.c.follower_id == _USER_ID),
+    _WITH_FOLLOWED.where(follows.c.follower_id == _SHOWN_USER_ID, users.c.suspended_at.is_(None)),
     follows.c.followed_at,
     follows.c.followed_id,
 )
 _FOLLOWED = Query(
     FollowingUser,
     _WITH_FOLLOWED.where(follows.c.follower_id == _FOLLOWER_ID, follows.c.followed_id == _USER_ID),
+)
+_FOLLOWED_SHOWN = Query(
+    FollowingUser,
+    _WITH_FOLLOWED.where(follows.c.follower_id == _FOLLOWER_ID, follows.c.followed_id == _SHOWN_USER_ID),
 )
 # FOR NO KEY UPDATE, so that the follows of a user are counted one by one, and others can still follow that user.
 _LOCK_FOLLOWER = Query(_Id, sa.select(users.c.id).where(users.c.id == _FOLLOWER_ID).with_for_update(key_share=True))
@@ -99,7 +108,7 @@ def following(db: Connection, username: str, **page: Any) -> Page[FollowingUser]
 def get(db: Connection, username: str, *, follower_id: int) -> FollowingUser:
     """Return the followed user; `NotFound` if the follower does not follow a user of that name."""
     message = f"You do not follow a user {username!r}."
-    return one(db, _FOLLOWED, message, by_follower_id=follower_id, by_username=username)
+    return one(db, _FOLLOWED_SHOWN, message, by_follower_id=follower_id, by_username=username)
 
 
 def add(db: Connection, username: str, *, follower_id: int) -> None:
@@ -107,7 +116,7 @@ def add(db: Connection, username: str, *, follower_id: int) -> None:
 
     `NotFound` if there is no such user, `FollowsOneself` if it is the follower, `TooManyFollowed` above the limit.
     """
-    followed = accounts.get(db, username)
+    followed = accounts.require_visible(accounts.get(db, username), None)
     if followed.id == follower_id:
         raise FollowsOneself("You cannot follow yourself.")
     db.all(_LOCK_FOLLOWER, by_follower_id=follower_id)
@@ -120,11 +129,11 @@ def add(db: Connection, username: str, *, follower_id: int) -> None:
 def remove(db: Connection, username: str, *, follower_id: int) -> None:
     """Unfollow the user, if the follower does; `NotFound` if there is no such user."""
     if not db.execute(_DELETE, by_follower_id=follower_id, by_username=username):
-        accounts.get(db, username)
+        accounts.require_visible(accounts.get(db, username), None)
 
 
 def _existing(db: Connection, username: str, page: Page[FollowingUser]) -> Page[FollowingUser]:
     """Return the page; `NotFound` if it is empty because there is no such user."""
     if not page.rows:
-        accounts.get(db, username)
+        accounts.require_visible(accounts.get(db, username), None)
     return page

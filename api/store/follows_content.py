@@ -24,6 +24,10 @@ _NEXT_FOLLOWERS = Query(
 _DELETE_FOLLOWER = sa.delete(follows).where(
     follows.c.follower_id == sa.bindparam("old_follower_id"), follows.c.followed_id == _USER_ID
 )
+# Whom the user follows: the lists of followers have the user.
+_FOLLOWED = sa.update(follows).where(follows.c.follower_id == _USER_ID)
+_HIDE = _FOLLOWED.where(follows.c.hidden == sa.false()).values(hidden=sa.true())
+_SHOW = _FOLLOWED.where(follows.c.hidden == sa.true()).values(hidden=sa.false())
 
 
 def remove_some(db: Connection, user_id: int) -> tuple[int, int]:
@@ -36,3 +40,13 @@ def remove_some(db: Connection, user_id: int) -> tuple[int, int]:
             _DELETE_FOLLOWER, [{"old_follower_id": row.follower_id, "of_user_id": user_id} for row in followers]
         )
     return len(followers), 0
+
+
+def hide_some(db: Connection, user_id: int) -> tuple[int, int]:
+    """Hide that the user follows others, of whom there are few."""
+    return db.execute(_HIDE, of_user_id=user_id), 0
+
+
+def show_some(db: Connection, user_id: int) -> tuple[int, int]:
+    """Show it again."""
+    return db.execute(_SHOW, of_user_id=user_id), 0

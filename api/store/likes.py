@@ -89,7 +89,7 @@ _LIKED_POSTS = NewestFirst(
     LikedPost,
     sa.select(
         likes.c.post_id.label("id"),
-        *(posts.c[name] for name in PostSummary._fields[1:-2]),
+        *(posts.c[name] for name in PostSummary._fields[1:-3]),
         users.users.c.username,
         users.users.c.display_name,
         likes.c.liked_at,
@@ -102,7 +102,9 @@ _LIKED_POSTS = NewestFirst(
     )
     .where(
         likes.c.user_id
-        == sa.select(users.users.c.id).where(users.users.c.username == sa.bindparam("liker")).scalar_subquery(),
+        == sa.select(users.users.c.id)
+        .where(users.users.c.username == sa.bindparam("liker"), users.users.c.suspended_at.is_(None))
+        .scalar_subquery(),
         _IS_SHOWN,
     ),
     likes.c.liked_at,
@@ -149,5 +151,5 @@ def posts_page(db: Connection, username: str, *, limit: int, cursor: str | None 
     """
     page = _LIKED_POSTS.page(db, limit=limit, cursor=cursor, liker=username, at=now())
     if not page.rows:
-        users.get(db, username)
+        users.require_visible(users.get(db, username), None)
     return Page([row for row in page.rows if row.title is not None], page.next_cursor)

@@ -75,17 +75,28 @@ class NewestFirst(PagedQuery[Row]):
         *,
         characters: Callable[[Row], int] | None = None,
         large: sa.Column[str] | None = None,
+        key: str = "",
     ) -> None:
+        """`key` is the field of a row with the timestamp, unless it has the name of the column."""
+        key = key or timestamp.key
         after = statement.where(is_after_position(timestamp, id_))
         page = after.order_by(timestamp.desc(), id_.desc()).limit(sa.bindparam("page_limit"))
-        postgresql = None if large is None else fitting(page, timestamp, id_, large=large)
-        super().__init__(Query(row_type, page, postgresql=postgresql), timestamp.key, characters=characters)
+        postgresql = None if large is None else fitting(page, timestamp, id_, large=large, key=key)
+        super().__init__(Query(row_type, page, postgresql=postgresql), key, characters=characters)
 
 
 def fitting(
-    statement: Select, timestamp: sa.Column[datetime], id_: sa.Column[int], *, large: sa.Column[str] | None
+    statement: Select,
+    timestamp: sa.Column[datetime],
+    id_: sa.Column[int],
+    *,
+    large: sa.Column[str] | None,
+    key: str,
 ) -> Select:
-    """Return the statement, newest first; if a column is large, without most rows that do not fit into a page."""
+    """Return the statement, newest first; if a column is large, without most rows that do not fit into a page.
+
+    `key` is the name of the selected column with the timestamp.
+    """
     newest_first = timestamp.desc(), id_.desc()
     if large is None:
         return statement.order_by(None).order_by(*newest_first)
@@ -93,7 +104,7 @@ def fitting(
     return (
         sa.select(*(rows.c[name] for name in statement.selected_columns.keys()))  # noqa: SIM118 (not a dictionary)
         .where(sa.func.coalesce(rows.c.preceding_bytes, 0) < constraints.PAGE_MAX_BYTES)
-        .order_by(rows.c[timestamp.key].desc(), rows.c.id.desc())
+        .order_by(rows.c[key].desc(), rows.c.id.desc())
     )
 
 

@@ -12,7 +12,7 @@ from api.store.columns import new_revision, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Forbidden, SlugTaken, Unauthenticated
 from api.store.posts_table import POST, Post, posts
-from api.store.posts_visibility import HAS_ID, IS_OWN, IS_VISIBLE, not_found, require_visible, seen_by
+from api.store.posts_visibility import HAS_ID, IS_OWN, IS_VISIBLE, lock_author, not_found, require_visible, seen_by
 from api.store.principals import Principal
 from api.store.queries import (
     FOREIGN_KEY_VIOLATION,
@@ -56,6 +56,9 @@ def find_by_slug_for_update(db: Connection, *, author_id: int, slug: str) -> Pos
 
 def get_for_update(db: Connection, post_id: int, *, principal: Principal) -> Post:
     """Return the post, locked until the transaction ends; `Forbidden` if the principal may not change it."""
+    if principal.role == "admin":
+        # Before the post, in the order of a suspension. The authors themselves have locked their token.
+        lock_author(db, post_id)
     post = db.one_or_none(_OWN_BY_ID_FOR_UPDATE, post_id=post_id, **seen_by(principal))
     if post is None:
         require_visible(db, post_id, viewer=principal)
@@ -77,13 +80,14 @@ def publish(
     revision: str | None = None,
     created_at: datetime | None = None,
     updated_at: datetime | None = None,
+    is_withheld: bool = False,
 ) -> Post:
     """Insert a post: public at `published_at`, or a draft if that is None.
 
     `SlugTaken` if the author has another post with that slug, `Unauthenticated` without the author.
 
     The id is `post_id` if that is given and free, else the next one. `archive.reserve_ids` must precede a `post_id`.
-    `revision`, `created_at` and `updated_at` are those of an imported post.
+    `revision`, `created_at` and `updated_at` are those of an imported post. `is_withheld` if the author is suspended.
     """
     created_at = created_at or now()
     published_at = created_at if published_at == "now" else published_at and published_at.astimezone(UTC)
@@ -99,13 +103,17 @@ def publish(
         "created_at": created_at,
         "updated_at": updated_at or created_at,
     }
-    is_draft = published_at is None
+    listed_at = None if is_withheld else published_at
+    is_draft, stored = listed_at is None, values
+    if is_withheld:
+        stored = {**values, "published_at": None, "withheld_published_at": published_at}
     with translating(FOREIGN_KEY_VIOLATION, Unauthenticated("The author has been removed. Register again.")):
-        inserted = None if post_id is None else db.one_or_none(statements.INSERTS[is_draft, True], id=post_id, **values)
-        inserted = inserted or db.one_or_none(statements.INSERTS[is_draft, False], **values)
+        inserted = None if post_id is None else db.one_or_none(statements.INSERTS[is_draft, True], id=post_id, **stored)
+        inserted = inserted or db.one_or_none(statements.INSERTS[is_draft, False], **stored)
     if inserted is None:
         raise _slug_taken(slug)
-    post = Post(**values, id=inserted.id, username=inserted.username, display_name=inserted.display_name)
+    names: dict[str, Any] = {"username": inserted.username, "display_name": inserted.display_name}
+    post = Post(**values, **names, id=inserted.id, listed_at=listed_at)
     posts_tags.add(db, post)
     posts_words.add(db, post.id, title, body)
     return post
@@ -122,11 +130,14 @@ def revise(db: Connection, post: Post, **changes: object) -> Post:
         return post
     updated_at = time_of_change(post.created_at)
     values = {"updated_at": updated_at, **changes}
-    if post.published_at is not None:
+    if post.listed_at is not None:
         values["was_public_until"] = updated_at
     is_draft = post.published_at is None and changes.get("published_at") is None
+    moves = not is_draft and "published_at" in changes
+    if moves:
+        values["new_published_at"] = values.pop("published_at")
     with translating(UNIQUE_VIOLATION, _slug_taken(changes.get("slug"))):
-        revised = update_if_unchanged(db, statements.UPDATES[is_draft], post, **values)
+        revised = update_if_unchanged(db, statements.UPDATES[is_draft, moves], post, **values)
     if changes.keys() & {"tags", "published_at"}:
         posts_tags.replace(db, revised)
     if changes.keys() & {"title", "body"}:

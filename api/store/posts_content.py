@@ -1,14 +1,17 @@
 """Posts as the content of their author, for `users_content`."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from api.store import comments_content, posts_statements
-from api.store.columns import now
+from api.store.change_positions import next_position
+from api.store.columns import END_OF_TIME, START_OF_TIME, PublishedAt, Timestamp, now
 from api.store.engine.connections import Connection, Query
 from api.store.posts_table import posts
-from api.store.posts_words import PostId
+from api.store.posts_tags import post_tags
+from api.store.posts_visibility import PostId
 
 AT_ONCE = 10
 """Posts in a step: each takes up to 1 MiB."""
@@ -20,14 +23,40 @@ class _Post(NamedTuple):
 
 
 # Locked, because a post that another transaction publishes must not be taken for a draft, whose removal is not stored.
-_NEXT = Query(
-    _Post,
+_OF_AUTHOR = (
     sa.select(posts.c.id, sa.func.length(posts.c.body).label("characters"))
     .where(posts.c.author_id == sa.bindparam("author_id"))
-    .order_by(posts.c.published_at, posts.c.id)
     .limit(AT_ONCE)
-    .with_for_update(),
+    .with_for_update()
 )
+_NEXT = Query(_Post, _OF_AUTHOR.order_by(posts.c.published_at, posts.c.id))
+_END = sa.literal(END_OF_TIME, PublishedAt())
+_NEXT_LISTED = Query(_Post, _OF_AUTHOR.where(posts.c.published_at < _END).order_by(posts.c.published_at, posts.c.id))
+# Not IS NOT NULL, for which SQLite may prefer the other index.
+_IS_WITHHELD = posts.c.withheld_published_at > sa.literal(START_OF_TIME, Timestamp())
+_NEXT_WITHHELD = Query(_Post, _OF_AUTHOR.where(_IS_WITHHELD).order_by(posts.c.withheld_published_at, posts.c.id))
+_IS_POST = posts.c.id == sa.bindparam("moved_id")
+_WITHHOLD = (
+    sa.update(posts)
+    .where(_IS_POST)
+    .values(
+        withheld_published_at=posts.c.published_at,
+        published_at=_END,
+        was_public_until=sa.bindparam("at", type_=Timestamp()),
+        change_position=next_position("posts"),
+    )
+)
+_RESTORE = (
+    sa.update(posts)
+    .where(_IS_POST, _IS_WITHHELD)
+    .values(
+        published_at=posts.c.withheld_published_at,
+        withheld_published_at=None,
+        change_position=next_position("posts"),
+    )
+)
+_LISTED_AT = sa.select(posts.c.published_at).where(_IS_POST).scalar_subquery()
+_MOVE_TAGS = sa.update(post_tags).where(post_tags.c.post_id == sa.bindparam("moved_id")).values(published_at=_LISTED_AT)
 _ONE = Query(PostId, sa.select(posts.c.id).where(posts.c.author_id == sa.bindparam("author_id")).limit(1))
 _DELETE = sa.delete(posts).where(posts.c.id == sa.bindparam("old_id"))
 
@@ -50,4 +79,26 @@ def remove_some(db: Connection, user_id: int) -> tuple[int, int]:
     if rows:
         db.execute_many(posts_statements.RECORD_REMOVAL, [{"read_id": row.id, "at": at} for row in rows])
         db.execute_many(_DELETE, [{"old_id": row.id} for row in rows])
+    return _count(rows)
+
+
+def hide_some(db: Connection, user_id: int) -> tuple[int, int]:
+    """Withhold some posts; drafts stay as they are, because only their author and admins see them."""
+    rows, at = db.all(_NEXT_LISTED, author_id=user_id), now()
+    if rows:
+        db.execute_many(_WITHHOLD, [{"moved_id": row.id, "at": at} for row in rows])
+        db.execute_many(_MOVE_TAGS, [{"moved_id": row.id} for row in rows])
+    return _count(rows)
+
+
+def show_some(db: Connection, user_id: int) -> tuple[int, int]:
+    """Give some posts that are withheld their time of publication again."""
+    rows = db.all(_NEXT_WITHHELD, author_id=user_id)
+    if rows:
+        db.execute_many(_RESTORE, [{"moved_id": row.id} for row in rows])
+        db.execute_many(_MOVE_TAGS, [{"moved_id": row.id} for row in rows])
+    return _count(rows)
+
+
+def _count(rows: Sequence[_Post]) -> tuple[int, int]:
     return len(rows), sum(row.characters for row in rows)

@@ -28,6 +28,7 @@ class PostWithHTML(NamedTuple):
     updated_at: datetime
     username: str
     display_name: str
+    listed_at: datetime | None
     html: str | None
 
 
@@ -46,6 +47,7 @@ class PostSummaryWithHTML(NamedTuple):
     updated_at: datetime
     username: str
     display_name: str
+    listed_at: datetime | None
     html: str | None
 
 
@@ -84,7 +86,7 @@ def expand_page(page: Page[Post], expand: str) -> Page[Post] | Page[PostWithHTML
         return page
     rendered, next_cursor = until_full(page.rows), page.next_cursor
     if len(rendered) < len(page.rows):
-        next_cursor = encode_cursor(rendered[-1].published_at or END_OF_TIME, rendered[-1].id)
+        next_cursor = encode_cursor(rendered[-1].listed_at or END_OF_TIME, rendered[-1].id)
     if expand == "html":
         return Page([*map(without_body, rendered)], next_cursor)
     return Page(rendered, next_cursor)

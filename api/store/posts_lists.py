@@ -52,7 +52,9 @@ def _lists(shape: Shape[Row]) -> dict[tuple[bool, bool], NewestFirst[Row]]:
     lists = {}
     for by_author, by_tag in FILTERS:
         filtered, position = filter_by(statement, by_author=by_author, by_tag=by_tag)
-        lists[by_author, by_tag] = NewestFirst(row_type, filtered, *position, characters=count, large=large)
+        lists[by_author, by_tag] = NewestFirst(
+            row_type, filtered, *position, characters=count, large=large, key="listed_at"
+        )
     return lists
 
 

@@ -152,7 +152,7 @@ def _read_page(
     ids = json.dumps([position.id for position in positions])
     rows, fitting = db.read(partial(until_full, characters), query, ids=ids, until=until)
     if fitting < len(rows):
-        end = Position(*(getattr(rows[fitting - 1], name) for name in Position._fields))
+        end = Position(*(getattr(rows[fitting - 1], name) for name in ("listed_at", "id")))
     return Page(rows[:fitting], _cursor(end))
 
 

@@ -110,7 +110,9 @@ def _read(shape: Shape[Row]) -> Query[Row]:
     )
     # SQLite reads the ids in their order, and only as many posts as fit into the page: to sort them, it would read all.
     return Query(
-        shape.row_type, sqlite, postgresql=fitting(postgresql, posts.c.published_at, posts.c.id, large=shape.large)
+        shape.row_type,
+        sqlite,
+        postgresql=fitting(postgresql, posts.c.published_at, posts.c.id, large=shape.large, key="listed_at"),
     )
 
 

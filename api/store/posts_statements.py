@@ -8,8 +8,9 @@ from sqlalchemy.dialects.postgresql import insert
 from api.store.change_positions import next_position, record_removal, removed_posts
 from api.store.columns import END_OF_TIME, PublishedAt
 from api.store.engine.connections import Query
-from api.store.posts_table import HAS_SLUG, POST_COLUMNS, Post, posts
+from api.store.posts_table import HAS_SLUG, LISTED_AT, POST_COLUMNS, Post, posts
 from api.store.queries import unchanged_since_read
+from api.store.users import users
 
 
 class Inserted(NamedTuple):
@@ -26,7 +27,7 @@ _AUTHOR_COLUMNS = [
     sa.literal_column(f"(SELECT {name} FROM users WHERE users.id = posts.author_id)", sa.String).label(name)  # noqa: S608 (two constants)
     for name in ("username", "display_name")
 ]
-_RETURNED = [*POST_COLUMNS, *_AUTHOR_COLUMNS]
+_RETURNED = [*POST_COLUMNS, *_AUTHOR_COLUMNS, LISTED_AT]
 # SQLite has the same syntax.
 _SLUG_IS_TAKEN: dict[str, Any] = {"index_elements": [posts.c.author_id, posts.c.slug], "index_where": HAS_SLUG}
 _INSERT_DRAFT = insert(posts).on_conflict_do_nothing(**_SLUG_IS_TAKEN).returning(posts.c.id, *_AUTHOR_COLUMNS)
@@ -44,8 +45,20 @@ INSERTS = {
 }
 _UPDATE_DRAFT = sa.update(posts).where(unchanged_since_read(posts)).returning(*_RETURNED)
 _UPDATE = _UPDATE_DRAFT.values(change_position=next_position("posts"))
-UPDATES = {True: Query(Post, _UPDATE_DRAFT), False: Query(Post, _UPDATE)}
-"""By whether the post was a draft, and still is: then the change is not in the feed."""
+_AUTHOR_IS_SUSPENDED = sa.exists().where(users.c.id == posts.c.author_id, users.c.suspended_at.is_not(None))
+_PUBLISHED_AT = sa.bindparam("new_published_at", type_=PublishedAt())
+_END_OF_TIME = sa.literal(END_OF_TIME, PublishedAt())
+_MOVES = {
+    "published_at": sa.case((_AUTHOR_IS_SUSPENDED, _END_OF_TIME), else_=_PUBLISHED_AT),
+    "withheld_published_at": sa.case((_AUTHOR_IS_SUSPENDED, sa.func.nullif(_PUBLISHED_AT, _END_OF_TIME))),
+}
+UPDATES = {
+    (True, False): Query(Post, _UPDATE_DRAFT),
+    (False, False): Query(Post, _UPDATE),
+    (False, True): Query(Post, _UPDATE.values(_MOVES)),
+}
+"""By whether the post was a draft, and still is, when the change is not in the feed; and whether it is published at
+`new_published_at`. A suspended author must be locked then."""
 # A draft that was public before: a client may not have read yet that it no longer is.
 RECORD_REMOVAL = record_removal(
     removed_posts,

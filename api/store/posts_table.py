@@ -2,6 +2,8 @@
 
 `published_at` determines the state: public if it is past, scheduled if it is in the future, a draft if it is the end of
 time. No job publishes anything, because every query compares it with the current time.
+
+While the author is suspended, it is the end of time, too, and `withheld_published_at` has the time of publication.
 """
 
 from datetime import datetime
@@ -13,6 +15,7 @@ from api import constraints
 from api.store.columns import JSON, Id, PublishedAt, Revision, Timestamp, metadata
 from api.store.users import users
 
+IS_WITHHELD = sa.column("withheld_published_at").is_not(None)
 HAS_SLUG = sa.column("slug").is_not(None)
 posts = sa.Table(
     "posts",
@@ -33,11 +36,21 @@ posts = sa.Table(
     sa.Column("change_position", sa.BigInteger),
     # When an earlier version that may have been public was replaced; NULL if there is none.
     sa.Column("was_public_until", Timestamp),
+    # NULL unless the author is suspended, and for drafts.
+    sa.Column("withheld_published_at", Timestamp),
     sa.CheckConstraint(sa.func.length(sa.column("title")).between(1, constraints.TITLE_MAX_LENGTH), name="title"),
     sa.CheckConstraint(sa.func.length(sa.column("body")) <= constraints.BODY_MAX_LENGTH, name="body"),
     sa.Index(None, "published_at", "id"),
     sa.Index(None, "author_id", "published_at", "id"),
     sa.Index(None, "change_position", "id"),
+    sa.Index(
+        "ix_posts_withheld",
+        "author_id",
+        "withheld_published_at",
+        "id",
+        sqlite_where=IS_WITHHELD,
+        postgresql_where=IS_WITHHELD,
+    ),
     # Partial, so that it takes no space for a post without a slug.
     sa.Index(None, "author_id", "slug", unique=True, sqlite_where=HAS_SLUG, postgresql_where=HAS_SLUG),
     sqlite_autoincrement=True,  # an id is never used again
@@ -60,6 +73,8 @@ class Post(NamedTuple):
     updated_at: datetime
     username: str
     display_name: str
+    listed_at: datetime | None
+    """The position in lists: `published_at`, but None while the author is suspended."""
 
 
 class PostSummary(NamedTuple):
@@ -77,7 +92,13 @@ class PostSummary(NamedTuple):
     updated_at: datetime
     username: str
     display_name: str
+    listed_at: datetime | None
+    """The position in lists: `published_at`, but None while the author is suspended."""
 
 
-POST_COLUMNS = [posts.c[name] for name in Post._fields if name in posts.c]
-POST = sa.select(*POST_COLUMNS, users.c.username, users.c.display_name).join_from(posts, users)
+PUBLISHED_AT = sa.func.coalesce(posts.c.withheld_published_at, posts.c.published_at, type_=PublishedAt())
+POST_COLUMNS = [
+    PUBLISHED_AT.label(name) if name == "published_at" else posts.c[name] for name in Post._fields if name in posts.c
+]
+LISTED_AT = posts.c.published_at.label("listed_at")
+POST = sa.select(*POST_COLUMNS, users.c.username, users.c.display_name, LISTED_AT).join_from(posts, users)

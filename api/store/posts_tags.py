@@ -42,14 +42,14 @@ class Tagged(Protocol):
         """The tags."""
 
     @property
-    def published_at(self) -> datetime | None:
-        """The time of publication, None for a draft."""
+    def listed_at(self) -> datetime | None:
+        """The position in lists, None for a draft."""
 
 
 def add(db: Connection, post: Tagged) -> None:
     """Index a new post."""
     if post.tags:
-        common = {"post_id": post.id, "published_at": post.published_at, "author_id": post.author_id}
+        common = {"post_id": post.id, "published_at": post.listed_at, "author_id": post.author_id}
         db.execute_many(_INSERT, [{**common, "tag": tag} for tag in post.tags])
 
 

@@ -9,6 +9,7 @@ from api.store.engine.connections import Connection, Query
 from api.store.posts_table import posts
 from api.store.principals import Principal
 from api.store.queries import one
+from api.store.users import users
 
 
 class PostId(NamedTuple):
@@ -24,6 +25,10 @@ IS_VISIBLE = sa.or_(IS_OWN, posts.c.published_at <= sa.bindparam("at", type_=Pub
 _VISIBLE = sa.select(posts.c.id).where(HAS_ID, IS_VISIBLE)
 _VISIBLE_ID = Query(PostId, _VISIBLE)
 _VISIBLE_ID_FOR_SHARE = Query(PostId, _VISIBLE.with_for_update(read=True))
+_AUTHOR_ID = sa.select(posts.c.author_id).where(HAS_ID).scalar_subquery()
+_LOCK_AUTHOR = Query(
+    PostId, sa.select(users.c.id).where(users.c.id == _AUTHOR_ID).with_for_update(key_share=True, read=True)
+)
 
 
 def seen_by(viewer: Principal | None) -> dict[str, object]:
@@ -39,6 +44,11 @@ def require_visible(db: Connection, post_id: int, *, viewer: Principal | None) -
 def lock_visible(db: Connection, post_id: int, *, viewer: Principal) -> None:
     """The same, and let no other transaction change or delete the post until this one ends."""
     one(db, _VISIBLE_ID_FOR_SHARE, not_found(post_id), post_id=post_id, at=now(), **seen_by(viewer))
+
+
+def lock_author(db: Connection, post_id: int) -> None:
+    """Let no other transaction suspend or remove the author until this one ends."""
+    db.all(_LOCK_AUTHOR, post_id=post_id)
 
 
 def not_found(post_id: int) -> str:

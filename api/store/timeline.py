@@ -74,8 +74,8 @@ def _read(shape: Shape[Row]) -> PagedQuery[Row]:
     )
     order = posts.c.published_at, posts.c.id
     # SQLite reads the posts in the order of the positions, and only as many as fit into a page: it would sort all.
-    query = Query(shape.row_type, sqlite, postgresql=fitting(postgresql, *order, large=shape.large))
-    return PagedQuery(query, "published_at", characters=shape.characters)
+    query = Query(shape.row_type, sqlite, postgresql=fitting(postgresql, *order, large=shape.large, key="listed_at"))
+    return PagedQuery(query, "listed_at", characters=shape.characters)
 
 
 _SUMMARIES = _read(SUMMARIES)

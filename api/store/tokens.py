@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from api import constraints
 from api.store.columns import Id, Timestamp, metadata, now
 from api.store.engine.connections import Connection, Query
-from api.store.errors import NotFound, QuotaExceeded, Unauthenticated
+from api.store.errors import NotFound, QuotaExceeded, SignInSuspended, Unauthenticated
 from api.store.pages import NewestFirst, Page
 from api.store.queries import one
 from api.store.sweeping import MAX_ROWS_IN_REQUEST, Sweep, Transact
@@ -57,9 +57,13 @@ class _Id(NamedTuple):
     id: int
 
 
+class _User(NamedTuple):
+    suspended_at: datetime | None
+
+
 _LOCK_UNCHANGED_USER = Query(
-    _Id,
-    sa.select(users.c.id)
+    _User,
+    sa.select(users.c.suspended_at)
     .where(users.c.id == sa.bindparam("user_id"), users.c.password_hash == sa.bindparam("known_hash"))
     .with_for_update(key_share=True),
 )
@@ -117,11 +121,14 @@ def create(
     """Insert a token and delete the user's expired ones.
 
     `Unauthenticated` if the user no longer exists or `password_hash`, which was verified, is no longer theirs;
-    `QuotaExceeded` if the user has `limit` unexpired tokens, unless that is 0.
+    `SignInSuspended` if they are suspended; `QuotaExceeded` if they have `limit` unexpired tokens, unless that is 0.
     """
     timestamp = now()
-    if not db.all(_LOCK_UNCHANGED_USER, user_id=user_id, known_hash=password_hash):
+    user = db.one_or_none(_LOCK_UNCHANGED_USER, user_id=user_id, known_hash=password_hash)
+    if user is None:
         raise Unauthenticated("The password has been changed or the user removed. Sign in again.")
+    if user.suspended_at:
+        raise SignInSuspended("Your account is suspended. Contact an admin of this site.")
     if expired := db.all(_EXPIRED_OF_USER, user_id=user_id, at=timestamp):
         db.execute_many(_DELETE_BY_ID, [{"token_id": row.id} for row in expired])
     if limit and db.all(_COUNT_OF_USER, user_id=user_id, at=timestamp)[0].number >= limit:

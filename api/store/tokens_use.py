@@ -25,6 +25,7 @@ class TokenUser(NamedTuple):
     revision: str
     created_at: datetime
     updated_at: datetime
+    suspended_at: datetime | None
     account_role: str
     token_id: int
     scope: str
@@ -46,7 +47,7 @@ _BY_HASH = (
         tokens.c.last_used_at,
     )
     .join_from(tokens, users)
-    .where(tokens.c.sha256 == sa.bindparam("sha256"), NOT_EXPIRED)
+    .where(tokens.c.sha256 == sa.bindparam("sha256"), NOT_EXPIRED, users.c.suspended_at.is_(None))
 )
 _USER_BY_HASH = Query(TokenUser, _BY_HASH)
 # FOR KEY SHARE: writes with the same token do not wait for each other, and a revocation waits for them. The user's row

@@ -7,23 +7,22 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from api import constraints
-from api.store.change_positions import next_position, record_removal, removed_users
+from api.store.change_positions import next_position
 from api.store.columns import Id, Revision, Timestamp, metadata, new_revision, now
 from api.store.engine.connections import Connection, Query
-from api.store.errors import Forbidden, UserHasPosts, UsernameTaken
+from api.store.errors import Forbidden, NotFound, UsernameTaken
 from api.store.pages import NewestFirst, Page
 from api.store.principals import Principal, may_change
 from api.store.queries import (
-    FOREIGN_KEY_VIOLATION,
-    delete_if_unchanged,
     differing,
     one,
     time_of_change,
-    translating,
     unchanged_since_read,
     update_if_unchanged,
 )
 
+IS_SUSPENDED = sa.column("suspended_at").is_not(None)
+NOT_SUSPENDED = sa.column("suspended_at").is_(None)
 users = sa.Table(
     "users",
     metadata,
@@ -38,6 +37,8 @@ users = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False),
     sa.Column("updated_at", Timestamp, nullable=False),
     sa.Column("change_position", sa.BigInteger),
+    # NULL unless an admin has suspended the user.
+    sa.Column("suspended_at", Timestamp),
     sa.CheckConstraint(
         sa.func.length(sa.column("display_name")).between(1, constraints.DISPLAY_NAME_MAX_LENGTH), name="display_name"
     ),
@@ -45,6 +46,8 @@ users = sa.Table(
     sa.CheckConstraint(sa.column("role").in_(["member", "admin"]), name="role"),
     sa.Index(None, "created_at", "id"),
     sa.Index(None, "change_position", "id"),
+    sa.Index("ix_users_listed", "created_at", "id", sqlite_where=NOT_SUSPENDED, postgresql_where=NOT_SUSPENDED),
+    sa.Index(None, "suspended_at", "id", sqlite_where=IS_SUSPENDED, postgresql_where=IS_SUSPENDED),
     sqlite_autoincrement=True,  # an id is never used again
 )
 
@@ -60,6 +63,7 @@ class User(NamedTuple):
     revision: str
     created_at: datetime
     updated_at: datetime
+    suspended_at: datetime | None
 
 
 USER_COLUMNS = [users.c[name] for name in User._fields]
@@ -70,7 +74,7 @@ _BY_USERNAME = Query(User, _WHERE_USERNAME)
 # FOR NO KEY UPDATE, so that the user's own posts can be inserted concurrently.
 _BY_USERNAME_FOR_UPDATE = Query(User, _WHERE_USERNAME.with_for_update(key_share=True))
 _BY_USERNAME_FOR_KEY_SHARE = Query(User, _WHERE_USERNAME.with_for_update(key_share=True, read=True))
-_NEWEST_FIRST = NewestFirst(User, _USER, users.c.created_at, users.c.id)
+_NEWEST_FIRST = NewestFirst(User, _USER.where(users.c.suspended_at.is_(None)), users.c.created_at, users.c.id)
 # SQLite has the same syntax.
 _INSERT = Query(
     User,
@@ -81,32 +85,21 @@ _INSERT = Query(
 )
 _CHANGE = sa.update(users).where(unchanged_since_read(users)).returning(*USER_COLUMNS)
 _UPDATE = Query(User, _CHANGE.values(change_position=next_position("users")))
-_UPDATE_ROLE = Query(
-    User, sa.update(users).where(users.c.username == sa.bindparam("by_username")).returning(*USER_COLUMNS)
-)
-_RECORD_REMOVAL = record_removal(
-    removed_users,
-    ["username"],
-    sa.select(
-        users.c.username, users.c.id, next_position("users"), sa.bindparam("at", type_=removed_users.c.removed_at.type)
-    ).where(users.c.id == sa.bindparam("read_id")),
-)
-_DELETE = sa.delete(users).where(unchanged_since_read(users))
 
 
 def page(db: Connection, *, limit: int, cursor: str | None = None) -> Page[User]:
-    """Return a page of all users, newest first."""
+    """Return a page of the users who are not suspended, newest first."""
     return _NEWEST_FIRST.page(db, limit=limit, cursor=cursor)
 
 
 def get(db: Connection, username: str) -> User:
     """Return the user; `NotFound` if there is none."""
-    return one(db, _BY_USERNAME, f"There is no user {username!r}.", by_username=username)
+    return one(db, _BY_USERNAME, not_found(username), by_username=username)
 
 
 def lock(db: Connection, username: str) -> User:
     """Return the user, who cannot be removed until the transaction ends; `NotFound` if there is none."""
-    return one(db, _BY_USERNAME_FOR_KEY_SHARE, f"There is no user {username!r}.", by_username=username)
+    return one(db, _BY_USERNAME_FOR_KEY_SHARE, not_found(username), by_username=username)
 
 
 def register(
@@ -120,10 +113,11 @@ def register(
     revision: str | None = None,
     created_at: datetime | None = None,
     updated_at: datetime | None = None,
+    suspended_at: datetime | None = None,
 ) -> User:
     """Insert a user, who can sign in if `password_hash` is given; `UsernameTaken` if the username exists.
 
-    `revision`, `created_at` and `updated_at` are those of an imported user.
+    `revision` and the times are those of an imported user.
     """
     created_at = created_at or now()
     registered = db.one_or_none(
@@ -136,20 +130,22 @@ def register(
         revision=revision or new_revision(),
         created_at=created_at,
         updated_at=updated_at or created_at,
+        suspended_at=suspended_at,
     )
     if registered is None:
         raise UsernameTaken(f"The username {username!r} is taken. Choose another one.")
     return registered
 
 
-def set_role(db: Connection, username: str, role: str) -> User:
-    """Make the user a `member` or an `admin`; `NotFound` if there is none."""
-    return one(db, _UPDATE_ROLE, f"There is no user {username!r}.", by_username=username, role=role)
-
-
 def get_for_update(db: Connection, username: str, *, principal: Principal) -> User:
     """Return the user, locked until the transaction ends; `Forbidden` if the principal may not change it."""
-    user = one(db, _BY_USERNAME_FOR_UPDATE, f"There is no user {username!r}.", by_username=username)
+    user = one(db, _BY_USERNAME_FOR_UPDATE, not_found(username), by_username=username)
+    return require_change_allowed(user, principal)
+
+
+def require_change_allowed(user: User, principal: Principal) -> User:
+    """Return the user; `Forbidden` if the principal may not change it, `NotFound` if they may not even see it."""
+    require_visible(user, principal)
     if not may_change(principal, owner_id=user.id):
         raise Forbidden("You can change only your own account.")
     return user
@@ -162,9 +158,13 @@ def revise(db: Connection, user: User, **changes: object) -> User:
     return update_if_unchanged(db, _UPDATE, user, updated_at=updated_at, **changes) if changes else user
 
 
-def remove(db: Connection, user: User) -> None:
-    """Delete the user and their tokens; `UserHasPosts` while posts exist, `PreconditionFailed` if out of date."""
-    posts_exist = UserHasPosts(f"{user.username!r} still has posts or drafts: delete them, or use `?posts=remove`.")
-    with translating(FOREIGN_KEY_VIOLATION, posts_exist):
-        db.execute(_RECORD_REMOVAL, read_id=user.id, at=now())
-        delete_if_unchanged(db, _DELETE, user)
+def require_visible(user: User, viewer: Principal | None) -> User:
+    """Return the user; `NotFound` if only admins may see it."""
+    if user.suspended_at and not (viewer and viewer.role == "admin"):
+        raise NotFound(not_found(user.username))
+    return user
+
+
+def not_found(username: str) -> str:
+    """Return the message of `NotFound`."""
+    return f"There is no user {username!r}."

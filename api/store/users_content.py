@@ -1,12 +1,17 @@
 """The content of users: the registry of the kinds of rows that belong to a user, and changes of all of them.
 
+Their rows are removed with a user, and hidden while a user is suspended.
+
 To add a kind, such as comments, write its functions in `comments_content.py`, and add an entry to `KINDS`. The removal
-of users then removes those rows, too, over HTTP and by the command. Each function changes a few rows of the user, in
-one or two statements that an index serves, in a time far below `BATCH_SECONDS`, and returns how many rows it has
-changed, with how many characters of text; (0, 0) once there are none left. It is called until then.
+of users then removes those rows, too, and their suspension hides them, over HTTP and by the commands. Rows that are
+inserted for a user who is suspended, such as imported ones, must be hidden at once.
+
+Each function changes a few rows of the user, in one or two statements that an index serves, in a time far below
+`BATCH_SECONDS`, and returns how many rows it has changed, with how many characters of text; (0, 0) once there are none
+left. It is called until then.
 
 Rows of other users that a change of a post or user would take with it by ON DELETE CASCADE are a kind, too, because
-there may be very many: comments on the user's posts, likes of them, followers.
+there may be very many: comments on the user's posts, likes of them, followers. To hide and show them is `nothing`.
 """
 
 import time
@@ -39,21 +44,38 @@ class Kind(NamedTuple):
     rows_per_post: int
     """How many rows take as long as a post: they count as one toward `CONTENT_MAX_POSTS`."""
     remove: Step
+    hide: Step
+    show: Step
+
+
+def nothing(_db: Connection, _user_id: int) -> tuple[int, int]:
+    """Change nothing."""
+    return 0, 0
 
 
 # In the order of removal: rows come before those that they refer to.
 KINDS = (
-    Kind("likes", 10, likes_content.remove_some),
-    Kind("comments", 1, comments_content.remove_some),
-    Kind("comments on posts", 1, posts_content.remove_some_comments),
-    Kind("posts", 1, posts_content.remove_some),
-    Kind("follows", 10, follows_content.remove_some),
+    Kind("likes", 10, likes_content.remove_some, likes_content.hide_some, likes_content.show_some),
+    Kind("comments", 1, comments_content.remove_some, comments_content.hide_some, comments_content.show_some),
+    Kind("comments on posts", 1, posts_content.remove_some_comments, nothing, nothing),
+    Kind("posts", 1, posts_content.remove_some, posts_content.hide_some, posts_content.show_some),
+    Kind("follows", 10, follows_content.remove_some, follows_content.hide_some, follows_content.show_some),
 )
 
 
 def removals(*, with_posts: bool) -> dict[Kind, Step]:
     """Return the steps that remove what a user has; all but the posts, or these, too."""
     return {kind: kind.remove for kind in KINDS if with_posts or kind.name != "posts"}
+
+
+def hidings() -> dict[Kind, Step]:
+    """Return the steps that hide what a user has."""
+    return {kind: kind.hide for kind in KINDS}
+
+
+def showings() -> dict[Kind, Step]:
+    """Return the steps that show it again."""
+    return {kind: kind.show for kind in KINDS}
 
 
 def require_no_posts(db: Connection, user: User) -> User:

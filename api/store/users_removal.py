@@ -6,10 +6,12 @@ from functools import partial
 import sqlalchemy as sa
 
 from api.store import credentials, tokens_use, users, users_content
+from api.store.change_positions import next_position, record_removal, removed_users
+from api.store.columns import now
 from api.store.engine.connections import Connection, Query
-from api.store.errors import Forbidden
-from api.store.principals import Principal, may_change
-from api.store.queries import one
+from api.store.errors import UserHasPosts
+from api.store.principals import Principal
+from api.store.queries import FOREIGN_KEY_VIOLATION, delete_if_unchanged, one, translating, unchanged_since_read
 from api.store.sweeping import Transact
 from api.store.users import User
 
@@ -18,6 +20,17 @@ _BY_ID = Query(
     User,
     sa.select(*users.USER_COLUMNS).where(users.users.c.id == sa.bindparam("user_id")).with_for_update(),
 )
+_RECORD_REMOVAL = record_removal(
+    removed_users,
+    ["username"],
+    sa.select(
+        users.users.c.username,
+        users.users.c.id,
+        next_position("users"),
+        sa.bindparam("at", type_=removed_users.c.removed_at.type),
+    ).where(users.users.c.id == sa.bindparam("read_id")),
+)
+_DELETE = sa.delete(users.users).where(unchanged_since_read(users.users))
 
 
 def get_for_removal(db: Connection, username: str, *, principal: Principal) -> User:
@@ -25,10 +38,7 @@ def get_for_removal(db: Connection, username: str, *, principal: Principal) -> U
 
     `NotFound` if there is none, `Forbidden` if the principal may not change it.
     """
-    user = users.get(db, username)
-    if not may_change(principal, owner_id=user.id):
-        raise Forbidden("You can change only your own account.")
-    return lock(db, user)
+    return lock(db, users.require_change_allowed(users.get(db, username), principal))
 
 
 def remove(db: Connection, user: User, *, with_posts: bool) -> None:
@@ -41,7 +51,7 @@ def remove(db: Connection, user: User, *, with_posts: bool) -> None:
         users_content.require_no_posts(db, user)
     steps, option = users_content.removals(with_posts=with_posts), " --posts" if with_posts else ""
     users_content.change_all(db, steps, user, command=f"pressroom users remove {user.username}{option}")
-    users.remove(db, user)
+    delete(db, user)
 
 
 def remove_in_batches(transact: Transact, username: str, *, with_posts: bool) -> Counter[str]:
@@ -60,10 +70,18 @@ def remove_in_batches(transact: Transact, username: str, *, with_posts: bool) ->
     return removed
 
 
+def delete(db: Connection, user: User) -> None:
+    """Delete the user and their tokens; `UserHasPosts` while posts exist, `PreconditionFailed` if out of date."""
+    posts_exist = UserHasPosts(f"{user.username!r} still has posts or drafts: delete them, or use `?posts=remove`.")
+    with translating(FOREIGN_KEY_VIOLATION, posts_exist):
+        db.execute(_RECORD_REMOVAL, read_id=user.id, at=now())
+        delete_if_unchanged(db, _DELETE, user)
+
+
 def lock(db: Connection, user: User) -> User:
     """Lock the user's tokens, then the user, in the order of other transactions."""
     tokens_use.wait_until_unused(db, user_id=user.id)
-    return one(db, _BY_ID, f"There is no user {user.username!r}.", user_id=user.id)
+    return one(db, _BY_ID, users.not_found(user.username), user_id=user.id)
 
 
 def _get_without_posts(db: Connection, *, username: str) -> User:

@@ -268,6 +268,16 @@ CATALOGUE = [
             Permission("unfollowUser", 401, 404, 404, 404, ids={"username": "eve"}),
         ],
     ),
+    Resource(
+        failures={("suspendUser", 409): {"ids": {"username": "admin"}}},
+        permissions=[
+            Permission("listSuspensions", 401, 403, 403, 200),
+            Permission("suspendUser", 401, 403, 403, 204),
+            Permission("unsuspendUser", 401, 403, 403, 204),
+            Permission("suspendUser", 401, 403, 403, 404, ids={"username": "eve"}),
+            Permission("suspendUser", 401, 403, 403, 409, ids={"username": "admin"}),
+        ],
+    ),
     Resource(ids={"code": "not-found"}, absent_ids={"code": "nothing"}, permissions=[]),
 ]
 
@@ -285,6 +295,11 @@ PERMISSIONS = [
     *_PERMISSIONS,
 ]
 
+ADMIN_OPERATIONS = {
+    each.operation for each in PERMISSIONS if each.ada == 403 and each.admin < 300 and not each.settings
+}
+"""Those that only admins may call."""
+
 
 def arrange(ada: Client) -> None:
     """Make all of ada's resources."""
@@ -300,9 +315,9 @@ def path_of(operation: Operation, **ids: object) -> str:
 READS = [
     path_of(operation, **FAILURES.get((operation.id, 200), {}).get("ids", {}))
     for operation in OPERATIONS.values()
-    if operation.is_conditional_read
+    if operation.is_conditional_read and operation.id not in ADMIN_OPERATIONS
 ]
-"""The path of every read that has an ETag."""
+"""The path of every read that has an ETag, but those for admins."""
 QUERIES = [
     *(
         path_of(operation)

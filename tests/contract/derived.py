@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from tests.contract.catalogue import BODIES, IDS, OPERATIONS, Operation, path_of
-from tests.contract.hostile import EMPTY_TOKENS, INVALID_LIMITS, INVALID_TOKENS, JSON, Hostile
+from tests.contract.catalogue import ADMIN_OPERATIONS, BODIES, IDS, OPERATIONS, Operation, path_of
+from tests.contract.hostile import ADMIN, EMPTY_TOKENS, INVALID_LIMITS, INVALID_TOKENS, JSON, Hostile
 
 IF_MATCH = {"If-Match": "*"}
 INVALID_BODIES = [(b"{", 400), (b'{"a": 1, "a": 1}', 400), (b"[]", 422), (b"null", 422), (b'{"__proto__": {}}', 422)]
@@ -21,19 +21,25 @@ INVALID_KEYS = ["", "a b", "a,b", "\xff", "k" * 256]
 
 
 def derived() -> Iterator[Hostile]:
-    """Yield the requests; ada sends them unless they have another `Authorization`."""
+    """Yield the requests; ada sends them, or an admin, unless they have another `Authorization`."""
     for operation in OPERATIONS.values():
-        security = operation.description["security"]
-        yield from _queries(operation)
-        yield from _bodies(operation)
-        yield from _header_fields(operation)
-        if {"bearer": []} in security:
-            yield from (
-                Hostile(_line(operation), 401, "Send a valid token", _body(operation), {"Authorization": token})
-                for token in (*INVALID_TOKENS, *(() if operation.is_public else EMPTY_TOKENS))
-            )
-        if operation.method in {"GET", "PUT"}:
-            yield from _paths(operation)
+        is_for_admins = operation.id in ADMIN_OPERATIONS
+        for row in _of_operation(operation):
+            yield row._replace(headers={"Authorization": ADMIN, **row.headers}) if is_for_admins else row
+
+
+def _of_operation(operation: Operation) -> Iterator[Hostile]:
+    security = operation.description["security"]
+    yield from _queries(operation)
+    yield from _bodies(operation)
+    yield from _header_fields(operation)
+    if {"bearer": []} in security:
+        yield from (
+            Hostile(_line(operation), 401, "Send a valid token", _body(operation), {"Authorization": token})
+            for token in (*INVALID_TOKENS, *(() if operation.is_public else EMPTY_TOKENS))
+        )
+    if operation.method in {"GET", "PUT"}:
+        yield from _paths(operation)
 
 
 def _line(operation: Operation) -> str:

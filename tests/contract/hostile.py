@@ -10,6 +10,7 @@ POST = b'{"title": "t", "body": "b"}'
 PUT = b'{"title": "t", "body": "b", "published_at": null}'
 DEEP = b"[" * 100_000 + b"]" * 100_000
 JSON = {"Content-Type": "application/json"}
+ADMIN = "an admin's token"
 
 
 class Hostile(NamedTuple):

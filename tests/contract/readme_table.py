@@ -13,6 +13,7 @@ WHO = {
     (False, True, True, True): "signed in",
     (False, False, True, True): "owner, admin",
     (False, False, True, False): "owner",
+    (False, False, False, True): "admin",
     (False, False, False, False): "username and password",
 }
 

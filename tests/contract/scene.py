@@ -29,8 +29,8 @@ from api.http.authentication import hash_token
 from api.json import JSONObject
 from api.passwords import hash_password
 from api.settings import TOKEN_DAYS_MAX, Settings
-from api.store import credentials, tokens, users
-from tests.contract.catalogue import arrange
+from api.store import accounts, credentials, tokens, users
+from tests.contract.catalogue import ADMIN_OPERATIONS, OPERATIONS, arrange
 from tests.support.clients import Client
 
 if "SCENE" in os.environ:  # a test has made the database for the command line
@@ -43,6 +43,7 @@ TOKENS = {"ada": "prt_" + "a" * 43, "root": "prt_" + "r" * 43}
 PASSWORDS = {"ada": "correct horse battery staple", "root": "not in any example"}
 # In workflows, root and root's token are not removed: these ids are requested instead.
 PROTECTED = {("username", "root"): "eve", ("token_id", "2"): constraints.ID_MAX}
+FOR_ADMINS = {f"{OPERATIONS[name].method} {OPERATIONS[name].path}" for name in ADMIN_OPERATIONS}
 numbers = count()
 
 
@@ -71,7 +72,7 @@ def make_seed() -> None:
                 sha256=hash_token(token),
                 lifetime=timedelta(days=1),
             )
-        users.set_role(db, "root", "admin")
+        accounts.set_role(db, "root", "admin")
     arrange(Client(app, "ada", TOKENS["ada"]))
     app.database.close()
 
@@ -116,7 +117,7 @@ class SignIn:
     """Authenticate with the password to create a token, else with a token; as root in workflows, else as ada."""
 
     def get(self, case: Case[Any], _context: Any) -> str:
-        name = "root" if is_workflow(case) else "ada"
+        name = "root" if is_workflow(case) or case.operation.label in FOR_ADMINS else "ada"
         if case.operation.label == "POST /tokens":
             return "Basic " + b64encode(f"{name}:{PASSWORDS[name]}".encode()).decode()
         return f"Bearer {TOKENS[name]}"

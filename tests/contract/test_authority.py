@@ -18,7 +18,7 @@ from api.http import authentication
 from api.http.application import Application
 from api.passwords import hash_password
 from api.resources import me
-from api.store import credentials, idempotency, tokens, users
+from api.store import accounts, credentials, idempotency, tokens, users, users_removal
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.follows import follows
@@ -51,11 +51,11 @@ def change_password(db: Connection, username: str) -> None:
 def remove_user(db: Connection, username: str) -> None:
     user = users.get(db, username)
     db.execute(posts.delete().where(posts.c.author_id == user.id))
-    users.remove(db, user)
+    users_removal.delete(db, user)
 
 
 def demote(db: Connection, username: str) -> None:
-    users.set_role(db, username, "member")
+    accounts.set_role(db, username, "member")
 
 
 WAYS: list[Lose] = [revoke_tokens, let_tokens_expire, change_password, remove_user]

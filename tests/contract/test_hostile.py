@@ -17,7 +17,7 @@ from api.app import create_app
 from api.settings import Settings
 from tests.contract.catalogue import arrange
 from tests.contract.derived import derived
-from tests.contract.hostile import ETAG, JSON, REQUESTS, Hostile
+from tests.contract.hostile import ADMIN, ETAG, JSON, REQUESTS, Hostile
 from tests.contract.malformed import MESSAGES, TOKEN, Message
 from tests.support.clients import Client, signed_in_user
 from tests.support.http import Response, parse_response
@@ -26,17 +26,19 @@ from tests.support.servers import Server
 
 
 class Scene(NamedTuple):
-    """A database with ada, her token and her resources, the ETag of post 1, and a dump of the database."""
+    """A database with ada, her token and her resources, an admin, the ETag of post 1, and a dump of the database."""
 
     settings: Settings
     ada: Client
+    admin: Client
     etag: str
     dump: list[str]
 
     def fields(self, row: Hostile) -> dict[str, str]:
         """Return the header fields of a row, and ada's token and a media type where it has none of its own."""
         defaults = {"Authorization": f"Bearer {self.ada.token}", **(JSON if row.body is not None else {})}
-        own = {name: value.replace(ETAG, self.etag) for name, value in row.headers.items()}
+        values = {ADMIN: f"Bearer {self.admin.token}"}
+        own = {name: values.get(value, value.replace(ETAG, self.etag)) for name, value in row.headers.items()}
         return {name: value for name, value in {**defaults, **own}.items() if (name, value) != ("Content-Type", "")}
 
 
@@ -55,8 +57,9 @@ def scene(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     app = create_app(settings)
     ada = signed_in_user(app, "ada")
     arrange(ada)
+    admin = signed_in_user(app, "admin", role="admin")
     etag = ada.get("/posts/1").headers["ETag"]
-    yield Scene(settings, ada, etag, dump(settings))
+    yield Scene(settings, ada, admin, etag, dump(settings))
     app.database.close()
 
 

@@ -17,6 +17,7 @@ from api.store.engine.database import Database
 from api.store.errors import DiskFull, RequestInProgress
 from tests.contract.catalogue import (
     ABSENT_IDS,
+    ADMIN_OPERATIONS,
     BODIES,
     FAILURES,
     IDS,
@@ -88,17 +89,21 @@ def test_a_documented_response_is_sent(
 ) -> None:
     app = build()
     ada = signed_in_user(app, "ada")
-    clients = {"ada": ada, "reader": with_read_token(ada), "anyone": Client(app)}
+    admin = signed_in_user(app, "admin", role="admin")
+    clients = {"ada": ada, "reader": with_read_token(ada), "anyone": Client(app), "admin": admin}
     if (operation_id, status) != ("removeUser", 204):
         arrange(ada)
     changes = {**CHANGES.get(status, {}), **FAILURES.get((operation_id, status), {})}
-    client = clients[changes.pop("username", "ada")]
+    client = clients[changes.pop("username", "admin" if operation_id in ADMIN_OPERATIONS else "ada")]
     match status:
         case 409 if "Idempotency-Key" in changes.get("headers", {}):
             # On PostgreSQL only, and after a timeout: tests/store/test_idempotency.py has the real one.
             monkeypatch.setattr("api.store.idempotency.claim", raising(RequestInProgress("It is in progress.")))
         case 409 if operation_id == "removePost":
             monkeypatch.setattr(constraints, "COMMENTS_MAX_REMOVED", 0)
+        case 409 if operation_id == "unsuspendUser":
+            send(client, "suspendUser")
+            monkeypatch.setattr(constraints, "CONTENT_MAX_POSTS", 0)
         case 429:
             for _ in range(300):  # the highest limit
                 send(client, operation_id, **changes)

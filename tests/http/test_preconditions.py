@@ -11,7 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from api.http.application import Application
-from api.store import posts, users
+from api.store import accounts, posts
 from api.store.engine.connections import Connection
 from api.store.posts_table import Post
 from api.store.users import User
@@ -236,7 +236,7 @@ def test_the_order_of_tags_counts_as_a_change(ada: Client) -> None:
 def test_a_new_role_or_password_leaves_the_revision_as_it_is(app: Application, ada: Client) -> None:
     before = ada.get("/users/ada").data
     with app.database.write() as db:
-        users.set_role(db, "ada", "admin")
+        accounts.set_role(db, "ada", "admin")
     passwords = {"current_password": PASSWORD, "new_password": "staple battery horse correct"}
     assert ada.send("PUT", "/me/password", json=passwords).status_code == 204
     assert ada.get("/users/ada").data == before

@@ -20,7 +20,7 @@ def test_the_root_links_to_every_collection(ada: Client) -> None:
         path for path in DOCUMENT["paths"] if path.startswith("/changes/") or (path.count("/") == 1 and "{" not in path)
     ]
     assert set(urls) == set(collections) - {"/", "/metrics"}
-    assert all(ada.get(url).status_code == 200 for url in urls)
+    assert {url for url in urls if ada.get(url).status_code != 200} == {"/suspensions"}  # for admins
 
 
 def test_about_has_the_limits(anyone: Client) -> None:

