@@ -5,6 +5,7 @@ import com.pressroom.client.ApiResponse;
 import com.pressroom.client.api.ChangesApi;
 import com.pressroom.client.api.FeedsApi;
 import com.pressroom.client.api.FollowsApi;
+import com.pressroom.client.api.LikesApi;
 import com.pressroom.client.api.PostsApi;
 import com.pressroom.client.api.TagsApi;
 import com.pressroom.client.api.TimelineApi;
@@ -13,6 +14,8 @@ import com.pressroom.client.api.UsersApi;
 import com.pressroom.client.model.FeedItem;
 import com.pressroom.client.model.FollowingUser;
 import com.pressroom.client.model.IssuedToken;
+import com.pressroom.client.model.LikedPost;
+import com.pressroom.client.model.Liker;
 import com.pressroom.client.model.Post;
 import com.pressroom.client.model.PostChanges;
 import com.pressroom.client.model.PostCreate;
@@ -157,6 +160,19 @@ public class Story {
     Problem oneself = problem(409, () -> new FollowsApi(ada).followUserWithHttpInfo(username));
     expect(oneself.getCode(), "follows-oneself");
     follows.unfollowUser(username);
+
+    // Like a post. It is one like, however often it is sent, and the post stays as it is.
+    LikesApi likes = new LikesApi(bob);
+    for (int repetition = 0; repetition < 2; repetition++) {
+      expect(likes.likePostWithHttpInfo(first.getId()).getStatusCode(), 204);
+    }
+    expect(likes.readLike(first.getId(), null).getPostId(), first.getId());
+    List<Liker> likers = likes.listLikers(first.getId(), null, null, null).getItems();
+    expect(likers.stream().map(Liker::getUsername).toList(), List.of(readerName));
+    List<LikedPost> liked = likes.listLikedPosts(readerName, null, null, null).getItems();
+    expect(liked.stream().map(LikedPost::getTitle).toList(), List.of("Note A"));
+    likes.unlikePost(first.getId());
+    problem(404, () -> likes.readLike(first.getId(), null));
 
     // A token that can only read is enough for a reader or a preview.
     TokenCreate preview = new TokenCreate().username(username).password(password).name("preview");

@@ -126,6 +126,27 @@ func main() {
 	_, err = client.FollowsAPI.UnfollowUser(bob, username).Execute()
 	succeed(err)
 
+	// Like a post. It is one like, however often it is sent, and the post stays as it is.
+	for repetition := 0; repetition < 2; repetition++ {
+		_, err = client.LikesAPI.LikePost(bob, first.Id).Execute()
+		succeed(err)
+	}
+	like, _, err := client.LikesAPI.ReadLike(bob, first.Id).Execute()
+	succeed(err)
+	expect(like.PostId, first.Id)
+	likers, _, err := client.LikesAPI.ListLikers(bob, first.Id).Execute()
+	succeed(err)
+	expect(len(likers.Items), 1)
+	expect(likers.Items[0].Username, readerName)
+	liked, _, err := client.LikesAPI.ListLikedPosts(bob, readerName).Execute()
+	succeed(err)
+	expect(len(liked.Items), 1)
+	expect(liked.Items[0].Title, "Note A")
+	_, err = client.LikesAPI.UnlikePost(bob, first.Id).Execute()
+	succeed(err)
+	_, unliked, err := client.LikesAPI.ReadLike(bob, first.Id).Execute()
+	problem(err, unliked, 404)
+
 	// A token that can only read is enough for a reader or a preview.
 	preview := pressroom.NewTokenCreate()
 	preview.SetName("preview")

@@ -114,6 +114,19 @@ expect([oneself.status, oneself.code], [409, "follows-oneself"]);
 const unfollowed = await bob.DELETE("/users/{username}/follow", { params: byName });
 expect(unfollowed.response.status, 204);
 
+// Like a post. It is one like, however often it is sent, and the post stays as it is.
+const byId = { params: { path: { post_id: first.id } } };
+for (let repetition = 0; repetition < 2; repetition += 1) {
+  expect((await bob.PUT("/posts/{post_id}/like", byId)).response.status, 204);
+}
+expect(success(await bob.GET("/posts/{post_id}/like", byId)).post_id, first.id);
+const likers = success(await bob.GET("/posts/{post_id}/likes", byId));
+expect(likers.items.map((liker) => liker.username), [readerName]);
+const liked = success(await bob.GET("/users/{username}/likes", { params: { path: { username: readerName } } }));
+expect(liked.items.map((post) => post.title), ["Note A"]);
+expect((await bob.DELETE("/posts/{post_id}/like", byId)).response.status, 204);
+expect(problem(await bob.GET("/posts/{post_id}/like", byId)).status, 404);
+
 // A token that can only read is enough for a reader or a preview.
 const preview = { username, password, name: "preview", scope: "read", expires_in_days: 1 } as const;
 const issued = success(await anyone.POST("/tokens", { body: preview }));

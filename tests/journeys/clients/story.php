@@ -10,6 +10,7 @@ use GuzzleHttp\Client;
 use Pressroom\Api\ChangesApi;
 use Pressroom\Api\FeedsApi;
 use Pressroom\Api\FollowsApi;
+use Pressroom\Api\LikesApi;
 use Pressroom\Api\PostsApi;
 use Pressroom\Api\TagsApi;
 use Pressroom\Api\TimelineApi;
@@ -138,6 +139,19 @@ expect(array_map(fn($post) => $post->getTitle(), $timeline), ['Note G', 'Note A'
 $oneself = problem(fn() => (new FollowsApi(new Client(), $configuration))->followUser($username), 409);
 expect($oneself->getCode(), 'follows-oneself');
 $follows->unfollowUser($username);
+
+// Like a post. It is one like, however often it is sent, and the post stays as it is.
+$likes = new LikesApi(new Client(), $bobs);
+foreach ([1, 2] as $_) {
+    $likes->likePost($first->getId());
+}
+expect($likes->readLike($first->getId())->getPostId(), $first->getId());
+$likers = $likes->listLikers($first->getId())->getItems();
+expect(array_map(fn($liker) => $liker->getUsername(), $likers), [$readerName]);
+$liked = $likes->listLikedPosts($readerName)->getItems();
+expect(array_map(fn($post) => $post->getTitle(), $liked), ['Note A']);
+$likes->unlikePost($first->getId());
+problem(fn() => $likes->readLike($first->getId()), 404);
 
 // A token that can only read is enough for a reader or a preview.
 $preview = new TokenCreate(['name' => 'preview', 'scope' => 'read', 'expires_in_days' => 1]);

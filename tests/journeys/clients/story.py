@@ -11,6 +11,7 @@ from pressroom_client import AuthenticatedClient, Client
 from pressroom_client.api.changes import list_post_changes
 from pressroom_client.api.feeds import read_atom_feed, read_json_feed
 from pressroom_client.api.follows import follow_user, list_followers, unfollow_user
+from pressroom_client.api.likes import like_post, list_liked_posts, list_likers, read_like, unlike_post
 from pressroom_client.api.posts import (
     list_posts,
     publish_post,
@@ -28,6 +29,9 @@ from pressroom_client.models import (
     FollowingUserPage,
     IssuedToken,
     JSONFeed,
+    Like,
+    LikedPostPage,
+    LikerPage,
     Metadata,
     Post,
     PostChanges,
@@ -142,6 +146,23 @@ oneself = follow_user.sync(username, client=ada)
 assert isinstance(oneself, Problem), oneself
 assert (oneself.status, oneself.code) == (409, "follows-oneself"), oneself
 assert unfollow_user.sync_detailed(username, client=bob).status_code == 204
+
+# Like a post. It is one like, however often it is sent, and the post stays as it is.
+for _ in range(2):
+    assert like_post.sync_detailed(first.id, client=bob).status_code == 204
+like = read_like.sync(first.id, client=bob)
+assert isinstance(like, Like), like
+assert like.post_id == first.id, like
+likers = list_likers.sync(first.id, client=bob)
+assert isinstance(likers, LikerPage), likers
+assert [liker.username for liker in likers.items] == [reader_name], likers
+liked = list_liked_posts.sync(reader_name, client=bob)
+assert isinstance(liked, LikedPostPage), liked
+assert [post.title for post in liked.items] == ["Note A"], liked
+assert unlike_post.sync_detailed(first.id, client=bob).status_code == 204
+unliked = read_like.sync(first.id, client=bob)
+assert isinstance(unliked, Problem), unliked
+assert unliked.status == 404, unliked
 
 # A token that can only read is enough for a reader or a preview.
 preview = TokenCreate(

@@ -108,6 +108,15 @@ oneself = problem(409) { Pressroom::FollowsApi.new(ada).follow_user(username) }
 expect oneself.code, 'follows-oneself'
 follows.unfollow_user(username)
 
+# Like a post. It is one like, however often it is sent, and the post stays as it is.
+likes = Pressroom::LikesApi.new(bob)
+2.times { likes.like_post(first.id) }
+expect likes.read_like(first.id).post_id, first.id
+expect likes.list_likers(first.id).items.map(&:username), [reader_name]
+expect likes.list_liked_posts(reader_name).items.map(&:title), ['Note A']
+likes.unlike_post(first.id)
+problem(404) { likes.read_like(first.id) }
+
 # A token that can only read is enough for a reader or a preview.
 preview = Pressroom::TokenCreate.new(name: 'preview', scope: 'read', expires_in_days: 1)
 issued = Pressroom::TokensApi.new(basic).create_token({ token_create: preview })
