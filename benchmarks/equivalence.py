@@ -24,6 +24,7 @@ INVALID_POSTS = (
     {**POST, "slug": "Capital"},
     {**POST, "metadata": {"Capital": "x"}},
     {**POST, "metadata": {"name": "x" * 501}},
+    {**POST, "comments": "ajar"},
     {**POST, "published_at": "yesterday"},
     {**POST, "unknown": 1},
     {"title": "without a body"},
@@ -91,7 +92,11 @@ def _post(server: Server, content: object, token: str | None = TOKEN) -> Respons
 
 
 def _publish(server: Server, reference: Server) -> None:
-    for content in (BODY, {**POST, "published_at": "2021-02-03T06:05:06.700001+02:00"}, {**POST, "published_at": None}):
+    for content in (
+        BODY,
+        {**POST, "published_at": "2021-02-03T06:05:06.700001+02:00"},
+        {**POST, "published_at": None, "comments": "closed"},
+    ):
         response, expected = _post(server, content), _json(_post(reference, content), 201, "a new post")
         actual = _json(response, 201, "a new post")
         has_time = "published_at" in content and not isinstance(content, str)

@@ -45,6 +45,7 @@ POST = {
         "body": "b",
         "tags": ["x"],
         "metadata": {"zz": "1", "a": "é"},
+        "comments": "closed",
         "published_at": "2026-01-31T12:00:00Z",
         "id": 7,
         "author": "ada",

@@ -40,6 +40,7 @@ POST: dict[str, dict[str, Any]] = {
         "body": "b",
         "tags": ["x"],
         "metadata": {},
+        "comments": "open",
         "published_at": "2026-01-31T12:00:00Z",
     }
 }

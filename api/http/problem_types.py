@@ -46,6 +46,9 @@ _SPECIFIC = [
         "The author has another post with that slug. Choose another slug, or change or delete the other post first.",
     ),
     ProblemType(
+        "comments-closed", "Comments Closed", [409], "The post is closed for comments: its `comments` is `closed`."
+    ),
+    ProblemType(
         "user-has-posts",
         "User Has Posts",
         [409],

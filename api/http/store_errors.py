@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from api.store.errors import (
+    CommentsClosed,
     Conflict,
     DatabaseNeedsRepair,
     DiskFull,
@@ -51,6 +52,7 @@ CODE_OF: dict[type[StoreError], str] = {
     QuotaExceeded: "quota-exceeded",
     UsernameTaken: "username-taken",
     SlugTaken: "slug-taken",
+    CommentsClosed: "comments-closed",
     UserHasPosts: "user-has-posts",
     UserIsAdmin: "user-is-admin",
     SignInSuspended: "user-suspended",

@@ -51,8 +51,8 @@ class Comments(Resource):
     def post(self, request: Request, content: Values, post_id: int) -> comments_table.Comment:
         """Comment on a post.
 
-        404 if you cannot read the post. With an `Idempotency-Key` the request can be repeated safely: there is one
-        comment.
+        404 if you cannot read the post, 409 `comments-closed` if its `comments` is `closed`. With an `Idempotency-Key`
+        the request can be repeated safely: there is one comment.
         """
         db = request.db
         return comments.create(db, post_id, author=request.current_user, **content)

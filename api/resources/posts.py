@@ -153,10 +153,10 @@ class PostBySlug(Resource):
     def put(self, request: Request, content: Values, username: str, slug: str) -> posts_table.Post:
         """Publish or replace a post by its slug.
 
-        Send the complete state: omitted `tags` and `metadata` are empty. `If-None-Match: *` publishes the post; 412 if
-        the author has one with that slug, drafts included. `If-Match` replaces it; 412 if there is none, and if it has
-        been changed since, unless it has this state already. A request that changes nothing leaves `updated_at` and
-        `revision` as they are. 403 for another user's posts, unless you are an admin.
+        Send the complete state: omitted `tags` and `metadata` are empty, omitted `comments` are `open`. `If-None-Match:
+        *` publishes the post; 412 if the author has one with that slug, drafts included. `If-Match` replaces it; 412 if
+        there is none, and if it has been changed since, unless it has this state already. A request that changes
+        nothing leaves `updated_at` and `revision` as they are. 403 for another user's posts, unless you are an admin.
         """
         if len(slug) > constraints.SLUG_MAX_LENGTH or not re.fullmatch(constraints.SLUG_PATTERN, slug):
             raise NotFound(f"There can be no post {slug!r}: a slug is 1 to 80 of a-z and 0-9, in groups joined by `-`.")

@@ -6,7 +6,7 @@ from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
 from api.schemas.compiled import FromRow
 from api.schemas.datetimes import DateTime, DateTimeInput
-from api.schemas.fields import Id, RelativeURL, Text
+from api.schemas.fields import Id, OneOf, RelativeURL, Text
 from api.schemas.pages import page_of
 from api.schemas.posts_metadata import Metadata
 from api.schemas.posts_tags import Tags, TagsInput
@@ -71,6 +71,16 @@ PublishedAtInput = partial(
 )
 
 
+Comments = partial(
+    OneOf,
+    ["open", "closed"],
+    metadata={
+        "description": "Whether users may comment on the post: `closed` for no more comments.",
+        "examples": ["open"],
+    },
+)
+
+
 class PostCreate(StrictSchema):
     """A post to publish; without `published_at`, it is published now."""
 
@@ -86,6 +96,7 @@ class PostCreate(StrictSchema):
     body = Body(required=True)
     tags = TagsInput(load_default=[])
     metadata = Metadata()
+    comments = Comments(load_default="open")
     published_at = PublishedAtInput()
 
 
@@ -110,6 +121,7 @@ class PostPut(StrictSchema):
     body = Body(required=True)
     tags = TagsInput(load_default=[])
     metadata = Metadata(load_default={})
+    comments = Comments(load_default="open")
     published_at = PublishedAtInput(required=True)
 
 
@@ -126,6 +138,7 @@ class PostPatch(PatchSchema):
     body = Body()
     tags = TagsInput()
     metadata = Metadata()
+    comments = Comments()
     published_at = PublishedAtInput()
 
 
@@ -139,6 +152,7 @@ class PostSummary(StrictSchema):
     html = HTML()
     tags = Tags(required=True)
     metadata = Metadata(required=True)
+    comments = Comments(required=True)
     author = FromRow(Author, required=True, metadata={"description": "The author."})
     published_at = PublishedAt(required=True)
     created_at = CreatedAt()

@@ -34,6 +34,7 @@ class ArchivedPost(NamedTuple):
     body: str
     tags: list[str]
     metadata: dict[str, str]
+    comments: str
     published_at: datetime | None
     revision: str
     created_at: datetime

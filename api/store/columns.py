@@ -55,6 +55,24 @@ class PublishedAt(Timestamp):
         return _published_from_text if dialect.name == "sqlite" else _published_from_utc
 
 
+class CommentsState(sa.TypeDecorator[str]):
+    """Whether a post is `open` or `closed` for comments, stored as whether it is closed.
+
+    SQLite has 0 and 1 in the head of a row, so that it need not read the body, which precedes the column.
+    """
+
+    impl = sa.Boolean
+    cache_ok = True
+
+    def bind_processor(self, dialect: sa.Dialect) -> Processor:
+        """Return the function that converts a parameter."""
+        return "closed".__eq__
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Processor:
+        """Return the function that converts a column of a row."""
+        return {None: None, False: "open", True: "closed"}.__getitem__
+
+
 class JSON(sa.TypeDecorator[object]):
     """A JSON value. PostgreSQL's driver writes and parses it by itself."""
 

@@ -9,7 +9,7 @@ from api.markdown import to_html
 from api.store.columns import END_OF_TIME, START_OF_TIME, new_revision, now
 from api.store.comments_table import BY_ID, DELETE, FOR_UPDATE, INSERT, PAGE, UPDATE, Comment, CommentWithHTML
 from api.store.engine.connections import Connection
-from api.store.errors import Forbidden, NotFound, Unauthenticated
+from api.store.errors import CommentsClosed, Forbidden, NotFound, Unauthenticated
 from api.store.pages import Page, encode_cursor, start_position, until_full
 from api.store.posts_visibility import lock_visible, seen_by
 from api.store.posts_visibility import not_found as post_not_found
@@ -76,8 +76,13 @@ def get_for_update(db: Connection, comment_id: int, *, principal: Principal, may
 
 
 def create(db: Connection, post_id: int, *, author: Principal, body: str) -> Comment:
-    """Insert a comment; `NotFound` if the author does not see the post, `Unauthenticated` without the author."""
-    lock_visible(db, post_id, viewer=author)
+    """Insert a comment.
+
+    `NotFound` if the author does not see the post, `CommentsClosed` if it is closed, `Unauthenticated` without the
+    author.
+    """
+    if lock_visible(db, post_id, viewer=author).comments == "closed":
+        raise CommentsClosed("The post is closed for comments.")
     timestamp = now()
     with translating(FOREIGN_KEY_VIOLATION, Unauthenticated("The author has been removed. Register again.")):
         [comment] = db.all(

@@ -11,6 +11,7 @@ StoreError
 ├── Conflict              the change contradicts stored data
 │   ├── UsernameTaken
 │   ├── SlugTaken
+│   ├── CommentsClosed         the post is closed for comments
 │   ├── UserHasPosts
 │   ├── UserIsAdmin
 │   ├── UserSuspended          the user is suspended, or no longer
@@ -70,6 +71,10 @@ class UsernameTaken(Conflict):
 
 class SlugTaken(Conflict):
     """The author has another post with that slug."""
+
+
+class CommentsClosed(Conflict):
+    """The post is closed for comments."""
 
 
 class UserHasPosts(Conflict):

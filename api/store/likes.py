@@ -53,6 +53,7 @@ class LikedPost(NamedTuple):
     title: str
     tags: list[str]
     metadata: dict[str, str]
+    comments: str
     published_at: datetime | None
     revision: str
     created_at: datetime

@@ -22,6 +22,7 @@ class PostWithHTML(NamedTuple):
     body: str
     tags: list[str]
     metadata: dict[str, str]
+    comments: str
     published_at: datetime | None
     revision: str
     created_at: datetime
@@ -41,6 +42,7 @@ class PostSummaryWithHTML(NamedTuple):
     title: str
     tags: list[str]
     metadata: dict[str, str]
+    comments: str
     published_at: datetime | None
     revision: str
     created_at: datetime

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from api import constraints
-from api.store.columns import JSON, Id, PublishedAt, Revision, Timestamp, metadata
+from api.store.columns import JSON, CommentsState, Id, PublishedAt, Revision, Timestamp, metadata
 from api.store.users import users
 
 IS_WITHHELD = sa.column("withheld_published_at").is_not(None)
@@ -38,6 +38,7 @@ posts = sa.Table(
     sa.Column("was_public_until", Timestamp),
     # NULL unless the author is suspended, and for drafts.
     sa.Column("withheld_published_at", Timestamp),
+    sa.Column("closed", CommentsState, key="comments", nullable=False, server_default=sa.false()),
     sa.CheckConstraint(sa.func.length(sa.column("title")).between(1, constraints.TITLE_MAX_LENGTH), name="title"),
     sa.CheckConstraint(sa.func.length(sa.column("body")) <= constraints.BODY_MAX_LENGTH, name="body"),
     sa.Index(None, "published_at", "id"),
@@ -67,6 +68,7 @@ class Post(NamedTuple):
     body: str
     tags: list[str]
     metadata: dict[str, str]
+    comments: str
     published_at: datetime | None
     revision: str
     created_at: datetime
@@ -86,6 +88,7 @@ class PostSummary(NamedTuple):
     title: str
     tags: list[str]
     metadata: dict[str, str]
+    comments: str
     published_at: datetime | None
     revision: str
     created_at: datetime

@@ -18,13 +18,20 @@ class PostId(NamedTuple):
     id: int
 
 
+class LockedPost(NamedTuple):
+    """A post that no other transaction can change or delete."""
+
+    id: int
+    comments: str
+
+
 HAS_ID = posts.c.id == sa.bindparam("post_id")
 # Part of the statements, so that an unpublished post costs others what a missing one does: its body is not read.
 IS_OWN = sa.or_(posts.c.author_id == sa.bindparam("viewer_id"), sa.bindparam("is_admin", type_=sa.Boolean))
 IS_VISIBLE = sa.or_(IS_OWN, posts.c.published_at <= sa.bindparam("at", type_=PublishedAt()))
 _VISIBLE = sa.select(posts.c.id).where(HAS_ID, IS_VISIBLE)
 _VISIBLE_ID = Query(PostId, _VISIBLE)
-_VISIBLE_ID_FOR_SHARE = Query(PostId, _VISIBLE.with_for_update(read=True))
+_FOR_SHARE = Query(LockedPost, _VISIBLE.add_columns(posts.c.comments).with_for_update(read=True))
 _AUTHOR_ID = sa.select(posts.c.author_id).where(HAS_ID).scalar_subquery()
 _LOCK_AUTHOR = Query(
     PostId, sa.select(users.c.id).where(users.c.id == _AUTHOR_ID).with_for_update(key_share=True, read=True)
@@ -41,9 +48,9 @@ def require_visible(db: Connection, post_id: int, *, viewer: Principal | None) -
     one(db, _VISIBLE_ID, not_found(post_id), post_id=post_id, at=now(), **seen_by(viewer))
 
 
-def lock_visible(db: Connection, post_id: int, *, viewer: Principal) -> None:
-    """The same, and let no other transaction change or delete the post until this one ends."""
-    one(db, _VISIBLE_ID_FOR_SHARE, not_found(post_id), post_id=post_id, at=now(), **seen_by(viewer))
+def lock_visible(db: Connection, post_id: int, *, viewer: Principal) -> LockedPost:
+    """Return the post, which no other transaction can change or delete until this one ends; `NotFound` as before."""
+    return one(db, _FOR_SHARE, not_found(post_id), post_id=post_id, at=now(), **seen_by(viewer))
 
 
 def lock_author(db: Connection, post_id: int) -> None:

@@ -73,6 +73,7 @@ class Post(models.Model):
     body = models.TextField()
     tags = models.JSONField()
     metadata = models.JSONField()
+    closed = models.BooleanField(default=False)
     published_at = models.DateTimeField()
     revision = models.CharField(max_length=16, default=partial(secrets.token_hex, 8))
     created_at = models.DateTimeField()

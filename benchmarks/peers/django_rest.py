@@ -31,6 +31,18 @@ class PublishedAt(serializers.DateTimeField):
         return None if value == END else super().to_representation(value)
 
 
+class Comments(serializers.ChoiceField):
+    """Whether users may comment on a post, which is stored as whether it is closed."""
+
+    def to_representation(self, value: bool) -> str:  # noqa: FBT001 (the base class has the value alone)
+        """Return the word."""
+        return "closed" if value else "open"
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return whether it is closed."""
+        return super().to_internal_value(data) == "closed"
+
+
 class PostSerializer(serializers.ModelSerializer):
     """A post."""
 
@@ -40,6 +52,7 @@ class PostSerializer(serializers.ModelSerializer):
     metadata = serializers.DictField(
         child=serializers.CharField(max_length=500, trim_whitespace=False, allow_blank=True), default=dict
     )
+    comments = Comments(choices=["open", "closed"], source="closed", default=False)
     author = AuthorSerializer(read_only=True)
     published_at = PublishedAt(allow_null=True, default=lambda: datetime.now(UTC))
 
@@ -52,6 +65,7 @@ class PostSerializer(serializers.ModelSerializer):
             "body",
             "tags",
             "metadata",
+            "comments",
             "author",
             "published_at",
             "created_at",

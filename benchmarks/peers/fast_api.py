@@ -51,6 +51,7 @@ class PostCreate(BaseModel):
     body: str = Field(max_length=262_144)
     tags: Annotated[list[Tag], Field(max_length=10), AfterValidator(_distinct)] = []
     metadata: Annotated[dict[Name, Text], Field(max_length=20)] = {}
+    comments: Literal["open", "closed"] = "open"
     published_at: AwareDatetime | None = Field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -73,6 +74,7 @@ class Post(BaseModel):
     body: str
     tags: list[str]
     metadata: dict[str, str] = Field(validation_alias="properties")
+    comments: str
     author: Author
     published_at: datetime | None
     created_at: datetime

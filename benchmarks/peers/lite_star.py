@@ -46,6 +46,7 @@ class PostCreate(Struct, forbid_unknown_fields=True):
     slug: Annotated[str, Meta(pattern=SLUG, max_length=80)] | None = None
     tags: Annotated[list[Annotated[str, Meta(pattern=TAG)]], Meta(max_length=10)] = []
     metadata: Annotated[dict[Name, Annotated[str, Meta(max_length=500)]], Meta(max_length=20)] = {}
+    comments: Literal["open", "closed"] = "open"
     published_at: Annotated[datetime, Meta(tz=True)] | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
@@ -71,6 +72,7 @@ class Post(Struct):
     body: str
     tags: list[str]
     properties: dict[str, str] = field(name="metadata")
+    comments: str
     author: Author
     published_at: datetime | None
     created_at: datetime
@@ -138,6 +140,7 @@ def publish(data: PostCreate, session: Session, user: orm.User) -> Response[Post
         body=data.body,
         tags=data.tags,
         metadata=data.metadata,
+        comments=data.comments,
         published_at=published_at,
     )
     headers = {"Location": row.url, "ETag": f'"{row.etag}"'}

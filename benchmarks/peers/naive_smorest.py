@@ -55,6 +55,7 @@ class PostSchema(Schema):
         load_default={},
         validate=validate.Length(max=20),
     )
+    comments = fields.String(load_default="open", validate=validate.OneOf(["open", "closed"]))
     author = fields.Nested(AuthorSchema, dump_only=True)
     published_at = DateTime(allow_none=True, load_default=lambda: datetime.now(UTC))
     created_at = DateTime(dump_only=True)

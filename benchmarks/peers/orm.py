@@ -85,12 +85,18 @@ class Post(Base):
     body: Mapped[str]
     tags: Mapped[list[str]] = mapped_column(JSON)
     properties: Mapped[dict[str, str]] = mapped_column("metadata", JSON)
+    closed: Mapped[bool]
     publication: Mapped[datetime] = mapped_column("published_at", UTCDateTime)
     revision: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     author: Mapped[User] = relationship()
     index: Mapped[list[PostTag]] = relationship()
+
+    @property
+    def comments(self) -> str:
+        """Whether users may comment on the post."""
+        return "closed" if self.closed else "open"
 
     @property
     def published_at(self) -> datetime | None:
@@ -146,13 +152,14 @@ def publish(
     body: str,
     tags: list[str],
     metadata: dict[str, str],
+    comments: str,
     published_at: datetime | None,
 ) -> Post:
     """Store a new post and commit."""
     now, publication = datetime.now(UTC), published_at.astimezone(UTC) if published_at else END
     index = [PostTag(tag=tag, published_at=publication, author_id=author.id) for tag in tags]
     post = Post(slug=slug, title=title, body=body, tags=tags, properties=metadata, publication=publication)
-    post.author, post.index = author, index
+    post.author, post.index, post.closed = author, index, comments == "closed"
     post.revision, post.created_at, post.updated_at = secrets.token_hex(8), now, now
     session.add(post)
     session.commit()

@@ -14,7 +14,7 @@ from common import DATABASE, METADATA_NAME, PRAGMAS, SLUG, TAG, cursor, link, po
 END = "9999-12-31 23:59:59.999999"
 _FROM = "FROM posts p JOIN users u ON u.id = p.author_id"
 _POST = (
-    "SELECT p.id, p.slug, p.title, p.body, p.tags, p.metadata, u.username, u.display_name, p.published_at,"
+    "SELECT p.id, p.slug, p.title, p.body, p.tags, p.metadata, p.closed, u.username, u.display_name, p.published_at,"
     f" p.created_at, p.updated_at, p.revision, u.updated_at {_FROM}"
 )
 _ONE = f"{_POST} WHERE p.id = ? AND p.published_at <= ?"
@@ -25,11 +25,12 @@ _USER = (
     " WHERE t.sha256 = ? AND t.expires_at > ?"
 )
 _INSERT = (
-    "INSERT INTO posts (author_id, slug, title, body, tags, metadata, published_at, created_at, updated_at, revision)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO posts (author_id, slug, title, body, tags, metadata, closed, published_at, created_at, updated_at,"
+    " revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INDEX = "INSERT INTO post_tags (post_id, tag, published_at, author_id) VALUES (?, ?, ?, ?)"
-_PROPERTIES = frozenset({"slug", "title", "body", "tags", "metadata", "published_at"})
+_PROPERTIES = frozenset({"slug", "title", "body", "tags", "metadata", "comments", "published_at"})
+_COMMENTS = {"open": 0, "closed": 1}
 _SLUG, _TAG, _NAME = re.compile(SLUG), re.compile(TAG), re.compile(METADATA_NAME)
 _local = threading.local()
 # Writers that wait for SQLite sleep; waiting for this lock loses no time.
@@ -53,7 +54,8 @@ def _etag(post_id: int, *updated_at: str) -> str:
 
 
 def _json(row: tuple[Any, ...]) -> dict[str, Any]:
-    post_id, slug, title, body, tags, metadata, username, display_name, published, created, updated, revision, _ = row
+    post_id, slug, title, body, tags, metadata, closed, username, display_name, *times, revision, _ = row
+    published, created, updated = times
     return {
         "id": post_id,
         "slug": slug,
@@ -61,6 +63,7 @@ def _json(row: tuple[Any, ...]) -> dict[str, Any]:
         "body": body,
         "tags": orjson.Fragment(tags),
         "metadata": orjson.Fragment(metadata),
+        "comments": "closed" if closed else "open",
         "author": {"username": username, "display_name": display_name, "url": f"/users/{username}"},
         "published_at": None if published == END else f"{published[:10]}T{published[11:]}Z",
         "created_at": f"{created[:10]}T{created[11:]}Z",
@@ -79,14 +82,14 @@ def etag(post_id: int) -> str | None:
 def read(post_id: int) -> tuple[bytes, str] | None:
     """Return a post and its ETag, or None if there is none."""
     row = _db().execute(_ONE, (post_id, _now())).fetchone()
-    return row and (orjson.dumps(_json(row)), _etag(post_id, row[10], row[12]))
+    return row and (orjson.dumps(_json(row)), _etag(post_id, row[11], row[13]))
 
 
 def page(after: str | None) -> tuple[bytes, str | None]:
     """Return the page after a cursor, and the `Link` to the next one; `ValueError` for an invalid cursor."""
     published_at, post_id = position(after)
     rows = _db().execute(_PAGE, (published_at.isoformat(" ", "microseconds")[:26], post_id)).fetchall()
-    next_cursor = cursor(datetime.fromisoformat(f"{rows[19][8]}Z"), rows[19][0]) if len(rows) > 20 else None
+    next_cursor = cursor(datetime.fromisoformat(f"{rows[19][9]}Z"), rows[19][0]) if len(rows) > 20 else None
     body = orjson.dumps({"items": [_json(row) for row in rows[:20]], "next_cursor": next_cursor})
     return body, next_cursor and link(next_cursor)
 
@@ -101,7 +104,7 @@ def user(authorization: str | None) -> tuple[Any, ...] | None:
 
 def publish(author: tuple[Any, ...], data: bytes) -> tuple[bytes, str, str]:
     """Store a new post, and return it with its URL and its ETag; `ValueError` for invalid input."""
-    slug, title, body, tags, metadata, published = _validated(orjson.loads(data))
+    slug, title, body, tags, metadata, closed, published = _validated(orjson.loads(data))
     now, revision = _now(), secrets.token_hex(8)
     published, stored_tags, stored_metadata = (
         published or now,
@@ -112,19 +115,19 @@ def publish(author: tuple[Any, ...], data: bytes) -> tuple[bytes, str, str]:
     with _write_lock:
         db.execute("BEGIN IMMEDIATE")
         try:
-            values = (author[0], slug, title, body, stored_tags, stored_metadata, published, now, now, revision)
+            values = (author[0], slug, title, body, stored_tags, stored_metadata, closed, published, now, now, revision)
             post_id = db.execute(_INSERT, values).lastrowid or 0
             db.executemany(_INDEX, [(post_id, tag, published, author[0]) for tag in tags])
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
             raise
-    content = slug, title, body, stored_tags, stored_metadata
+    content = slug, title, body, stored_tags, stored_metadata, closed
     row = (post_id, *content, author[1], author[2], published, now, now, revision, author[3])
     return orjson.dumps(_json(row)), f"/posts/{post_id}", _etag(post_id, now, author[3])
 
 
-def _validated(value: Any) -> tuple[str | None, str, str, list[str], dict[str, str], str | None]:
+def _validated(value: Any) -> tuple[str | None, str, str, list[str], dict[str, str], int, str | None]:
     if type(value) is not dict or not value.keys() <= _PROPERTIES:
         raise ValueError(value)
     title, body, tags = value.get("title"), value.get("body"), value.get("tags", [])
@@ -141,7 +144,10 @@ def _validated(value: Any) -> tuple[str | None, str, str, list[str], dict[str, s
         raise ValueError(value)
     if not all(_NAME.match(name) and type(text) is str and len(text) <= 500 for name, text in metadata.items()):
         raise ValueError(value)
-    content = slug, title, body, tags, metadata
+    comments = value.get("comments", "open")
+    if type(comments) is not str or comments not in _COMMENTS:
+        raise ValueError(value)
+    content = slug, title, body, tags, metadata, _COMMENTS[comments]
     if "published_at" not in value:
         return *content, None
     if value["published_at"] is None:

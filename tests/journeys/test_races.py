@@ -189,6 +189,37 @@ def test_a_publisher_repeats_puts_though_workers_are_killed(ada: Ada) -> None:
     assert ada.titles() == ["4"] * 80
 
 
+def test_no_comment_follows_the_response_that_closes_a_post(ada: Ada) -> None:
+    def count_comments() -> int:
+        count, query = 0, ""
+        while True:
+            page = json.loads(ada.send("GET", f"/posts/1/comments?limit=100{query}").body)
+            count += len(page["items"])
+            if page["next_cursor"] is None:
+                return count
+            query = f"&cursor={page['next_cursor']}"
+
+    closed, commented = threading.Event(), threading.Event()
+    statuses: list[int] = []
+
+    def write_comments() -> None:
+        while not closed.is_set() or 409 not in statuses:
+            statuses.append(ada.send("POST", "/posts/1/comments", {"body": "b"}).status)
+            commented.set()
+
+    assert ada.send("POST", "/posts", {"title": "t", "body": "b"}).status == 201
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        writing = [clients.submit(write_comments) for _ in range(CLIENTS)]
+        commented.wait()
+        assert ada.send("PATCH", "/posts/1", {"comments": "closed"}, If_Match="*").status == 200
+        count = count_comments()
+        closed.set()
+        for each in writing:
+            each.result()
+    assert set(statuses) == {201, 409}
+    assert count_comments() == count == statuses.count(201)
+
+
 def test_concurrent_registrations_give_a_username_once(ada: Ada) -> None:
     account = {"username": "bob", "password": "correct horse battery staple"}
     with ThreadPoolExecutor(10) as clients:

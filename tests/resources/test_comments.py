@@ -170,6 +170,32 @@ def test_a_comment_sent_again_with_its_key_is_created_once(ada: Client) -> None:
     assert_problem(ada.post("/posts/2/comments", COMMENT, headers=headers), 422)
 
 
+def test_a_closed_post_gets_no_more_comments_until_it_is_opened(ada: Client, bob: Client, admin: Client) -> None:
+    ada.post("/posts", POST)
+    comment(bob)
+    for state in ("closed", "open"):
+        assert (ada.patch("/posts/1", {"comments": state}).json or {})["comments"] == state
+        for client in (ada, bob, admin):
+            response = client.post("/posts/1/comments", COMMENT)
+            assert response.status_code == (409 if state == "closed" else 201)
+            if state == "closed":
+                assert assert_problem(response, 409)["code"] == "comments-closed"
+        assert bob.patch("/comments/1", {"body": state}).status_code == 200
+    assert bodies(ada) == ["open"] + [COMMENT["body"]] * 3
+
+
+def test_a_post_is_published_closed_or_open_and_a_put_without_the_property_opens_it(ada: Client) -> None:
+    assert (ada.post("/posts", {**POST, "comments": "closed", "slug": "s"}).json or {})["comments"] == "closed"
+    assert (ada.post("/posts", POST).json or {})["comments"] == "open"
+    assert [item["comments"] for item in read(ada, "/posts")["items"]] == ["open", "closed"]
+    assert [item["comments"] for item in read(ada, "/posts?expand=body,html")["items"]] == ["open", "closed"]
+    assert [item["post"]["comments"] for item in read(ada, "/changes/posts")["items"]] == ["closed", "open"]
+    put = {**POST, "published_at": "2026-01-31T12:00:00Z"}
+    for state, content in (("closed", {**put, "comments": "closed"}), ("open", put)):
+        response = ada.send("PUT", "/users/ada/posts/s", json=content, headers={"If-Match": "*"})
+        assert (response.json or {})["comments"] == state
+
+
 def test_a_comment_changes_neither_the_post_nor_its_etag(ada: Client, anyone: Client) -> None:
     ada.post("/posts", POST)
     before = anyone.get("/posts/1")
