@@ -65,9 +65,10 @@ _SPECIFIC = [
         "too-much-content",
         "Too Much Content",
         [409],
-        f"What the request would change has more than {constraints.CONTENT_MAX_POSTS} posts and comments, or a post "
-        f"more than {constraints.COMMENTS_MAX_REMOVED} comments, or more than {constraints.CONTENT_MAX_CHARACTERS} "
-        "characters in them. Delete some first, or have an operator of the site run the command in `detail`.",
+        f"What the request would change has more than {constraints.CONTENT_MAX_POSTS} posts and comments (of which ten "
+        f"likes or follows count as one), or a post more than {constraints.COMMENTS_MAX_REMOVED} comments or "
+        f"{constraints.LIKES_MAX_REMOVED} likes, or more than {constraints.CONTENT_MAX_CHARACTERS} characters in them. "
+        "Delete some first, or have an operator of the site run the command in `detail`.",
     ),
     ProblemType("follows-oneself", "Follows Oneself", [409], "Users cannot follow themselves."),
     ProblemType(

@@ -107,8 +107,8 @@ class PostById(Resource):
     def delete(self, request: Request, post_id: int) -> None:
         """Delete a post.
 
-        Permanently, with its comments. 409 `too-much-content` if it has more than 10,000 comments, or more than
-        33,554,432 characters in them. 403 if the post is not yours, unless you are an admin.
+        Permanently, with its comments and likes. 409 `too-much-content` if it has more than 10,000 comments, more than
+        33,554,432 characters in them, or more than 50,000 likes. 403 if the post is not yours, unless you are an admin.
         """
         posts.remove(request.db, _current(request, post_id))
 

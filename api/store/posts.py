@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from api.store import comments_content, posts_tags, posts_words
+from api.store import comments_content, likes_content, posts_tags, posts_words
 from api.store import posts_statements as statements
 from api.store.columns import new_revision, now
 from api.store.engine.connections import Connection, Query
@@ -148,11 +148,12 @@ def revise(db: Connection, post: Post, **changes: object) -> Post:
 
 
 def remove(db: Connection, post: Post) -> None:
-    """Delete the post with its comments.
+    """Delete the post with its comments and likes.
 
-    `PreconditionFailed` if it has been changed since `post` was read, `TooMuchContent` if there are too many comments.
+    `PreconditionFailed` if it has been changed since `post` was read, `TooMuchContent` if there are too many of them.
     """
     comments_content.require_few_on(db, post.id)
+    likes_content.require_few_on(db, post.id)
     db.execute(statements.RECORD_REMOVAL, read_id=post.id, at=now())
     delete_if_unchanged(db, statements.DELETE, post)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from api.store import comments_content, posts_statements
+from api.store import comments_content, likes_content, posts_statements
 from api.store.change_positions import next_position
 from api.store.columns import END_OF_TIME, START_OF_TIME, PublishedAt, Timestamp, now
 from api.store.engine.connections import Connection, Query
@@ -72,10 +72,19 @@ def remove_some_comments(db: Connection, user_id: int) -> tuple[int, int]:
     return sum(rows for rows, _ in removed), sum(characters for _, characters in removed)
 
 
+def remove_some_likes(db: Connection, user_id: int) -> tuple[int, int]:
+    """Delete some of the likes of the posts that are next."""
+    return sum(likes_content.remove_some_on(db, row.id)[0] for row in db.all(_NEXT, author_id=user_id)), 0
+
+
 def remove_some(db: Connection, user_id: int) -> tuple[int, int]:
-    """Delete some posts, of those that are next and have no comments, with their removals in the change feed."""
+    """Delete some posts, of those that are next and have no comments or likes, with their removals in the feed."""
     at = now()
-    rows = [row for row in db.all(_NEXT, author_id=user_id) if not comments_content.exist_on(db, row.id)]
+    rows = [
+        row
+        for row in db.all(_NEXT, author_id=user_id)
+        if not (comments_content.exist_on(db, row.id) or likes_content.exist_on(db, row.id))
+    ]
     if rows:
         db.execute_many(posts_statements.RECORD_REMOVAL, [{"read_id": row.id, "at": at} for row in rows])
         db.execute_many(_DELETE, [{"old_id": row.id} for row in rows])

@@ -58,6 +58,7 @@ KINDS = (
     Kind("likes", 10, likes_content.remove_some, likes_content.hide_some, likes_content.show_some),
     Kind("comments", 1, comments_content.remove_some, comments_content.hide_some, comments_content.show_some),
     Kind("comments on posts", 1, posts_content.remove_some_comments, nothing, nothing),
+    Kind("likes of posts", 10, posts_content.remove_some_likes, nothing, nothing),
     Kind("posts", 1, posts_content.remove_some, posts_content.hide_some, posts_content.show_some),
     Kind("follows", 10, follows_content.remove_some, follows_content.hide_some, follows_content.show_some),
 )

@@ -63,7 +63,7 @@ def test_batches_remove_a_post_with_any_number_of_comments(database: Database) -
         transactions += 1
         return database.transact(work)
 
-    assert posts_removal.remove_in_batches(transact, removed) == 10
+    assert posts_removal.remove_in_batches(transact, removed) == {"comments": 10}
     assert transactions == 6  # four with comments, one without, and that with the post
     with database.read() as db:
         assert len(comments.page(db, other, limit=100, viewer=None).rows) == 10
