@@ -1,4 +1,4 @@
-"""A site as NDJSON: a line `{"user": {…}}` for each user, then lines for posts and likes.
+"""A site as NDJSON: a line `{"user": {…}}` for each user, then lines for posts, comments and likes.
 
 An archive of accounts also has password hashes and roles, and a line `{"token": {…}}` for each token.
 """
@@ -14,7 +14,7 @@ from api.json import InvalidJSON, JSONObject, TooManyValues, dumps, loads
 from api.records import KINDS, find_errors
 from api.schemas.compiled import RowType
 from api.schemas.problems import flatten_messages
-from api.store import archive_likes, archive_of_user
+from api.store import archive_comments, archive_likes, archive_of_user
 from api.store.archive import find_user
 from api.store.archive_accounts import find_account
 from api.store.archive_import import Import
@@ -77,12 +77,13 @@ def _dump(name: str, row: object) -> bytes:
 
 
 def export_user(db: Connection, user_id: int) -> Iterator[bytes]:
-    """Yield the lines of a user, their posts, drafts included, and likes; none if there is no such user."""
+    """Yield the lines of a user, their posts, drafts included, comments and likes; none if there is no such user."""
     user = archive_of_user.find_user(db, user_id)
     if user is None:
         return
     yield from _lines("user", [user], archive_of_user.ExportedUser)
     yield from _lines("post", archive_of_user.all_posts(db, user_id))
+    yield from _lines("comment", archive_comments.comments_of_user(db, user_id))
     yield from _lines("like", archive_likes.likes_of_user(db, user_id))
 
 
@@ -98,8 +99,8 @@ def import_(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
 
     Users are identified by `username`, posts by `author`, `title` and `published_at`; of several posts with the same
     identity, the n-th line matches the n-th stored post. Stored records stay unchanged. A post keeps its `id`, and so
-    its URL, if that is free and not above `IMPORTED_ID_MAX`; otherwise it gets the next, and likes of it follow. Blank
-    lines are ignored.
+    its URL, if that is free and not above `IMPORTED_ID_MAX`; otherwise it gets the next. Its comments, which do the
+    same, and its likes follow it. Blank lines are ignored.
     """
     run = Import()
     for batch in _batches(lines):

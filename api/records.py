@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from api.json import JSONObject
 from api.passwords import is_usable_hash
-from api.schemas.archive import LikeRecord, PostRecord, TokenRecord, UserRecord
+from api.schemas.archive import CommentRecord, LikeRecord, PostRecord, TokenRecord, UserRecord
 from api.schemas.base import StrictSchema
 from api.schemas.compiled import RowType
 from api.store import archive as stored
 from api.store import archive_accounts as accounts
-from api.store import archive_likes, posts, users
+from api.store import archive_comments, archive_likes, posts, users
 from api.store.archive_import import Import
 from api.store.engine.connections import Connection
 
@@ -70,6 +70,27 @@ def _create_post(run: Import, post: JSONObject) -> None:
     run.add_post(post.get("id"), created.id)
 
 
+def _is_comment_stored(run: Import, comment: JSONObject) -> bool:
+    author, post_id = run.lock_user(comment["author"]), run.find_post(comment["post"])
+    is_hidden, created_at = author.suspended_at is not None, comment["created_at"]
+    return archive_comments.is_stored(
+        run.db, author_id=author.id, post_id=post_id, created_at=created_at, hidden=is_hidden
+    )
+
+
+def _create_comment(run: Import, comment: JSONObject) -> None:
+    content = {name: value for name, value in comment.items() if name not in {"author", "post", "id"}}
+    author, post_id = run.lock_user(comment["author"]), run.find_post(comment["post"])
+    archive_comments.create_comment(
+        run.db,
+        author_id=author.id,
+        post_id=post_id,
+        comment_id=comment.get("id"),
+        hidden=author.suspended_at is not None,
+        **content,
+    )
+
+
 def _create_like(run: Import, like: JSONObject) -> None:
     user, post_id = run.lock_user(like["user"]), run.find_post(like["post"])
     hidden = user.suspended_at is not None
@@ -105,6 +126,15 @@ KINDS = {
         _is_post_stored,
         _create_post,
         stored.reserve_ids,
+        user_field="author",
+    ),
+    "comment": RecordKind(
+        CommentRecord(),
+        archive_comments.ArchivedComment,
+        archive_comments.all_comments,
+        _is_comment_stored,
+        _create_comment,
+        archive_comments.reserve_ids,
         user_field="author",
     ),
     "like": RecordKind(

@@ -54,6 +54,7 @@ POST = {
     }
 }
 LIKE = {"like": {"user": "ada", "post": 7, "liked_at": "2026-02-01T00:00:00.000001Z"}}
+COMMENT = {"comment": {"id": 5, "author": "ada", "post": 7, "body": "b", "revision": "0123456789abcdef", **TIMES}}
 LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 
@@ -103,6 +104,10 @@ def site(settings: Settings) -> Client:
     client.post("/posts", {"title": "last", "body": "b"})
     for post_id in (4, 1):
         client.send("PUT", f"/posts/{post_id}/like")
+    for post_id in (1, 4, 4):
+        client.post(f"/posts/{post_id}/comments", {"body": "é"})
+    client.delete("/comments/2")
+    client.patch("/posts/4", {"comments": "closed"})
     return client
 
 
@@ -120,6 +125,8 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
         "/posts/1/likes",
         "/users/ada/likes",
         "/posts/4/like",
+        "/posts/4/comments",
+        "/comments/3",
     )
     before = {url: (site.get(url).data, site.get(url).headers["ETag"]) for url in urls}
     feeds = [(site.get(path).json or {})["next_since"] for path in ("/changes/posts", "/changes/users")]
@@ -128,7 +135,7 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
     for source, database_url, target in moves:
         assert pressroom("db", "upgrade", database_url=database_url).exit_code == 0
         imported = pressroom("import", source, database_url=database_url)
-        assert imported.stdout == "Imported 8, skipped 0 already present, 0 errors.\n"
+        assert imported.stdout == "Imported 10, skipped 0 already present, 0 errors.\n"
         assert pressroom("export", "--accounts", target, database_url=database_url).exit_code == 0
         assert Path(target).read_bytes() == Path("a.ndjson").read_bytes()
         moved = create_app(Settings(database_url=database_url))
@@ -151,7 +158,7 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
 def test_an_archive_of_a_suspended_user_publishes_nothing(pressroom: Run, site: Client, options: list[str]) -> None:
     """Whether the user exists already or is imported, until the suspension ends."""
     public = (site.get("/posts").json or {})["items"]
-    assert pressroom("users", "suspend", "ada").stdout == "Suspended ada and hid 2 likes, 3 posts.\n"
+    assert pressroom("users", "suspend", "ada").stdout == "Suspended ada and hid 2 likes, 2 comments, 3 posts.\n"
     assert pressroom("export", *options, "a.ndjson").exit_code == 0
     archived = records(Path("a.ndjson").read_text())
     assert ["suspended_at" in line["user"] for line in archived if "user" in line] == [True, False]
@@ -169,7 +176,7 @@ def test_an_archive_of_a_suspended_user_publishes_nothing(pressroom: Run, site: 
     assert (anyone.get("/posts").json or {})["items"] == []
     assert (
         pressroom("users", "unsuspend", "ada", database_url=other).stdout
-        == "Unsuspended ada and showed 2 likes, 4 posts.\n"
+        == "Unsuspended ada and showed 2 likes, 2 comments, 4 posts.\n"
     )
     shown = (anyone.get("/posts").json or {})["items"]
     assert [post for post in shown if post["title"] != "new"] == public
@@ -185,14 +192,14 @@ def test_a_token_of_a_suspended_user_is_not_imported(pressroom: Run, site: Clien
             line["user"]["suspended_at"] = line["user"]["updated_at"]
     other = "sqlite:///other.sqlite"
     imported = pressroom("import", write(*lines), database_url=other)
-    assert imported.stdout == "Imported 5, skipped 1 already present, 0 errors.\n"
+    assert imported.stdout == "Imported 9, skipped 1 already present, 0 errors.\n"
     site.app.database.close()
 
 
 def test_an_export_without_accounts_has_no_secret(pressroom: Run, site: Client) -> None:
     lines = records(pressroom("export").stdout)
     assert [list(line) for line in lines] == [
-        [kind] for kind in ("user", "user", "post", "post", "post", "like", "like")
+        [kind] for kind in ("user", "user", "post", "post", "post", "comment", "comment", "like", "like")
     ]
     assert set(lines[0]["user"]) == {"username", "display_name", "bio", "revision", "created_at", "updated_at"}
     site.app.database.close()
@@ -448,5 +455,36 @@ def test_likes_follow_posts_with_the_same_title_and_time_by_their_ids(pressroom:
 )
 def test_a_like_that_cannot_be_imported_is_an_error(pressroom: Run, like: object, error: str) -> None:
     result = pressroom("import", write(USER, POST, like))
+    assert (result.exit_code, result.stdout) == (1, "Imported 2, skipped 0 already present, 1 errors.\n")
+    assert f"in.ndjson:3: {error}" in result.stderr
+
+
+def test_comments_follow_the_posts_and_get_the_next_id_if_theirs_is_taken(pressroom: Run) -> None:
+    first = USER, POST, COMMENT
+    second = USER, changed(POST, title="second", slug=None), changed(COMMENT, body="of the second")
+    for lines, imported, skipped in ((first, 3, 0), (second, 2, 1), (first, 0, 3), (second, 0, 3)):
+        result = pressroom("import", write(*lines))
+        assert result.stdout == f"Imported {imported}, skipped {skipped} already present, 0 errors.\n"
+    exported = records(pressroom("export").stdout)
+    titles = {line["post"]["id"]: line["post"]["title"] for line in exported if "post" in line}
+    comments = [line["comment"] for line in exported if "comment" in line]
+    assert [(each["id"], titles[each["post"]], each["body"]) for each in comments] == [
+        (5, "t", "b"),
+        (6, "second", "of the second"),
+    ]
+    assert {**comments[0], "post": 7} == COMMENT["comment"]
+
+
+@pytest.mark.parametrize(
+    ("comment", "error"),
+    [
+        (changed(COMMENT, post=8), "/comment: The archive has no post 8 that is stored."),
+        (changed(COMMENT, author="eve"), "/comment: There is no user 'eve'."),
+        (changed(COMMENT, created_at=LATER), "/comment/created_at: It is in the future."),
+        (changed(COMMENT, body=""), "/comment/body: "),
+    ],
+)
+def test_a_comment_that_cannot_be_imported_is_an_error(pressroom: Run, comment: object, error: str) -> None:
+    result = pressroom("import", write(USER, POST, comment))
     assert (result.exit_code, result.stdout) == (1, "Imported 2, skipped 0 already present, 1 errors.\n")
     assert f"in.ndjson:3: {error}" in result.stderr

@@ -51,19 +51,19 @@ class Export(Resource):
             "type": "string",
             "maxLength": 2_147_483_647,
             "pattern": '^[{]"user":',
-            "description": "A line of JSON for the user, then one for each post, and for each like.",
+            "description": "A line of JSON for the user, then one for each post, comment and like.",
             "examples": ['{"user":{"username":"ada","display_name":"Ada Lovelace","bio":""}}\n'],
         },
         content_type="application/x-ndjson",
         download=True,
-        description="Your account, posts and likes.",
+        description="Your account, posts, comments and likes.",
     )
     def get(self, request: Request) -> Response:
-        """Export your account, posts and likes.
+        """Export your account, posts, comments and likes.
 
         All of them, drafts included, as of one point in time, without your password and tokens: lines of JSON that
-        `pressroom import` reads. A like has the id of the post, which may be one that you can no longer read. It is
-        streamed; if the connection is closed before the last chunk, repeat the request.
+        `pressroom import` reads. Comments and likes have the id of the post, which may be one that you can no
+        longer read. It is streamed; if the connection is closed before the last chunk, repeat the request.
         """
         user = request.current_user
         lines = partial(archive.export_user, user_id=user.id)

@@ -4,6 +4,7 @@ from functools import partial
 
 from api import constraints
 from api.schemas.base import StrictSchema
+from api.schemas.comments import Body
 from api.schemas.datetimes import DateTimeInput
 from api.schemas.fields import OneOf, StrictInteger, Text
 from api.schemas.posts import PostCreate, PublishedAtInput
@@ -47,6 +48,18 @@ class PostRecord(PostCreate):
     published_at = PublishedAtInput(required=True)
     revision = Revision()
     created_at = Time()
+    updated_at = Time()
+
+
+class CommentRecord(StrictSchema):
+    """A comment on the post that has this id in the archive."""
+
+    id = StrictInteger(1, constraints.ID_MAX)
+    author = Username(required=True)
+    post = StrictInteger(1, constraints.ID_MAX, required=True)
+    body = Body(required=True)
+    revision = Revision()
+    created_at = Time(required=True)
     updated_at = Time()
 
 

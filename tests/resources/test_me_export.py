@@ -44,12 +44,16 @@ def test_an_export_has_the_account_and_all_posts_of_the_user_and_nothing_else(si
     publish(ada, "later", published_at="2999-01-31T12:00:00Z")
     for client, post_id in ((ada, 2), (ada, 1), (bob, 2)):
         assert client.send("PUT", f"/posts/{post_id}/like").status_code == 204
+    for client, post_id in ((ada, 2), (bob, 2), (ada, 1)):
+        assert client.post(f"/posts/{post_id}/comments", {"body": client.username}).status_code == 201
     bob.patch("/posts/1", {"published_at": None})
     user, *lines = export(ada)
     likes = [line["like"] for line in lines if "like" in line]
     assert [(like["user"], like["post"]) for like in likes] == [("ada", 2), ("ada", 1)]
     assert all(set(like) == {"user", "post", "liked_at"} for like in likes)
-    lines = [line for line in lines if "like" not in line]
+    comments = [line["comment"] for line in lines if "comment" in line]
+    assert [(each["author"], each["post"], each["body"]) for each in comments] == [("ada", 2, "ada"), ("ada", 1, "ada")]
+    lines = [line for line in lines if "post" in line]
     assert set(user["user"]) == {"username", "display_name", "bio", "revision", "created_at", "updated_at"}
     assert [line["post"]["title"] for line in lines] == ["then", "now", "later", "draft"]
     assert {line["post"]["author"] for line in lines} == {"ada"}
