@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from api import archive, constraints
-from api.store import posts, users
+from api.store import posts, suspensions, users
 from api.store.engine.connections import Connection
 from api.store.posts_table import Post
 from api.store.posts_table import posts as posts_table
@@ -95,7 +95,10 @@ class ChangeFeeds(RuleBasedStateMachine):
     @rule(schedule=SCHEDULE, body=BODY, author=INDEX, open_=st.booleans())
     def publish(self, schedule: str, body: str, author: int, open_: bool) -> None:
         with self.writing(open_=open_) as transaction:
-            post = posts.publish(transaction.db, **self.post(schedule, body), author_id=self.author(author).id)
+            user = users.lock(transaction.db, self.author(author).username)
+            is_withheld = user.suspended_at is not None
+            content = self.post(schedule, body)
+            post = posts.publish(transaction.db, **content, author_id=user.id, is_withheld=is_withheld)
             transaction.locked.add(post.id)
 
     @rule(author=INDEX, slug=st.sampled_from(["a", "b", "c"]), schedule=SCHEDULE, body=BODY)
@@ -104,7 +107,7 @@ class ChangeFeeds(RuleBasedStateMachine):
         user = self.author(author)
         with self.site.app.database.read() as db:
             ids = {row.id for row in select_rows(db, ID_BY_SLUG, author_id=user.id, slug=slug)}
-        if not ids & self.locked():
+        if not (ids & self.locked() or self.site.is_suspended(user.username)):
             content = self.post(schedule, body)
             content["tags"] = [as_typed(tag) for tag in content["tags"]]
             self.site.put(user.username, slug, {**content, "published_at": self.formatted(schedule)})
@@ -167,8 +170,15 @@ class ChangeFeeds(RuleBasedStateMachine):
     def rename_an_author(self, author: int) -> None:
         self.number += 1
         with self.site.app.database.write() as db:
-            user = users.get_for_update(db, self.author(author).username, principal=self.author(author))
+            user = users.get_for_update(db, self.author(author).username, principal=ADMIN)
             users.revise(db, user, display_name=f"{self.number}")
+
+    @precondition(lambda self: not self.open)
+    @rule(author=INDEX)
+    def suspend_or_unsuspend_an_author(self, author: int) -> None:
+        username = self.author(author).username
+        change = suspensions.unsuspend if self.site.is_suspended(username) else suspensions.suspend
+        self.site.app.database.transact(partial(change, username=username))
 
     @rule()
     def register_or_remove_a_user(self) -> None:

@@ -26,6 +26,9 @@ class Control(NamedTuple):
 
 SCHEMATHESIS, RESPONSES = "contract/test_schemathesis.py", "contract/test_responses.py"
 HOSTILE, OWASP, CHANGES = "contract/test_hostile.py", "contract/test_owasp.py", "contract/test_change_feed.py"
+SUSPENSIONS = "store/test_suspensions.py"
+WITHHOLD = 'db.execute_many(_WITHHOLD, [{"moved_id": row.id, "at": at} for row in rows])\n        '
+WAS_PUBLIC = '        was_public_until=sa.bindparam("at", type_=Timestamp()),\n'
 FOLLOWS, TIMELINE = "store/test_follows.py", "store/test_timeline.py"
 FEEDS, TAGS, LIKES = "resources/test_feeds.py", "resources/test_tags.py", "resources/test_likes.py"
 BY_SLUG = "resources/test_posts_slugs.py"
@@ -240,8 +243,8 @@ CONTROLS = {
     ),
     "a post for the admin": Control(
         "resources/posts",
-        "author_id = user.id if user.username == username else users.lock(db, username).id",
-        "author_id = user.id",
+        "author = user if user.username == username else users.lock(db, username)",
+        "author = user",
         BY_SLUG,
         "test_an_admin_puts_for_the_owner",
     ),
@@ -297,7 +300,7 @@ CONTROLS = {
         "store/posts_statements", "posts.c.was_public_until.is_not(None)", "sa.false()", CHANGES, LOST
     ),
     "a removed user forgotten": Control(
-        "store/users", "db.execute(_RECORD_REMOVAL, read_id=user.id, at=now())", "pass", CHANGES, LOST
+        "store/users_removal", "db.execute(_RECORD_REMOVAL, read_id=user.id, at=now())", "pass", CHANGES, LOST
     ),
     "a clock that was set back": Control(
         "store/change_feed", "if token.time > at:", "if False:", SCHEDULES, "though_the_clock_was_ahead_before"
@@ -463,6 +466,82 @@ CONTROLS = {
         TAGS,
         "test_tags_are_those_of_published_posts",
     ),
+    "posts of a suspended user in lists": Control(
+        "store/posts_content",
+        "        published_at=_END,\n",
+        "",
+        SUSPENSIONS,
+        "test_posts_of_a_suspended_user_are_hidden_and_then_shown_as_they_were",
+    ),
+    "tags of a suspended user": Control(
+        "store/posts_content",
+        WITHHOLD + "db.execute_many(_MOVE_TAGS,",
+        WITHHOLD + "(_MOVE_TAGS,",
+        SUSPENSIONS,
+        "test_posts_of_a_suspended_user_are_hidden_and_then_shown_as_they_were",
+    ),
+    "a suspension without positions in the change feed": Control(
+        "store/posts_content",
+        WAS_PUBLIC + '        change_position=next_position("posts"),\n',
+        WAS_PUBLIC,
+        CHANGES,
+        LOST,
+    ),
+    "the end of a suspension without positions in the change feed": Control(
+        "store/posts_content",
+        '        withheld_published_at=None,\n        change_position=next_position("posts"),\n',
+        "        withheld_published_at=None,\n",
+        CHANGES,
+        LOST,
+    ),
+    "a suspended user in the change feed": Control(
+        "store/change_statements", "source.hidden_at.is_(None)", "sa.true()", CHANGES, LOST
+    ),
+    "tokens of a suspended user": Control(
+        "store/suspensions",
+        "    tokens.revoke_all(db, user_id=user.id)\n",
+        "",
+        "resources/test_suspensions.py",
+        "test_a_suspended_user_learns_why_they_cannot_sign_in",
+    ),
+    "a suspension known before the password is": Control(
+        "http/authentication",
+        "    if stored is None or not verified.matches:",
+        '    if stored is None or (not verified.matches and stored.username != "ada"):',
+        "resources/test_suspensions.py",
+        "test_a_suspended_user_learns_why_they_cannot_sign_in",
+    ),
+    "members who suspend": Control(
+        "resources/suspensions", 'if request.current_user.role != "admin":', "if False:", OWASP, "suspendUser"
+    ),
+    "a profile of a suspended user": Control(
+        "resources/users",
+        "return users.require_visible(users.get(request.db, username), request.viewer)",
+        "return users.get(request.db, username)",
+        "resources/test_suspensions.py",
+        "test_a_suspended_user_and_their_posts_are_absent_everywhere",
+    ),
+    "a post imported for a suspended user": Control(
+        "records",
+        "is_withheld = author.suspended_at is not None",
+        "is_withheld = False",
+        "test_archive.py",
+        "test_an_archive_of_a_suspended_user_publishes_nothing",
+    ),
+    "a post that an admin publishes for a suspended user": Control(
+        "resources/posts",
+        "author_id, is_withheld = author.id, author.suspended_at is not None",
+        "author_id, is_withheld = author.id, False",
+        "resources/test_suspensions.py",
+        "test_admins_see_a_suspended_user_and_their_posts",
+    ),
+    "an admin's change of a post that does not lock the author": Control(
+        "store/posts",
+        "        lock_author(db, post_id)\n",
+        "        pass\n",
+        SUSPENSIONS,
+        "test_an_admin_who_changes_a_post_and_a_suspension_wait_for_each_other",
+    ),
     "any number of follows": Control(
         "store/follows",
         "_COUNT.scalar_subquery() < constraints.FOLLOWED_MAX_ITEMS",
@@ -479,8 +558,8 @@ CONTROLS = {
     ),
     "followers as those whom the user follows": Control(
         "store/follows",
-        ".where(follows.c.followed_id == _USER_ID, follows.c.hidden",
-        ".where(follows.c.follower_id == _USER_ID, follows.c.hidden",
+        ".where(follows.c.followed_id == _SHOWN_USER_ID, follows.c.hidden",
+        ".where(follows.c.follower_id == _SHOWN_USER_ID, follows.c.hidden",
         "resources/test_follows.py",
         "test_a_user_follows_and_unfollows_another",
     ),

@@ -225,6 +225,22 @@ def try_out_following(server: Server, try_out: Callable[..., str]) -> None:
     try_out("unfollowUser", username="grace")
 
 
+def try_out_suspending(server: Server, try_out: Callable[..., str]) -> None:
+    """Suspend another user as an admin, and end it."""
+    server.run_command("users", "promote", "ada")
+    try_out("suspendUser", username="grace")
+    assert [each["user"]["username"] for each in json.loads(try_out("listSuspensions"))["items"]] == ["grace"]
+    assert server.get_status("/users/grace") == 404
+    try_out("unsuspendUser", username="grace")
+    assert server.get_status("/users/grace") == 200
+
+
+def try_out_other_users(server: Server, try_out: Callable[..., str]) -> None:
+    """Execute the operations of which another user is the object."""
+    try_out_following(server, try_out)
+    try_out_suspending(server, try_out)
+
+
 def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None:
     server = serve(PRESSROOM_RATE_LIMITS="off")
     executed = set()
@@ -269,7 +285,7 @@ def test_every_example_works_in_swagger_ui(serve: Callable[..., Server]) -> None
         assert json.loads(try_out("readPostBySlug")) == draft
         assert json.loads(try_out("putPost", **{"If-None-Match": "", "If-Match": f'"{draft["revision"]}"'})) == draft
 
-        try_out_following(server, try_out)
+        try_out_other_users(server, try_out)
 
         try_out("changePassword")
         password = EXAMPLES["PasswordChange"]["new_password"]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.support.processes import child_pids
-from tests.support.servers import Server, sign_up
+from tests.support.servers import Server, sign_in, sign_up
 
 pytestmark = pytest.mark.heavy
 
@@ -225,6 +225,37 @@ def test_concurrent_registrations_give_a_username_once(ada: Ada) -> None:
     with ThreadPoolExecutor(10) as clients:
         statuses = [*clients.map(lambda _: ada.send("POST", "/users", account).status, range(10))]
     assert sorted(statuses) == [201] + [409] * 9
+
+
+def test_posts_published_while_their_author_is_suspended_are_hidden(ada: Ada) -> None:
+    """Clients of the author go on publishing until their token is revoked; an admin suspends, ends it, and suspends."""
+    admin = ada._replace(headers=sign_up(ada.server, "root"))
+    ada.server.run_command("users", "promote", "root")
+    titles, statuses, url = [f"{number}" for number in range(CLIENTS)], list[int](), "/users/ada/suspension"
+
+    def publish(title: str) -> None:
+        while (status := ada.send("POST", "/posts", {"title": title, "body": "b", "tags": ["x"]}).status) == 201:
+            statuses.append(status)
+        statuses.append(status)
+
+    for repetition in range(3):
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            publishing = [clients.submit(publish, title) for title in titles]
+            while statuses.count(201) < CLIENTS * (repetition + 1):
+                time.sleep(0.01)
+            assert [admin.send(method, url).status for method in ("PUT", "DELETE", "PUT")] == [204] * 3
+            for published in publishing:
+                published.result()
+        for path in ("/posts", "/posts?author=ada", "/posts?tag=x"):
+            assert ada.server.get_json(path)["items"] == []
+        assert admin.send("DELETE", url).status == 204
+        ada = ada._replace(headers=sign_in(ada.server))
+    assert set(statuses) == {201, 401}
+    cursor, shown = "", 0
+    while cursor is not None:
+        page = json.loads(admin.send("GET", f"/posts?limit=100{cursor and '&cursor='}{cursor}").body)
+        cursor, shown = page["next_cursor"], shown + len(page["items"])
+    assert shown == statuses.count(201)
 
 
 def test_concurrent_follows_and_unfollows_end_as_the_last_request_says(ada: Ada) -> None:

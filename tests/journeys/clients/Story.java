@@ -7,6 +7,7 @@ import com.pressroom.client.api.FeedsApi;
 import com.pressroom.client.api.FollowsApi;
 import com.pressroom.client.api.LikesApi;
 import com.pressroom.client.api.PostsApi;
+import com.pressroom.client.api.SuspensionsApi;
 import com.pressroom.client.api.TagsApi;
 import com.pressroom.client.api.TimelineApi;
 import com.pressroom.client.api.TokensApi;
@@ -173,6 +174,10 @@ public class Story {
     expect(liked.stream().map(LikedPost::getTitle).toList(), List.of("Note A"));
     likes.unlikePost(first.getId());
     problem(404, () -> likes.readLike(first.getId(), null));
+
+    // Only admins suspend users.
+    Problem forbidden = problem(403, () -> new SuspensionsApi(ada).suspendUserWithHttpInfo(readerName));
+    expect(forbidden.getCode(), "forbidden");
 
     // A token that can only read is enough for a reader or a preview.
     TokenCreate preview = new TokenCreate().username(username).password(password).name("preview");

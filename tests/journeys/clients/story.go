@@ -147,6 +147,10 @@ func main() {
 	_, unliked, err := client.LikesAPI.ReadLike(bob, first.Id).Execute()
 	problem(err, unliked, 404)
 
+	// Only admins suspend users.
+	rejected, err := client.SuspensionsAPI.SuspendUser(ada, readerName).Execute()
+	problem(err, rejected, 403)
+
 	// A token that can only read is enough for a reader or a preview.
 	preview := pressroom.NewTokenCreate()
 	preview.SetName("preview")

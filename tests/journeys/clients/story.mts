@@ -127,6 +127,11 @@ expect(liked.items.map((post) => post.title), ["Note A"]);
 expect((await bob.DELETE("/posts/{post_id}/like", byId)).response.status, 204);
 expect(problem(await bob.GET("/posts/{post_id}/like", byId)).status, 404);
 
+// Only admins suspend users.
+const byReader = { path: { username: readerName } };
+const notAllowed = problem(await ada.PUT("/users/{username}/suspension", { params: byReader }));
+expect([notAllowed.status, notAllowed.code], [403, "forbidden"]);
+
 // A token that can only read is enough for a reader or a preview.
 const preview = { username, password, name: "preview", scope: "read", expires_in_days: 1 } as const;
 const issued = success(await anyone.POST("/tokens", { body: preview }));

@@ -12,6 +12,7 @@ use Pressroom\Api\FeedsApi;
 use Pressroom\Api\FollowsApi;
 use Pressroom\Api\LikesApi;
 use Pressroom\Api\PostsApi;
+use Pressroom\Api\SuspensionsApi;
 use Pressroom\Api\TagsApi;
 use Pressroom\Api\TimelineApi;
 use Pressroom\Api\TokensApi;
@@ -152,6 +153,10 @@ $liked = $likes->listLikedPosts($readerName)->getItems();
 expect(array_map(fn($post) => $post->getTitle(), $liked), ['Note A']);
 $likes->unlikePost($first->getId());
 problem(fn() => $likes->readLike($first->getId()), 404);
+
+// Only admins suspend users.
+$suspensions = new SuspensionsApi(new Client(), $configuration);
+expect(problem(fn() => $suspensions->suspendUser($readerName), 403)->getCode(), 'forbidden');
 
 // A token that can only read is enough for a reader or a preview.
 $preview = new TokenCreate(['name' => 'preview', 'scope' => 'read', 'expires_in_days' => 1]);

@@ -21,6 +21,7 @@ from pressroom_client.api.posts import (
     remove_post,
     revise_post,
 )
+from pressroom_client.api.suspensions import suspend_user
 from pressroom_client.api.tags import list_tags
 from pressroom_client.api.timeline import read_timeline
 from pressroom_client.api.tokens import create_token
@@ -163,6 +164,11 @@ assert unlike_post.sync_detailed(first.id, client=bob).status_code == 204
 unliked = read_like.sync(first.id, client=bob)
 assert isinstance(unliked, Problem), unliked
 assert unliked.status == 404, unliked
+
+# Only admins suspend users.
+forbidden = suspend_user.sync(reader_name, client=ada)
+assert isinstance(forbidden, Problem), forbidden
+assert (forbidden.status, forbidden.code) == (403, "forbidden"), forbidden
 
 # A token that can only read is enough for a reader or a preview.
 preview = TokenCreate(

@@ -117,6 +117,10 @@ expect likes.list_liked_posts(reader_name).items.map(&:title), ['Note A']
 likes.unlike_post(first.id)
 problem(404) { likes.read_like(first.id) }
 
+# Only admins suspend users.
+forbidden = problem(403) { Pressroom::SuspensionsApi.new(ada).suspend_user(reader_name) }
+expect forbidden.code, 'forbidden'
+
 # A token that can only read is enough for a reader or a preview.
 preview = Pressroom::TokenCreate.new(name: 'preview', scope: 'read', expires_in_days: 1)
 issued = Pressroom::TokensApi.new(basic).create_token({ token_create: preview })
