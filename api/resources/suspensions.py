@@ -54,9 +54,10 @@ class SuspensionOfUser(Resource):
         """Suspend a user.
 
         Only for admins. Until it ends, the user cannot sign in, their tokens are revoked, and only admins see the user
-        and their posts: in lists, searches and feeds they are absent, at their URLs 404, and in changes null. 409
-        `user-is-admin` for an admin; 409 `too-much-content` if they have more than 1,000 posts or 33,554,432 characters
-        in them: then an operator runs `pressroom users suspend`. It may be repeated.
+        and their posts: in lists, searches and feeds they are absent, at their URLs 404, and in changes null. Their
+        comments, likes and follows are hidden, too. 409 `user-is-admin` for an admin; 409 `too-much-content` if they
+        have more than 1,000 posts and comments, of which each ten likes or follows count as one, or 33,554,432
+        characters in them: then an operator runs `pressroom users suspend`. It may be repeated.
         """
         suspensions.suspend(request.db, username)
 
@@ -71,7 +72,7 @@ class SuspensionOfUser(Resource):
     def delete(self, request: Request, username: str) -> None:
         """End the suspension of a user.
 
-        Only for admins. The user and their posts are visible as before, and the user can sign in again; tokens stay
+        Only for admins. The user and what they wrote are visible as before, and the user can sign in again; tokens stay
         revoked. 409 `too-much-content` as for suspending: then an operator runs `pressroom users unsuspend`. It may be
         repeated.
         """

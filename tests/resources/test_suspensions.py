@@ -150,3 +150,43 @@ def test_suspensions_are_paged_and_those_who_were_suspended_last_come_first(
     assert admin.get("/suspensions", headers={"If-None-Match": etag}).status_code == 304
     admin.delete(URL)
     assert admin.get("/suspensions", headers={"If-None-Match": etag}).status_code == 200
+
+
+def test_comments_likes_and_follows_of_a_suspended_user_are_hidden_and_then_back(
+    anyone: Client, ada: Client, bob: Client, admin: Client
+) -> None:
+    assert [bob.post("/posts", POST).status_code, ada.post("/posts", POST).status_code] == [201, 201]
+    assert ada.post("/posts/1/comments", {"body": "first"}).status_code == 201
+    for client, path in (
+        (ada, "/posts/1/like"),
+        (bob, "/posts/2/like"),
+        (ada, "/users/bob/follow"),
+        (bob, "/users/ada/follow"),
+    ):
+        assert client.send("PUT", path).status_code == 204
+    lists = ["/posts/1/comments", "/posts/1/likes", "/users/bob/likes", "/users/bob/followers", "/users/bob/following"]
+    of_ada = ["/comments/1", "/users/ada/likes", "/users/ada/followers", "/users/ada/following", "/posts/2/likes"]
+    before, read = [items(anyone, path) for path in lists], [anyone.get(path).json for path in of_ada]
+    assert [len(found) for found in before] == [1] * len(lists)
+    timeline = items(bob, "/timeline")
+    assert [post["id"] for post in timeline] == [2]
+
+    suspend(admin)
+    assert [items(anyone, path) for path in lists] == [[]] * len(lists)
+    for path in of_ada:
+        assert_problem(anyone.get(path), 404)
+    assert items(bob, "/timeline") == []
+    assert_problem(bob.get("/users/ada/follow"), 404)
+    assert_problem(bob.send("PUT", "/users/ada/follow"), 404)
+
+    admin.delete(URL)
+    assert [items(anyone, path) for path in lists] == before
+    assert [anyone.get(path).json for path in of_ada] == read
+    assert items(bob, "/timeline") == timeline
+
+    suspend(admin)
+    for path in ("/users/ada/follow", "/posts/2/like"):
+        assert bob.delete(path).status_code == 204
+        assert_problem(bob.delete(path), 404)
+    admin.delete(URL)
+    assert [items(anyone, path) for path in ("/users/ada/followers", "/posts/2/likes")] == [[], []]
