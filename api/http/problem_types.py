@@ -27,8 +27,8 @@ _SPECIFIC = [
         "insufficient-scope",
         "Insufficient Scope",
         [403],
-        "The token is of scope `read`: it permits only to read posts, the timeline, users, follows, likes, tags, "
-        "feeds, changes and `/me`. Create one of scope `write` with your username and password.",
+        "The token is of scope `read`: it permits only to read posts, comments, likes, the timeline, users, "
+        "follows, tags, feeds, changes and `/me`. Create one of scope `write` with your username and password.",
     ),
     ProblemType(
         "quota-exceeded",

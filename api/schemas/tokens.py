@@ -22,8 +22,8 @@ Scope = partial(
     ["read", "write"],
     metadata={
         "description": (
-            "What it permits. `read`: to read posts, your drafts, too, users, tags, feeds, changes and `/me`, without "
-            "the role of an admin. `write`: everything that you may do."
+            "What it permits. `read`: to read posts, your drafts, too, comments, likes, the timeline, users, follows, "
+            "tags, feeds, changes and `/me`, without the role of an admin. `write`: everything that you may do."
         ),
         "examples": ["write"],
     },

@@ -15,7 +15,7 @@ from api.store.sweeping import MAX_ROWS_IN_REQUEST, Sweep, Transact
 from api.store.users import users
 
 Scope: TypeAlias = Literal["read", "write"]
-"""What a token permits: `read` only to read posts, users and its own user, without the role of an admin."""
+"""What a token permits: `read` only to read, and neither tokens nor exports, without the role of an admin."""
 
 tokens = sa.Table(
     "tokens",

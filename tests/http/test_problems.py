@@ -9,6 +9,7 @@ Cache-Control: no-store
  "errors": [{"detail": "…", "pointer": "#/title"}, {"detail": "…", "parameter": "limit"}]}
 """
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -21,6 +22,7 @@ from api.http.application import Application
 from api.http.problem_types import PROBLEM_TYPES
 from api.http.store_errors import CODE_OF, STATUS_OF
 from api.store import errors
+from tests.contract.catalogue import DOCUMENT
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
 
@@ -47,6 +49,32 @@ def test_every_type_of_problem_can_be_read_at_its_url(anyone: Client) -> None:
         assert response.status_code == 200
         assert response.json == {**problem_type._asdict(), "url": f"/problems/{code}"}
         assert problem_type.description
+
+
+def test_insufficient_scope_names_all_that_a_token_can_read() -> None:
+    reads = [path["get"] for path in DOCUMENT["paths"].values() if "get" in path]
+    readable = {
+        tag
+        for read in reads
+        if {"bearer": []} in read["security"] and "403" not in read["responses"]
+        for tag in read["tags"]
+    }
+    assert readable >= {"posts", "comments", "likes"}
+    assert readable <= {*re.findall(r"\w+", PROBLEM_TYPES["insufficient-scope"].description)}
+
+
+@pytest.mark.parametrize("operation", ["removeUser", "suspendUser"])
+def test_operations_name_all_that_counts_toward_too_much_content(operation: str) -> None:
+    [description] = (
+        item[method]["description"]
+        for item in DOCUMENT["paths"].values()
+        for method in item
+        if item[method].get("operationId") == operation
+    )
+    assert {"posts", "comments", "likes", "follows"} <= {*re.findall(r"\w+", description)}
+    assert {"posts", "comments", "likes", "follows"} <= {
+        *re.findall(r"\w+", PROBLEM_TYPES["too-much-content"].description)
+    }
 
 
 def test_an_unknown_type_of_problem_is_404(anyone: Client) -> None:
