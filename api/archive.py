@@ -78,8 +78,7 @@ def _dump(name: str, row: object) -> bytes:
 
 def export_user(db: Connection, user_id: int) -> Iterator[bytes]:
     """Yield the lines of a user, their posts, drafts included, comments and likes; none if there is no such user."""
-    user = archive_of_user.find_user(db, user_id)
-    if user is None:
+    if (user := archive_of_user.find_user(db, user_id)) is None:
         return
     yield from _lines("user", [user], archive_of_user.ExportedUser)
     yield from _lines("post", archive_of_user.all_posts(db, user_id))

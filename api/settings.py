@@ -61,7 +61,7 @@ class Settings:
         maximum=TOKEN_DAYS_MAX,
     )
     posts_per_day: int = setting(
-        1_000, "Posts that an account may create per day in UTC; 0 for no limit. Admins have none."
+        1_000, "Posts and comments that an account may create per day in UTC; 0 for no limit. Admins have none."
     )
     megabytes_per_day: int = setting(
         200, "MiB of content that an account may write per day in UTC; 0 for no limit. Admins have none."

@@ -28,7 +28,7 @@ def count(request: Request, content: Values, *, creates: bool) -> int:
     size = len(dumps(content))
     used = usage.add(db, user_id=user.id, posts=int(creates), size=size)
     if creates and 0 < quotas.posts < used.posts:
-        _reject("posts-per-day", f"{quotas.posts} posts")
+        _reject("posts-per-day", f"{quotas.posts} posts and comments")
     if 0 < quotas.bytes < used.bytes:
         _reject("megabytes-per-day", f"{settings.megabytes_per_day} MiB")
     return size

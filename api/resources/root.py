@@ -24,11 +24,11 @@ exceeded, 429 has a `Retry-After`.
 Reads with a token return current data. Without one, a new resource is found at its URL at once, while lists and changes
 may be a few seconds old.
 
-Times are in UTC, URLs are paths relative to the requested host, and lists are paged by cursor, newest first. Every
-error is a problem (RFC 9457) with a `code` for programs and a `detail` that says what to do, except for malformed or
-oversized messages, which the web server rejects by itself. Every readable resource supports `HEAD`; `OPTIONS` lists the
-methods. All other responses have an `X-Request-ID`, by which the operator finds the request in the log; it is yours if
-you send one of 8 to 64 letters, digits, `.`, `_` and `-`.
+Times are in UTC, URLs are paths relative to the requested host, and lists are paged by cursor, newest first (comments:
+oldest first). Every error is a problem (RFC 9457) with a `code` for programs and a `detail` that says what to do,
+except for malformed or oversized messages, which the web server rejects by itself. Every readable resource supports
+`HEAD`; `OPTIONS` lists the methods. All other responses have an `X-Request-ID`, by which the operator finds the request
+in the log; it is yours if you send one of 8 to 64 letters, digits, `.`, `_` and `-`.
 """
 INFO: JSONObject = {
     "summary": SUMMARY,

@@ -72,8 +72,8 @@ class SuspensionOfUser(Resource):
     def delete(self, request: Request, username: str) -> None:
         """End the suspension of a user.
 
-        Only for admins. The user and what they wrote are visible as before, and the user can sign in again; tokens stay
-        revoked. 409 `too-much-content` as for suspending: then an operator runs `pressroom users unsuspend`. It may be
-        repeated.
+        Only for admins. The user and what they wrote are visible as before, and the user can sign in again; tokens
+        stay revoked. 409 `too-much-content` as for suspending: then an operator runs `pressroom users
+        unsuspend`. It may be repeated.
         """
         suspensions.unsuspend(request.db, username)

@@ -619,6 +619,27 @@ CONTROLS = {
         LIKES,
         "test_a_post_that_is_not_visible_cannot_be_liked",
     ),
+    "a comment on another user's draft": Control(
+        "store/comments",
+        "if lock_visible(db, post_id, viewer=author).comments",
+        "if lock_visible(db, post_id, viewer=author._replace(role='admin')).comments",
+        OWASP,
+        "createComment-2",
+    ),
+    "comments of another user's draft": Control(
+        "store/comments_table",
+        "sa.or_(_IS_SHOWN, _IS_ADMIN), IS_VISIBLE)",
+        "sa.or_(_IS_SHOWN, _IS_ADMIN))",
+        OWASP,
+        "readComment-2",
+    ),
+    "comments on closed posts": Control(
+        "store/comments",
+        '.comments == "closed"',
+        '.comments == "shut"',
+        "resources/test_comments.py",
+        "test_a_closed_post_gets_no_more_comments_until_it_is_opened",
+    ),
     "an imported like of whichever post has the id": Control(
         "records",
         'run.find_post(like["post"])',

@@ -4,7 +4,7 @@ HTTP/1.1 429 TOO MANY REQUESTS
 Retry-After: 30120
 
 {"type": "/problems/quota-exceeded", "title": "Quota Exceeded", "status": 429, "code": "quota-exceeded",
- "detail": "Quota exceeded: 1000 posts per account and day in UTC. Try again after `Retry-After` seconds."}
+ "detail": "Quota exceeded: 1000 posts and comments per account and day in UTC. Try again after `Retry-After` seconds."}
 """
 
 import json
@@ -49,11 +49,21 @@ def test_posts_per_account_and_day_are_limited(build: Build) -> None:
     for _ in range(3):
         assert ada.post("/posts", POST).status_code == 201
     for _ in range(2):
-        assert_quota_exceeded(ada.post("/posts", POST), "3 posts")
+        assert_quota_exceeded(ada.post("/posts", POST), "3 posts and comments")
     assert bob.post("/posts", POST).status_code == 201
     assert ada.patch("/posts/1", {"title": "changed"}).status_code == 200
     assert ada.delete("/posts/1").status_code == 204
-    assert_quota_exceeded(ada.post("/posts", POST), "3 posts")  # deleting a post gives none back
+    assert_quota_exceeded(ada.post("/posts", POST), "3 posts and comments")  # deleting a post gives none back
+
+
+def test_comments_count_toward_the_quota_of_posts(build: Build) -> None:
+    ada = signed_in_user(build(posts_per_day=2), "ada")
+    assert ada.post("/posts", POST).status_code == 201
+    assert ada.post("/posts/1/comments", {"body": "b"}).status_code == 201
+    for path in ("/posts/1/comments", "/posts"):
+        content = {"body": "b"} if path.endswith("comments") else POST
+        assert_quota_exceeded(ada.post(path, content), "2 posts and comments")
+    assert ada.patch("/comments/1", {"body": "changed"}).status_code == 200
 
 
 def test_bytes_per_account_and_day_are_limited_for_every_method(build: Build) -> None:
@@ -141,13 +151,13 @@ def test_a_replayed_request_is_not_counted(build: Build) -> None:
     again = ada.post("/posts", POST, headers=headers)
     assert (again.status_code, again.data) == (first.status_code, first.data) == (201, first.data)
     rejected = ada.post("/posts", POST, headers={"Idempotency-Key": "l"})
-    assert_quota_exceeded(rejected, "1 posts")
+    assert_quota_exceeded(rejected, "1 posts and comments")
 
 
 def test_a_request_beyond_the_quota_leaves_its_key_unused(build: Build, set_day: Callable[[int], None]) -> None:
     ada = signed_in_user(build(posts_per_day=1), "ada")
     ada.post("/posts", POST)
-    assert_quota_exceeded(ada.post("/posts", POST, headers={"Idempotency-Key": "k"}), "1 posts")
+    assert_quota_exceeded(ada.post("/posts", POST, headers={"Idempotency-Key": "k"}), "1 posts and comments")
     set_day(1)
     assert ada.post("/posts", POST, headers={"Idempotency-Key": "k"}).status_code == 201
 
@@ -170,7 +180,7 @@ def test_the_next_day_has_quotas_of_its_own_and_a_clock_that_went_wrong_locks_no
     for days in (0, 1, 400, 1, 0, -1):  # the clock is set ahead, and back
         set_day(days)
         assert ada.post("/posts", POST).status_code == 201
-        assert_quota_exceeded(ada.post("/posts", POST), "1 posts")
+        assert_quota_exceeded(ada.post("/posts", POST), "1 posts and comments")
 
 
 @pytest.mark.parametrize(("time", "seconds"), [("00:00:00", 86_400), ("23:59:59.999999", 1), ("12:00:30", 43_170)])
