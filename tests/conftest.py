@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, Phase
@@ -19,6 +19,7 @@ from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
 from api.store.engine.timeouts import Timeouts
+from tests.support import given_postgresql
 from tests.support.clients import Client, signed_in_user
 from tests.support.paths import PROJECT_ROOT
 from tests.support.redis_server import RedisServer, redis_executable
@@ -46,6 +47,11 @@ def pytest_configure() -> None:
         del os.environ[name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if given_postgresql.url():
+        given_postgresql.skip_others(items)
+
+
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with empty tables, to copy."""
@@ -57,8 +63,10 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(migrated: Path, tmp_path: Path) -> Settings:
+def settings(migrated: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
     """Settings with an SQLite file of the test's own, which need not survive a power loss."""
+    if given_postgresql.url() and {"app", "build"} & {*request.fixturenames}:
+        return Settings(database_url=request.getfixturevalue("postgresql_url"), access_log="")
     path = shutil.copy(migrated, tmp_path / "pressroom.sqlite")
     return Settings(database_url=f"sqlite:///{path}", sqlite_synchronous="NORMAL", access_log="")
 
@@ -85,6 +93,11 @@ def app(build: Callable[..., Application]) -> Application:
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """A PostgreSQL server; its database `template` has empty tables."""
+    if given := given_postgresql.url():
+        given_server = given_postgresql.GivenServer(given)
+        yield cast("PostgresServer", given_server)
+        given_server.cleanup()
+        return
     server = get_server(tmp_path_factory.mktemp("postgresql"))
     server.psql("ALTER SYSTEM SET fsync = off")  # no data outlives the tests
     server.psql("SELECT pg_reload_conf()")
@@ -99,6 +112,8 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresSer
 @pytest.fixture
 def postgresql_url(postgresql: PostgresServer) -> str:
     """The URL of a PostgreSQL database of the test's own, with empty tables."""
+    if isinstance(postgresql, given_postgresql.GivenServer):
+        return postgresql.create()
     name = f"test_{next(numbers)}"
     postgresql.psql(f"CREATE DATABASE {name} TEMPLATE template")
     return str(postgresql.get_uri(name))
