@@ -7,7 +7,7 @@ from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
 from api.app import create_app
-from api.cli import archive, backup, check, db, deploy, openapi, posts, serve, settings, terminal, users
+from api.cli import archive, backup, check, db, deploy, notify, openapi, posts, serve, settings, terminal, users
 from api.settings import InvalidSetting
 from api.store.errors import StoreError, Unavailable
 
@@ -72,6 +72,7 @@ for command in (
     settings.settings,
     check.check,
     deploy.deploy,
+    notify.notify,
     openapi.openapi,
 ):
     cli.add_command(command)
