@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 
 from marshmallow import ValidationError
 
-from api import constraints
 from api.json import InvalidJSON, JSONObject, TooManyValues, dumps, loads
 from api.records import KINDS, find_errors
 from api.schemas.compiled import RowType
@@ -17,7 +16,7 @@ from api.schemas.problems import flatten_messages
 from api.store import archive_comments, archive_likes, archive_of_user
 from api.store.archive import find_user
 from api.store.archive_accounts import find_account
-from api.store.archive_import import Import
+from api.store.archive_import import Import, id_to_keep
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import Conflict, NotFound, SlugTaken
@@ -111,7 +110,7 @@ def import_(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
 def _import_batch(run: Import, batch: Sequence[Line], db: Connection, *, is_sqlite: bool) -> list[Outcome]:
     run.begin(db)
     for name, kind in KINDS.items():
-        highest_id = max((line.content.get("id", 0) for line in batch if line.kind == name), default=0)
+        highest_id = max((id_to_keep(line.content.get("id")) or 0 for line in batch if line.kind == name), default=0)
         if highest_id and kind.reserve_ids and not is_sqlite:
             kind.reserve_ids(db, highest_id)
     return [_import_line(run, line) for line in batch]
@@ -165,6 +164,4 @@ def _parse(number: int, line: bytes) -> Line:
         return Line(number, len(line), error=" ".join(details))
     if errors := " ".join(f"/{name}/{error}" for error in find_errors(content)):
         return Line(number, len(line), error=errors)
-    if content.get("id", 0) > constraints.IMPORTED_ID_MAX:
-        del content["id"]
     return Line(number, len(line), name, content)

@@ -12,7 +12,7 @@ from api.schemas.compiled import RowType
 from api.store import archive as stored
 from api.store import archive_accounts as accounts
 from api.store import archive_comments, archive_likes, posts, users
-from api.store.archive_import import Import
+from api.store.archive_import import Import, id_to_keep
 from api.store.engine.connections import Connection
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -66,7 +66,7 @@ def _create_post(run: Import, post: JSONObject) -> None:
     content = {name: value for name, value in post.items() if name not in {"author", "id"}}
     author = run.lock_user(post["author"])
     is_withheld = author.suspended_at is not None
-    created = posts.publish(run.db, author_id=author.id, post_id=post.get("id"), is_withheld=is_withheld, **content)
+    created = posts.publish(run.db, author_id=author.id, post_id=id_to_keep(post.get("id")), is_withheld=is_withheld, **content)
     run.add_post(post.get("id"), created.id)
 
 
@@ -85,7 +85,7 @@ def _create_comment(run: Import, comment: JSONObject) -> None:
         run.db,
         author_id=author.id,
         post_id=post_id,
-        comment_id=comment.get("id"),
+        comment_id=id_to_keep(comment.get("id")),
         hidden=author.suspended_at is not None,
         **content,
     )

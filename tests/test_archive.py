@@ -433,6 +433,16 @@ def test_likes_follow_the_posts_though_these_get_other_ids(pressroom: Run) -> No
     assert sorted(titles[line["like"]["post"]] for line in exported if "like" in line) == ["t", "third"]
 
 
+def test_comments_and_likes_follow_a_post_whose_id_is_too_high_to_be_kept(pressroom: Run) -> None:
+    high = constraints.ID_MAX
+    file = write(USER, changed(POST, id=high), changed(COMMENT, post=high, id=high), changed(LIKE, post=high))
+    for imported, skipped in ((4, 0), (0, 4)):
+        result = pressroom("import", file)
+        assert result.stdout == f"Imported {imported}, skipped {skipped} already present, 0 errors.\n"
+    _, post, comment, like = (next(iter(line.values())) for line in records(pressroom("export").stdout))
+    assert (post["id"], comment["post"], like["post"], comment["id"]) == (1, 1, 1, 1)
+
+
 def test_likes_follow_posts_with_the_same_title_and_time_by_their_ids(pressroom: Run) -> None:
     same = [changed(POST, slug=None, id=id_) for id_ in (5, 7, 9)]
     file = write(USER, *same)

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
+from api import constraints
 from api.store.engine.connections import Connection, Query
 from api.store.errors import NotFound
 from api.store.posts_table import PUBLISHED_AT, posts
@@ -29,6 +30,11 @@ _IDENTITIES = Query(
         posts.c.author_id == sa.bindparam("author_id")
     ),
 )
+
+
+def id_to_keep(archived_id: int | None) -> int | None:
+    """Return the id under which a record is stored if that is free; None for the next one."""
+    return archived_id if archived_id and archived_id <= constraints.IMPORTED_ID_MAX else None
 
 
 def identify_posts(db: Connection, author_id: int) -> dict[Identity, dict[int, None]]:
