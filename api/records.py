@@ -65,8 +65,8 @@ def _is_post_stored(run: Import, post: JSONObject) -> bool:
 def _create_post(run: Import, post: JSONObject) -> None:
     content = {name: value for name, value in post.items() if name not in {"author", "id"}}
     author = run.lock_user(post["author"])
-    is_withheld = author.suspended_at is not None
-    created = posts.publish(run.db, author_id=author.id, post_id=id_to_keep(post.get("id")), is_withheld=is_withheld, **content)
+    content.update(post_id=id_to_keep(post.get("id")), is_withheld=author.suspended_at is not None)
+    created = posts.publish(run.db, author_id=author.id, **content)
     run.add_post(post.get("id"), created.id)
 
 
