@@ -232,9 +232,7 @@ def test_invalid_secrets_are_rejected(secret: str) -> None:
         webhooks.parse_secret(secret)
 
 
-@pytest.mark.parametrize(
-    "url", ["ftp://hook.example/", "https://ada:secret@hook.example/", "https://hook.example:port/", "/"]
-)
+@pytest.mark.parametrize("url", ["ftp://hook.example/", "https://ada@hook.example/", "https://hook.example:port/", "/"])
 def test_invalid_urls_are_rejected(app: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", app.settings.database_url)
     (file := tmp_path / "secret").write_text(f"{SECRET}\n")
