@@ -72,21 +72,12 @@ _OF_POST = (
     .order_by(*_POSITION)
     .limit(sa.bindparam("page_limit"))
 )
-_ITEMS = _OF_POST.subquery("items")
-# Of a visible post without comments, the only row has no values. SQLite, which sorts subqueries again, joins instead.
+_ITEMS = _OF_POST.subquery("entries")
+# Of a visible post without comments, the only row has no values. The comments are limited before they are joined: with
+# few posts, SQLite would sort all of them.
 PAGE = Query(
     Comment,
-    sa.select(*_COLUMNS, users.c.username, users.c.display_name)
-    .select_from(
-        posts.outerjoin(
-            comments,
-            sa.and_(comments.c.post_id == posts.c.id, _IS_SHOWN, sa.tuple_(*_POSITION) > _AFTER),
-        ).outerjoin(users, users.c.id == comments.c.author_id)
-    )
-    .where(HAS_ID, IS_VISIBLE)
-    .order_by(*_POSITION)
-    .limit(sa.bindparam("page_limit")),
-    postgresql=sa.select(*_ITEMS.c)
+    sa.select(*_ITEMS.c)
     .select_from(posts.outerjoin(_ITEMS, sa.true()))
     .where(HAS_ID, IS_VISIBLE)
     .order_by(_ITEMS.c.created_at, _ITEMS.c.id),

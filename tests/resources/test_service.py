@@ -31,6 +31,7 @@ def test_about_has_the_limits(anyone: Client) -> None:
         "title": constraints.TITLE_MAX_LENGTH,
         "body": constraints.BODY_MAX_LENGTH,
         "tags": constraints.TAGS_MAX_ITEMS,
+        "followed": constraints.FOLLOWED_MAX_ITEMS,
         "page": constraints.PAGE_SIZE_MAX,
         "page_bytes": constraints.PAGE_MAX_BYTES,
         "request_body": constraints.REQUEST_BODY_MAX_BYTES,

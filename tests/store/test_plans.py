@@ -32,8 +32,8 @@ EXCEPTIONS = {
     "tokens._COUNT_OF_USER": "the same",
 }
 """Statements that read more, by the beginning of their names, with the reason."""
-SORTED = re.compile(r"changes\._[A-Z]+\._delta|posts_search_statements\.SORT\[.*")
-"""Statements that sort the entries of two or three subqueries, each with a LIMIT, or of an array."""
+SORTED = re.compile(r"changes\._[A-Z]+\._delta|posts_search_statements\.SORT\[.*|comments\.PAGE")
+"""Statements that sort the entries of up to three subqueries, each with a LIMIT, or of an array."""
 
 for _module in pkgutil.iter_modules(api.store.__path__):
     importlib.import_module(f"api.store.{_module.name}")
