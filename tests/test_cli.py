@@ -426,7 +426,7 @@ def test_lines_with_errors_are_reported_by_number_and_others_imported(pressroom:
     assert (imported.exit_code, imported.stdout) == (1, "Imported 2, skipped 0 already present, 8 errors.\n")
     errors = [line for line in imported.stderr.splitlines() if line.startswith("in.ndjson:")]
     assert [line.split(":")[1] for line in errors] == [str(number) for number in range(2, 10)]
-    assert errors[1].endswith(': Expected {"user": {…}} or {"token": {…}} or {"post": {…}}.')
+    assert errors[1].endswith(": Expected " + " or ".join(f'{{"{name}": {{…}}}}' for name in records.KINDS) + ".")
     assert errors[-2].endswith("/post: There is no user 'eve'. Put the record that it refers to before it.")
     assert "/post/tags/1: Use 1 to 49" in errors[-1]
     assert exported(pressroom) == [USER, POST]

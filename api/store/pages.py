@@ -77,11 +77,11 @@ class NewestFirst(PagedQuery[Row]):
         large: sa.Column[str] | None = None,
         key: str = "",
     ) -> None:
-        """`key` is the field of a row with the timestamp, unless it has the name of the column."""
+        """`key` is the attribute of a row with the timestamp, unless it has the name of the column."""
         key = key or timestamp.key
         after = statement.where(is_after_position(timestamp, id_))
         page = after.order_by(timestamp.desc(), id_.desc()).limit(sa.bindparam("page_limit"))
-        postgresql = None if large is None else fitting(page, timestamp, id_, large=large, key=key)
+        postgresql = None if large is None else fitting(page, timestamp, id_, large=large)
         super().__init__(Query(row_type, page, postgresql=postgresql), key, characters=characters)
 
 
@@ -91,20 +91,17 @@ def fitting(
     id_: sa.Column[int],
     *,
     large: sa.Column[str] | None,
-    key: str,
 ) -> Select:
-    """Return the statement, newest first; if a column is large, without most rows that do not fit into a page.
-
-    `key` is the name of the selected column with the timestamp.
-    """
+    """Return the statement, newest first; if a column is large, without most rows that do not fit into a page."""
     newest_first = timestamp.desc(), id_.desc()
     if large is None:
         return statement.order_by(None).order_by(*newest_first)
-    rows = statement.add_columns(preceding_bytes(large, newest_first)).subquery()
+    position = timestamp.label("position_timestamp")
+    rows = statement.add_columns(preceding_bytes(large, newest_first), position).subquery()
     return (
         sa.select(*(rows.c[name] for name in statement.selected_columns.keys()))  # noqa: SIM118 (not a dictionary)
         .where(sa.func.coalesce(rows.c.preceding_bytes, 0) < constraints.PAGE_MAX_BYTES)
-        .order_by(rows.c[key].desc(), rows.c.id.desc())
+        .order_by(rows.c.position_timestamp.desc(), rows.c.id.desc())
     )
 
 

@@ -115,7 +115,7 @@ def publish(
     if inserted is None:
         raise _slug_taken(slug)
     names: dict[str, Any] = {"username": inserted.username, "display_name": inserted.display_name}
-    post = Post(**values, **names, id=inserted.id, listed_at=listed_at)
+    post = Post(**values, **names, id=inserted.id, is_withheld=is_withheld)
     posts_tags.add(db, post)
     posts_words.add(db, post.id, title, body)
     return post

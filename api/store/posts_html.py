@@ -29,7 +29,7 @@ class PostWithHTML(NamedTuple):
     updated_at: datetime
     username: str
     display_name: str
-    listed_at: datetime | None
+    is_withheld: bool
     html: str | None
 
 
@@ -49,7 +49,7 @@ class PostSummaryWithHTML(NamedTuple):
     updated_at: datetime
     username: str
     display_name: str
-    listed_at: datetime | None
+    is_withheld: bool
     html: str | None
 
 
@@ -88,7 +88,7 @@ def expand_page(page: Page[Post], expand: str) -> Page[Post] | Page[PostWithHTML
         return page
     rendered, next_cursor = until_full(page.rows), page.next_cursor
     if len(rendered) < len(page.rows):
-        next_cursor = encode_cursor(rendered[-1].listed_at or END_OF_TIME, rendered[-1].id)
+        next_cursor = encode_cursor(page.rows[len(rendered) - 1].listed_at or END_OF_TIME, rendered[-1].id)
     if expand == "html":
         return Page([*map(without_body, rendered)], next_cursor)
     return Page(rendered, next_cursor)

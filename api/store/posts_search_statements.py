@@ -112,7 +112,7 @@ def _read(shape: Shape[Row]) -> Query[Row]:
     return Query(
         shape.row_type,
         sqlite,
-        postgresql=fitting(postgresql, posts.c.published_at, posts.c.id, large=shape.large, key="listed_at"),
+        postgresql=fitting(postgresql, posts.c.published_at, posts.c.id, large=shape.large),
     )
 
 

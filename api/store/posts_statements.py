@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from api.store.change_positions import next_position, record_removal, removed_posts
 from api.store.columns import END_OF_TIME, PublishedAt
 from api.store.engine.connections import Query
-from api.store.posts_table import HAS_SLUG, LISTED_AT, POST_COLUMNS, Post, posts
+from api.store.posts_table import HAS_SLUG, IS_WITHHELD, POST_COLUMNS, Post, posts
 from api.store.queries import unchanged_since_read
 from api.store.users import users
 
@@ -27,7 +27,7 @@ _AUTHOR_COLUMNS = [
     sa.literal_column(f"(SELECT {name} FROM users WHERE users.id = posts.author_id)", sa.String).label(name)  # noqa: S608 (two constants)
     for name in ("username", "display_name")
 ]
-_RETURNED = [*POST_COLUMNS, *_AUTHOR_COLUMNS, LISTED_AT]
+_RETURNED = [*POST_COLUMNS, *_AUTHOR_COLUMNS, IS_WITHHELD]
 # SQLite has the same syntax.
 _SLUG_IS_TAKEN: dict[str, Any] = {"index_elements": [posts.c.author_id, posts.c.slug], "index_where": HAS_SLUG}
 _INSERT_DRAFT = insert(posts).on_conflict_do_nothing(**_SLUG_IS_TAKEN).returning(posts.c.id, *_AUTHOR_COLUMNS)

@@ -15,7 +15,7 @@ from api import constraints
 from api.store.columns import JSON, CommentsState, Id, PublishedAt, Revision, Timestamp, metadata
 from api.store.users import users
 
-IS_WITHHELD = sa.column("withheld_published_at").is_not(None)
+_IS_WITHHELD = sa.column("withheld_published_at").is_not(None)
 HAS_SLUG = sa.column("slug").is_not(None)
 posts = sa.Table(
     "posts",
@@ -49,8 +49,8 @@ posts = sa.Table(
         "author_id",
         "withheld_published_at",
         "id",
-        sqlite_where=IS_WITHHELD,
-        postgresql_where=IS_WITHHELD,
+        sqlite_where=_IS_WITHHELD,
+        postgresql_where=_IS_WITHHELD,
     ),
     # Partial, so that it takes no space for a post without a slug.
     sa.Index(None, "author_id", "slug", unique=True, sqlite_where=HAS_SLUG, postgresql_where=HAS_SLUG),
@@ -75,8 +75,13 @@ class Post(NamedTuple):
     updated_at: datetime
     username: str
     display_name: str
-    listed_at: datetime | None
-    """The position in lists: `published_at`, but None while the author is suspended."""
+    is_withheld: bool
+    """Whether it is not listed, because the author is suspended."""
+
+    @property
+    def listed_at(self) -> datetime | None:
+        """The position in lists: the end of time, as for a draft, while the author is suspended."""
+        return None if self.is_withheld else self.published_at
 
 
 class PostSummary(NamedTuple):
@@ -95,13 +100,22 @@ class PostSummary(NamedTuple):
     updated_at: datetime
     username: str
     display_name: str
-    listed_at: datetime | None
-    """The position in lists: `published_at`, but None while the author is suspended."""
+    is_withheld: bool
+    """Whether it is not listed, because the author is suspended."""
+
+    @property
+    def listed_at(self) -> datetime | None:
+        """The position in lists: the end of time, as for a draft, while the author is suspended."""
+        return None if self.is_withheld else self.published_at
 
 
 PUBLISHED_AT = sa.func.coalesce(posts.c.withheld_published_at, posts.c.published_at, type_=PublishedAt())
 POST_COLUMNS = [
     PUBLISHED_AT.label(name) if name == "published_at" else posts.c[name] for name in Post._fields if name in posts.c
 ]
-LISTED_AT = posts.c.published_at.label("listed_at")
-POST = sa.select(*POST_COLUMNS, users.c.username, users.c.display_name, LISTED_AT).join_from(posts, users)
+_WITHHELD = posts.c.withheld_published_at
+# Not IS NOT NULL, which is wrong in RETURNING of SQLite 3.40. As the driver returns it, because a conversion takes time
+# for each row of a list.
+_HAS_TIME = _WITHHELD == _WITHHELD  # noqa: PLR0124 (NULL is not equal to itself)
+IS_WITHHELD = sa.type_coerce(sa.func.coalesce(_HAS_TIME, sa.false()), sa.Integer).label("is_withheld")
+POST = sa.select(*POST_COLUMNS, users.c.username, users.c.display_name, IS_WITHHELD).join_from(posts, users)

@@ -74,7 +74,7 @@ def _read(shape: Shape[Row]) -> PagedQuery[Row]:
     )
     order = posts.c.published_at, posts.c.id
     # SQLite reads the posts in the order of the positions, and only as many as fit into a page: it would sort all.
-    query = Query(shape.row_type, sqlite, postgresql=fitting(postgresql, *order, large=shape.large, key="listed_at"))
+    query = Query(shape.row_type, sqlite, postgresql=fitting(postgresql, *order, large=shape.large))
     return PagedQuery(query, "listed_at", characters=shape.characters)
 
 
