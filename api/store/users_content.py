@@ -62,11 +62,12 @@ KINDS = (
     Kind("posts", 1, posts_content.remove_some, posts_content.hide_some, posts_content.show_some),
     Kind("follows", 10, follows_content.remove_some, follows_content.hide_some, follows_content.show_some),
 )
+_POSTS = {"posts", "comments on posts", "likes of posts"}
 
 
 def removals(*, with_posts: bool) -> dict[Kind, Step]:
-    """Return the steps that remove what a user has; all but the posts, or these, too."""
-    return {kind: kind.remove for kind in KINDS if with_posts or kind.name != "posts"}
+    """Return the steps that remove what a user has; all but the posts and what others have on them, or these, too."""
+    return {kind: kind.remove for kind in KINDS if with_posts or kind.name not in _POSTS}
 
 
 def hidings() -> dict[Kind, Step]:

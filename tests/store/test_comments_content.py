@@ -10,7 +10,7 @@ from api.store import accounts, comments, comments_content, posts, posts_removal
 from api.store.comments_table import comments as table
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
-from api.store.errors import NotFound, TooMuchContent
+from api.store.errors import NotFound, TooMuchContent, UserHasPosts
 from api.store.users import User
 from tests.support.rows import select_rows
 
@@ -48,6 +48,30 @@ def test_a_post_with_too_many_comments_is_not_removed_by_a_request(
     comments.remove(db, comments.get_for_update(db, 1, principal=bob))
     posts.remove(db, post)
     assert authors_of_comments(db) == set()
+
+
+def test_a_user_who_publishes_while_they_are_removed_without_posts_keeps_the_comments_on_them(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.write() as db:
+        ada, bob = (users.register(db, username=name) for name in ("ada", "bob"))
+
+    posts_of_ada = list[int]()
+
+    def publish_then(_: float) -> None:
+        """Publish a post, in the pause between two transactions, and let bob comment on it."""
+        with database.write() as db:
+            posts_of_ada.append(publish(db, ada))
+            comment(db, bob, posts_of_ada[-1])
+
+    with database.write() as db:
+        post_id = publish(db, bob)
+        comment(db, ada, post_id)
+    monkeypatch.setattr("time.sleep", publish_then)
+    with pytest.raises(UserHasPosts):
+        users_removal.remove_in_batches(database.transact, "ada", with_posts=False)
+    with database.read() as db:
+        assert [row.post_id for row in select_rows(db, table.select())] == posts_of_ada == [post_id + 1]
 
 
 def test_batches_remove_a_post_with_any_number_of_comments(database: Database) -> None:
