@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from api import constraints
 from api.store import users as accounts
@@ -81,16 +80,17 @@ _COUNT = sa.select(sa.func.count()).select_from(
     .limit(constraints.FOLLOWED_MAX_ITEMS)
     .subquery()
 )
-# SQLite has the same syntax.
-_INSERT = (
-    insert(follows)
-    .from_select(
-        ["follower_id", "followed_id", "followed_at", "hidden"],
-        sa.select(_FOLLOWER_ID, _FOLLOWED_ID, sa.bindparam("at", type_=Timestamp), sa.false()).where(
-            _COUNT.scalar_subquery() < constraints.FOLLOWED_MAX_ITEMS
-        ),
-    )
-    .on_conflict_do_nothing()
+_EXISTING = Query(
+    _Id,
+    sa.select(follows.c.followed_id.label("id")).where(
+        follows.c.follower_id == _FOLLOWER_ID, follows.c.followed_id == _FOLLOWED_ID
+    ),
+)
+_INSERT = sa.insert(follows).from_select(
+    ["follower_id", "followed_id", "followed_at", "hidden"],
+    sa.select(_FOLLOWER_ID, _FOLLOWED_ID, sa.bindparam("at", type_=Timestamp), sa.false()).where(
+        _COUNT.scalar_subquery() < constraints.FOLLOWED_MAX_ITEMS
+    ),
 )
 _DELETE = sa.delete(follows).where(follows.c.follower_id == _FOLLOWER_ID, follows.c.followed_id == _USER_ID)
 
@@ -119,11 +119,18 @@ def add(db: Connection, username: str, *, follower_id: int) -> None:
     followed = accounts.require_visible(accounts.get(db, username), None)
     if followed.id == follower_id:
         raise FollowsOneself("You cannot follow yourself.")
-    db.all(_LOCK_FOLLOWER, by_follower_id=follower_id)
     with translating(FOREIGN_KEY_VIOLATION, NotFound(f"There is no user {username!r}.")):
-        added = db.execute(_INSERT, by_follower_id=follower_id, by_followed_id=followed.id, at=now())
-    if not added and db.one_or_none(_FOLLOWED, by_follower_id=follower_id, by_username=username) is None:
+        is_followed = insert(db, follower_id=follower_id, followed_id=followed.id)
+    if not is_followed:
         raise TooManyFollowed(f"You follow {constraints.FOLLOWED_MAX_ITEMS} users. Unfollow one first.")
+
+
+def insert(db: Connection, *, follower_id: int, followed_id: int, followed_at: datetime | None = None) -> bool:
+    """Insert a follow unless it exists; return False if the follower follows too many users."""
+    # No other transaction inserts one of this follower, so that what has been counted stays true.
+    db.all(_LOCK_FOLLOWER, by_follower_id=follower_id)
+    ids = {"by_follower_id": follower_id, "by_followed_id": followed_id}
+    return bool(db.all(_EXISTING, **ids) or db.execute(_INSERT, **ids, at=followed_at or now()))
 
 
 def remove(db: Connection, username: str, *, follower_id: int) -> None:

@@ -554,7 +554,7 @@ CONTROLS = {
         "    db.all(_LOCK_FOLLOWER, by_follower_id=follower_id)\n",
         "",
         FOLLOWS,
-        "test_concurrent_follows_do_not_exceed_the_limit[postgresql]",
+        "test_the_follows_of_a_user_are_counted_one_by_one",
     ),
     "followers as those whom the user follows": Control(
         "store/follows",

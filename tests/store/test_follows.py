@@ -119,6 +119,25 @@ def test_concurrent_follows_do_not_exceed_the_limit(database: Database) -> None:
     assert sorted(followed) == [False] * 7 + [True] * 3
 
 
+def test_the_follows_of_a_user_are_counted_one_by_one(postgresql_url: str) -> None:
+    """On PostgreSQL only, because SQLite has one writer at a time."""
+    database = Database(Settings(database_url=postgresql_url))
+    with database.write() as db:
+        ada, *others, last, too_many = register(db, constraints.FOLLOWED_MAX_ITEMS + 2)
+        fill(db, ada, others)
+    with ThreadPoolExecutor(1) as threads:
+        with database.write() as db:
+            follows.add(db, last.username, follower_id=ada.id)
+            work = partial(follows.add, username=too_many.username, follower_id=ada.id)
+            following = threads.submit(database.transact, work)
+            with database.read() as other:
+                while not other.all(WAITING):
+                    assert not following.done()
+        with pytest.raises(TooManyFollowed):
+            following.result()
+    database.close()
+
+
 def test_users_follow_each_other_at_the_same_time(database: Database) -> None:
     """Each transaction holds the lock of its own user, and needs the row of the other one."""
     with database.write() as db:
