@@ -65,8 +65,9 @@ def _is_post_stored(run: Import, post: JSONObject) -> bool:
 def _create_post(run: Import, post: JSONObject) -> None:
     content = {name: value for name, value in post.items() if name not in {"author", "id"}}
     author = run.lock_user(post["author"])
-    content.update(post_id=id_to_keep(post.get("id")), is_withheld=author.suspended_at is not None)
-    created = posts.publish(run.db, author_id=author.id, **content)
+    is_withheld = author.suspended_at is not None
+    content["post_id"] = id_to_keep(post.get("id"))
+    created = posts.publish(run.db, author_id=author.id, is_withheld=is_withheld, **content)
     run.add_post(post.get("id"), created.id)
 
 
