@@ -512,7 +512,7 @@ CONTROLS = {
         "test_a_suspended_user_learns_why_they_cannot_sign_in",
     ),
     "members who suspend": Control(
-        "resources/suspensions", 'if request.current_user.role != "admin":', "if False:", OWASP, "suspendUser"
+        "resources/suspensions", 'if request.current_user.role != "admin":', "if False:", OWASP, "listSuspensions"
     ),
     "a profile of a suspended user": Control(
         "resources/users",
