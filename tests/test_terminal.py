@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.cli.main import cli
-from api.cli.terminal import FilePath, Text
+from api.cli.terminal import FilePath, Number, Seconds, Text
 from api.settings import Settings
 from tests.support.clients import PASSWORD
 from tests.support.paths import PROJECT_ROOT
@@ -73,6 +73,8 @@ def arguments(path: tuple[str, ...], tested: click.Parameter, value: bytes) -> l
         if isinstance(parameter, click.Option):
             if parameter is tested or parameter.name == "password":
                 line += [parameter.opts[0].encode(), given]
+            elif parameter.required:
+                line += [parameter.opts[0].encode(), b"/dev/null"]
         else:
             line.append(given if parameter is tested else b"ada")
     return [*line, b"--yes"] if path == ("restore",) else line
@@ -93,7 +95,7 @@ def test_the_commands_have_texts() -> None:
 @pytest.mark.parametrize(("path", "parameter"), TEXTS)
 def test_every_parameter_is_a_text_or_a_file(path: tuple[str, ...], parameter: click.Parameter) -> None:
     """The types of click accept text that is not UTF-8."""
-    assert isinstance(parameter.type, Text | FilePath | click.IntRange | click.Choice), (path, parameter)
+    assert isinstance(parameter.type, Text | FilePath | Number | Seconds | click.Choice), (path, parameter)
 
 
 @pytest.fixture

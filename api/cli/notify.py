@@ -17,7 +17,7 @@ from flask.cli import with_appcontext
 from api import sync_tokens
 from api.atomic import sync
 from api.cli import webhooks
-from api.cli.terminal import FilePath
+from api.cli.terminal import FilePath, Seconds, Text
 from api.http.application import current_application
 from api.store import changes
 from api.store.change_feed import ChangesPage
@@ -135,10 +135,10 @@ def _look(database: Database, subscriptions: list[Subscription]) -> bool:
 
 
 @click.command()
-@click.argument("urls", nargs=-1, required=True, metavar="URL…")
+@click.argument("urls", nargs=-1, required=True, type=Text(), metavar="URL…")
 @click.option("--secret-file", type=FilePath(exists=True), required=True, help="A file with the secret, `whsec_…`.")
 @click.option("--state", type=FilePath(), required=True, help="The file that says what has been reported.")
-@click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds.")
+@click.option("--interval", type=Seconds(0.1, 3600), default=1.0, show_default=True, help="Seconds.")
 @with_appcontext
 def notify(urls: tuple[str, ...], secret_file: str, state: str, interval: float) -> None:
     """Report changes of posts and users to each URL, until SIGTERM.

@@ -4,6 +4,7 @@ import click
 from flask.cli import AppGroup
 
 from api import constraints
+from api.cli.terminal import Number
 from api.http.application import current_application
 from api.store import posts_removal
 
@@ -11,7 +12,7 @@ posts = AppGroup("posts", help="Manage posts.")
 
 
 @posts.command()
-@click.argument("post_id", type=click.IntRange(1, constraints.ID_MAX))
+@click.argument("post_id", type=Number(1, constraints.ID_MAX))
 def remove(post_id: int) -> None:
     """Delete a post with its comments and likes, however many.
 

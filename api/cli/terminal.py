@@ -29,6 +29,24 @@ class Text(click.ParamType[str]):
         return text
 
 
+class Number(click.IntRange):
+    """A whole number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; `BadParameter` if it is none, and if it is not UTF-8."""
+        text: Any = Text().convert(value, param, ctx)
+        return super().convert(text, param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; `BadParameter` if it is none, and if it is not UTF-8."""
+        text: Any = Text().convert(value, param, ctx)
+        return super().convert(text, param, ctx)
+
+
 class FilePath(click.Path):
     """The path of a file, in any bytes but control characters, which a message could not show."""
 
