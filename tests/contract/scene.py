@@ -44,6 +44,8 @@ PASSWORDS = {"ada": "correct horse battery staple", "root": "not in any example"
 # In workflows, root and root's token are not removed: these ids are requested instead.
 PROTECTED = {("username", "root"): "eve", ("token_id", "2"): constraints.ID_MAX}
 FOR_ADMINS = {f"{OPERATIONS[name].method} {OPERATIONS[name].path}" for name in ADMIN_OPERATIONS}
+# The example follows ada, who cannot follow herself.
+AS_ROOT = FOR_ADMINS | {"PUT /users/{username}/follow"}
 numbers = count()
 
 
@@ -117,7 +119,7 @@ class SignIn:
     """Authenticate with the password to create a token, else with a token; as root in workflows, else as ada."""
 
     def get(self, case: Case[Any], _context: Any) -> str:
-        name = "root" if is_workflow(case) or case.operation.label in FOR_ADMINS else "ada"
+        name = "root" if is_workflow(case) or case.operation.label in AS_ROOT else "ada"
         if case.operation.label == "POST /tokens":
             return "Basic " + b64encode(f"{name}:{PASSWORDS[name]}".encode()).decode()
         return f"Bearer {TOKENS[name]}"
