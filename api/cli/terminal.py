@@ -29,22 +29,18 @@ class Text(click.ParamType[str]):
         return text
 
 
-class Number(click.IntRange):
+class _Numeric(click.ParamType[Any]):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; `BadParameter` if it is none, and if it is not UTF-8."""
+        return super().convert(Text().convert(value, param, ctx), param, ctx)
+
+
+class Number(_Numeric, click.IntRange):
     """A whole number."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number; `BadParameter` if it is none, and if it is not UTF-8."""
-        text: Any = Text().convert(value, param, ctx)
-        return super().convert(text, param, ctx)
 
-
-class Seconds(click.FloatRange):
+class Seconds(_Numeric, click.FloatRange):
     """A number of seconds."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number; `BadParameter` if it is none, and if it is not UTF-8."""
-        text: Any = Text().convert(value, param, ctx)
-        return super().convert(text, param, ctx)
 
 
 class FilePath(click.Path):
