@@ -44,8 +44,8 @@ PASSWORDS = {"ada": "correct horse battery staple", "root": "not in any example"
 # In workflows, root and root's token are not removed: these ids are requested instead.
 PROTECTED = {("username", "root"): "eve", ("token_id", "2"): constraints.ID_MAX}
 FOR_ADMINS = {f"{OPERATIONS[name].method} {OPERATIONS[name].path}" for name in ADMIN_OPERATIONS}
-# The example follows ada, who cannot follow herself.
-AS_ROOT = FOR_ADMINS | {"PUT /users/{username}/follow"}
+# The examples are of following ada, who cannot follow herself.
+AS_ROOT = FOR_ADMINS | {f"{method} /users/{{username}}/follow" for method in ("GET", "PUT", "DELETE")}
 numbers = count()
 
 
@@ -76,6 +76,7 @@ def make_seed() -> None:
             )
         accounts.set_role(db, "root", "admin")
     arrange(Client(app, "ada", TOKENS["ada"]))
+    Client(app, "root", TOKENS["root"]).send("PUT", "/users/ada/follow")
     app.database.close()
 
 
