@@ -29,7 +29,7 @@ READERS = {
 }
 """What a reader follows, and their id."""
 PROLIFIC = USERS
-REQUESTS = 50
+REQUESTS = 200
 """Of each page; the least counts, because other processes may load this machine."""
 PAGE_MAX_RATIO = 5.0
 """Of a request for a page of 20 posts to W2."""
