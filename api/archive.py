@@ -1,4 +1,4 @@
-"""A site as NDJSON: a line `{"user": {…}}` for each user, then lines for posts, comments and likes.
+"""A site as NDJSON: a line `{"user": {…}}` for each user, then lines for posts, comments, likes and follows.
 
 An archive of accounts also has password hashes and roles, and a line `{"token": {…}}` for each token.
 """
@@ -10,16 +10,17 @@ from typing import Literal, NamedTuple
 from marshmallow import ValidationError
 
 from api.json import InvalidJSON, JSONObject, TooManyValues, dumps, loads
-from api.records import KINDS, find_errors
+from api.record_errors import find_errors
+from api.records import KINDS
 from api.schemas.compiled import RowType
 from api.schemas.problems import flatten_messages
-from api.store import archive_comments, archive_likes, archive_of_user
+from api.store import archive_comments, archive_follows, archive_likes, archive_of_user
 from api.store.archive import find_user
 from api.store.archive_accounts import find_account
 from api.store.archive_import import Import, id_to_keep
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
-from api.store.errors import Conflict, NotFound, SlugTaken
+from api.store.errors import Conflict, NotFound, SlugTaken, TooManyFollowed
 
 BATCH_MAX_LINES, BATCH_MAX_BYTES = 2_000, 4 * 1024 * 1024
 """Limits of one transaction: it takes a third of a second, in which no other client can write to SQLite."""
@@ -57,12 +58,11 @@ def export(db: Connection, *, accounts: bool = False) -> Iterator[bytes]:
         kind.schema.compile_for((accounts and kind.account_type) or kind.row_type)
         rows = (accounts and kind.account_rows) or kind.rows
         for row in rows(db):
-            username = kind.user_field and getattr(row, kind.user_field)
-            if username and username not in usernames:
-                usernames.add(username)
-                if name != "user":
+            for username in (getattr(row, field) for field in kind.user_fields):
+                if username not in usernames and name != "user":
                     user = find_account(db, username) if accounts else find_user(db, username)
                     yield _dump("user", user)
+                usernames.add(username)
             yield _dump(name, row)
 
 
@@ -76,13 +76,14 @@ def _dump(name: str, row: object) -> bytes:
 
 
 def export_user(db: Connection, user_id: int) -> Iterator[bytes]:
-    """Yield the lines of a user, their posts, drafts included, comments and likes; none if there is no such user."""
+    """Yield the lines of a user, and of all that they have, drafts included; none if there is no such user."""
     if (user := archive_of_user.find_user(db, user_id)) is None:
         return
     yield from _lines("user", [user], archive_of_user.ExportedUser)
     yield from _lines("post", archive_of_user.all_posts(db, user_id))
     yield from _lines("comment", archive_comments.comments_of_user(db, user_id))
     yield from _lines("like", archive_likes.likes_of_user(db, user_id))
+    yield from _lines("follow", archive_follows.follows_of_user(db, user_id))
 
 
 def _lines(name: str, rows: Iterable[object], row_type: RowType | None = None) -> Iterator[bytes]:
@@ -124,8 +125,9 @@ def _import_line(run: Import, line: Line) -> Outcome:
         if kind.is_stored and kind.is_stored(run, line.content):
             return Outcome(line.number, line.size, "skipped")
         kind.create(run, line.content)
-    except SlugTaken as error:
-        return Outcome(line.number, line.size, "error", f"/{line.kind}/slug: {error}")
+    except (SlugTaken, TooManyFollowed) as error:
+        place = f"/{line.kind}/slug" if isinstance(error, SlugTaken) else f"/{line.kind}"
+        return Outcome(line.number, line.size, "error", f"{place}: {error}")
     except Conflict:
         return Outcome(line.number, line.size, "skipped")
     except NotFound as error:

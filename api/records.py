@@ -1,22 +1,17 @@
 """The kinds of records in an archive."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from api.json import JSONObject
-from api.passwords import is_usable_hash
-from api.schemas.archive import CommentRecord, LikeRecord, PostRecord, TokenRecord, UserRecord
+from api.schemas.archive import CommentRecord, FollowRecord, LikeRecord, PostRecord, TokenRecord, UserRecord
 from api.schemas.base import StrictSchema
 from api.schemas.compiled import RowType
 from api.store import archive as stored
 from api.store import archive_accounts as accounts
-from api.store import archive_comments, archive_likes, posts, users
+from api.store import archive_comments, archive_follows, archive_likes, follows, posts, users
 from api.store.archive_import import Import, id_to_keep
 from api.store.engine.connections import Connection
-
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far the clock of the server that wrote an archive may be ahead."""
 
 
 class RecordKind(NamedTuple):
@@ -35,8 +30,8 @@ class RecordKind(NamedTuple):
     account_type: RowType | None = None
     account_rows: Callable[[Connection], Iterable[object]] | None = None
     """The rows, and their type, in an archive of accounts, if it has others."""
-    user_field: str | None = None
-    """The field of a row with the username of the user to whom the record belongs, if there is one."""
+    user_fields: Sequence[str] = ()
+    """The fields of a row with the usernames of the users to whom the record refers."""
 
 
 def _create_user(run: Import, user: JSONObject) -> None:
@@ -98,6 +93,16 @@ def _create_like(run: Import, like: JSONObject) -> None:
     archive_likes.create_like(run.db, user_id=user.id, post_id=post_id, liked_at=like["liked_at"], hidden=hidden)
 
 
+def _is_follow_stored(run: Import, follow: JSONObject) -> bool:
+    user, followed = run.lock_user(follow["user"]), run.lock_user(follow["followed"])
+    return follows.exists(run.db, follower_id=user.id, followed_id=followed.id)
+
+
+def _create_follow(run: Import, follow: JSONObject) -> None:
+    user, followed = run.lock_user(follow["user"]), run.lock_user(follow["followed"])
+    archive_follows.create_follow(run.db, user, followed, follow["followed_at"])
+
+
 # In the order of export: a record follows those that it refers to.
 KINDS = {
     "user": RecordKind(
@@ -109,7 +114,7 @@ KINDS = {
         omitted_if_null=("suspended_at",),
         account_type=accounts.ArchivedAccount,
         account_rows=accounts.all_accounts,
-        user_field="username",
+        user_fields=("username",),
     ),
     "token": RecordKind(
         TokenRecord(),
@@ -118,7 +123,7 @@ KINDS = {
         _is_token_stored,
         _create_token,
         account_rows=accounts.all_tokens,
-        user_field="user",
+        user_fields=("user",),
     ),
     "post": RecordKind(
         PostRecord(),
@@ -127,7 +132,7 @@ KINDS = {
         _is_post_stored,
         _create_post,
         stored.reserve_ids,
-        user_field="author",
+        user_fields=("author",),
     ),
     "comment": RecordKind(
         CommentRecord(),
@@ -136,30 +141,17 @@ KINDS = {
         _is_comment_stored,
         _create_comment,
         archive_comments.reserve_ids,
-        user_field="author",
+        user_fields=("author",),
     ),
     "like": RecordKind(
-        LikeRecord(), archive_likes.ArchivedLike, archive_likes.all_likes, None, _create_like, user_field="user"
+        LikeRecord(), archive_likes.ArchivedLike, archive_likes.all_likes, None, _create_like, user_fields=("user",)
+    ),
+    "follow": RecordKind(
+        FollowRecord(),
+        archive_follows.ArchivedFollow,
+        archive_follows.all_follows,
+        _is_follow_stored,
+        _create_follow,
+        user_fields=("user", "followed"),
     ),
 }
-
-
-def find_errors(content: JSONObject) -> Iterator[str]:
-    """Yield what is wrong with a record that its schema accepts, each with the property."""
-    created_at, latest = content.get("created_at"), datetime.now(UTC) + CLOCK_TOLERANCE
-    if content.get("suspended_at") and content.get("role") == "admin":
-        yield "suspended_at: Admins cannot be suspended."
-    for name in ("created_at", "updated_at", "last_used_at", "liked_at", "suspended_at"):
-        if (time := content.get(name)) is None:
-            continue
-        if time > latest:
-            yield f"{name}: It is in the future. Check the clock of this machine and of the one that wrote the archive."
-        elif name == "liked_at":
-            continue
-        elif created_at is None:
-            yield f"{name}: It requires created_at."
-        elif time < created_at:
-            yield f"{name}: It is before created_at."
-    password_hash = content.get("password_hash")
-    if password_hash is not None and not is_usable_hash(password_hash):
-        yield "password_hash: Use an argon2id hash such as Pressroom writes, or null."

@@ -55,6 +55,8 @@ POST = {
 }
 LIKE = {"like": {"user": "ada", "post": 7, "liked_at": "2026-02-01T00:00:00.000001Z"}}
 COMMENT = {"comment": {"id": 5, "author": "ada", "post": 7, "body": "b", "revision": "0123456789abcdef", **TIMES}}
+FOLLOW = {"follow": {"user": "ada", "followed": "bob", "followed_at": "2026-02-01T00:00:00.000001Z"}}
+BOB = {"user": {"username": "bob"}}
 LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 
@@ -108,6 +110,7 @@ def site(settings: Settings) -> Client:
         client.post(f"/posts/{post_id}/comments", {"body": "é"})
     client.delete("/comments/2")
     client.patch("/posts/4", {"comments": "closed"})
+    client.send("PUT", "/users/bob/follow")
     return client
 
 
@@ -127,6 +130,10 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
         "/posts/4/like",
         "/posts/4/comments",
         "/comments/3",
+        "/users/ada/following",
+        "/users/bob/followers",
+        "/users/bob/follow",
+        "/timeline",
     )
     before = {url: (site.get(url).data, site.get(url).headers["ETag"]) for url in urls}
     feeds = [(site.get(path).json or {})["next_since"] for path in ("/changes/posts", "/changes/users")]
@@ -135,7 +142,7 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
     for source, database_url, target in moves:
         assert pressroom("db", "upgrade", database_url=database_url).exit_code == 0
         imported = pressroom("import", source, database_url=database_url)
-        assert imported.stdout == "Imported 10, skipped 0 already present, 0 errors.\n"
+        assert imported.stdout == "Imported 11, skipped 0 already present, 0 errors.\n"
         assert pressroom("export", "--accounts", target, database_url=database_url).exit_code == 0
         assert Path(target).read_bytes() == Path("a.ndjson").read_bytes()
         moved = create_app(Settings(database_url=database_url))
@@ -158,7 +165,8 @@ def test_a_move_to_postgresql_and_back_changes_no_byte(
 def test_an_archive_of_a_suspended_user_publishes_nothing(pressroom: Run, site: Client, options: list[str]) -> None:
     """Whether the user exists already or is imported, until the suspension ends."""
     public = (site.get("/posts").json or {})["items"]
-    assert pressroom("users", "suspend", "ada").stdout == "Suspended ada and hid 2 likes, 2 comments, 3 posts.\n"
+    hidden = "2 likes, 2 comments, 3 posts, 1 follows"
+    assert pressroom("users", "suspend", "ada").stdout == f"Suspended ada and hid {hidden}.\n"
     assert pressroom("export", *options, "a.ndjson").exit_code == 0
     archived = records(Path("a.ndjson").read_text())
     assert ["suspended_at" in line["user"] for line in archived if "user" in line] == [True, False]
@@ -176,7 +184,7 @@ def test_an_archive_of_a_suspended_user_publishes_nothing(pressroom: Run, site: 
     assert (anyone.get("/posts").json or {})["items"] == []
     assert (
         pressroom("users", "unsuspend", "ada", database_url=other).stdout
-        == "Unsuspended ada and showed 2 likes, 2 comments, 4 posts.\n"
+        == "Unsuspended ada and showed 2 likes, 2 comments, 4 posts, 1 follows.\n"
     )
     shown = (anyone.get("/posts").json or {})["items"]
     assert [post for post in shown if post["title"] != "new"] == public
@@ -192,14 +200,14 @@ def test_a_token_of_a_suspended_user_is_not_imported(pressroom: Run, site: Clien
             line["user"]["suspended_at"] = line["user"]["updated_at"]
     other = "sqlite:///other.sqlite"
     imported = pressroom("import", write(*lines), database_url=other)
-    assert imported.stdout == "Imported 9, skipped 1 already present, 0 errors.\n"
+    assert imported.stdout == "Imported 10, skipped 1 already present, 0 errors.\n"
     site.app.database.close()
 
 
 def test_an_export_without_accounts_has_no_secret(pressroom: Run, site: Client) -> None:
     lines = records(pressroom("export").stdout)
     assert [list(line) for line in lines] == [
-        [kind] for kind in ("user", "user", "post", "post", "post", "comment", "comment", "like", "like")
+        [kind] for kind in ("user", "user", "post", "post", "post", "comment", "comment", "like", "like", "follow")
     ]
     assert set(lines[0]["user"]) == {"username", "display_name", "bio", "revision", "created_at", "updated_at"}
     site.app.database.close()
@@ -498,3 +506,50 @@ def test_a_comment_that_cannot_be_imported_is_an_error(pressroom: Run, comment: 
     result = pressroom("import", write(USER, POST, comment))
     assert (result.exit_code, result.stdout) == (1, "Imported 2, skipped 0 already present, 1 errors.\n")
     assert f"in.ndjson:3: {error}" in result.stderr
+
+
+def test_follows_are_imported_once(pressroom: Run) -> None:
+    file = write(USER, BOB, FOLLOW, {"follow": {**FOLLOW["follow"], "user": "bob", "followed": "ada"}})
+    for imported, skipped in ((4, 0), (0, 4)):
+        result = pressroom("import", file)
+        assert result.stdout == f"Imported {imported}, skipped {skipped} already present, 0 errors.\n"
+    follows = [line["follow"] for line in records(pressroom("export").stdout) if "follow" in line]
+    assert [(follow["user"], follow["followed"]) for follow in follows] == [("ada", "bob"), ("bob", "ada")]
+    assert follows[0] == FOLLOW["follow"]
+
+
+@pytest.mark.parametrize(
+    ("follow", "error"),
+    [
+        (changed(FOLLOW, user="eve"), "/follow: There is no user 'eve'."),
+        (changed(FOLLOW, followed="eve"), "/follow: There is no user 'eve'."),
+        (changed(FOLLOW, followed="ada"), "/follow/followed: Users cannot follow themselves."),
+        (changed(FOLLOW, followed_at=LATER), "/follow/followed_at: It is in the future."),
+        (changed(FOLLOW, followed_at=None), "/follow/followed_at: Field may not be null."),
+    ],
+)
+def test_a_follow_that_cannot_be_imported_is_an_error(pressroom: Run, follow: object, error: str) -> None:
+    result = pressroom("import", write(USER, BOB, follow))
+    assert (result.exit_code, result.stdout) == (1, "Imported 2, skipped 0 already present, 1 errors.\n")
+    assert f"in.ndjson:3: {error}" in result.stderr
+
+
+def test_an_import_makes_a_user_follow_no_more_users_than_are_allowed(pressroom: Run) -> None:
+    names = [f"user-{number}" for number in range(constraints.FOLLOWED_MAX_ITEMS + 1)]
+    others = [{"user": {"username": name}} for name in names]
+    result = pressroom("import", write(USER, *others, *(changed(FOLLOW, followed=name) for name in names)))
+    assert (result.exit_code, result.stdout) == (1, "Imported 1002, skipped 0 already present, 1 errors.\n")
+    assert "in.ndjson:1003: /follow: 'ada' follows 500 users, as many as are allowed." in result.stderr
+
+
+def test_an_imported_follow_of_a_suspended_user_is_hidden_until_the_suspension_ends(
+    pressroom: Run, settings: Settings
+) -> None:
+    suspended = changed(USER, suspended_at="2026-03-01T00:00:00Z")
+    assert pressroom("import", write(suspended, BOB, FOLLOW)).exit_code == 0
+    anyone = Client(create_app(settings))
+    for followers in ([], ["ada"]):
+        items = (anyone.get("/users/bob/followers").json or {})["items"]
+        assert [item["username"] for item in items] == followers
+        pressroom("users", "unsuspend", "ada")
+    anyone.app.database.close()

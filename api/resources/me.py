@@ -51,15 +51,15 @@ class Export(Resource):
             "type": "string",
             "maxLength": 2_147_483_647,
             "pattern": '^[{]"user":',
-            "description": "A line of JSON for the user, then one for each post, comment and like.",
+            "description": "A line of JSON for the user, then one for each post, comment, like and followed user.",
             "examples": ['{"user":{"username":"ada","display_name":"Ada Lovelace","bio":""}}\n'],
         },
         content_type="application/x-ndjson",
         download=True,
-        description="Your account, posts, comments and likes.",
+        description="Your account, posts, comments, likes and follows.",
     )
     def get(self, request: Request) -> Response:
-        """Export your account, posts, comments and likes.
+        """Export your account, posts, comments, likes and follows.
 
         All of them, drafts included, as of one point in time, without your password and tokens: lines of JSON that
         `pressroom import` reads. Comments and likes have the id of the post, which may be one that you can no

@@ -69,3 +69,11 @@ class LikeRecord(StrictSchema):
     user = Username(required=True)
     post = StrictInteger(1, constraints.ID_MAX, required=True)
     liked_at = Time(required=True)
+
+
+class FollowRecord(StrictSchema):
+    """A follow: `user` follows `followed`."""
+
+    user = Username(required=True)
+    followed = Username(required=True)
+    followed_at = Time(required=True)

@@ -88,9 +88,9 @@ _EXISTING = Query(
 )
 _INSERT = sa.insert(follows).from_select(
     ["follower_id", "followed_id", "followed_at", "hidden"],
-    sa.select(_FOLLOWER_ID, _FOLLOWED_ID, sa.bindparam("at", type_=Timestamp), sa.false()).where(
-        _COUNT.scalar_subquery() < constraints.FOLLOWED_MAX_ITEMS
-    ),
+    sa.select(
+        _FOLLOWER_ID, _FOLLOWED_ID, sa.bindparam("at", type_=Timestamp), sa.bindparam("is_hidden", type_=sa.Boolean)
+    ).where(_COUNT.scalar_subquery() < constraints.FOLLOWED_MAX_ITEMS),
 )
 _DELETE = sa.delete(follows).where(follows.c.follower_id == _FOLLOWER_ID, follows.c.followed_id == _USER_ID)
 
@@ -125,12 +125,20 @@ def add(db: Connection, username: str, *, follower_id: int) -> None:
         raise TooManyFollowed(f"You follow {constraints.FOLLOWED_MAX_ITEMS} users. Unfollow one first.")
 
 
-def insert(db: Connection, *, follower_id: int, followed_id: int, followed_at: datetime | None = None) -> bool:
+def insert(
+    db: Connection, *, follower_id: int, followed_id: int, followed_at: datetime | None = None, hidden: bool = False
+) -> bool:
     """Insert a follow unless it exists; return False if the follower follows too many users."""
     # No other transaction inserts one of this follower, so that what has been counted stays true.
     db.all(_LOCK_FOLLOWER, by_follower_id=follower_id)
+    is_stored = exists(db, follower_id=follower_id, followed_id=followed_id)
     ids = {"by_follower_id": follower_id, "by_followed_id": followed_id}
-    return bool(db.all(_EXISTING, **ids) or db.execute(_INSERT, **ids, at=followed_at or now()))
+    return is_stored or bool(db.execute(_INSERT, **ids, at=followed_at or now(), is_hidden=hidden))
+
+
+def exists(db: Connection, *, follower_id: int, followed_id: int) -> bool:
+    """Return whether the one user follows the other."""
+    return bool(db.all(_EXISTING, by_follower_id=follower_id, by_followed_id=followed_id))
 
 
 def remove(db: Connection, username: str, *, follower_id: int) -> None:

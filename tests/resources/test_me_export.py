@@ -46,6 +46,8 @@ def test_an_export_has_the_account_and_all_posts_of_the_user_and_nothing_else(si
         assert client.send("PUT", f"/posts/{post_id}/like").status_code == 204
     for client, post_id in ((ada, 2), (bob, 2), (ada, 1)):
         assert client.post(f"/posts/{post_id}/comments", {"body": client.username}).status_code == 201
+    for client, name in ((ada, "bob"), (bob, "ada")):
+        assert client.send("PUT", f"/users/{name}/follow").status_code == 204
     bob.patch("/posts/1", {"published_at": None})
     user, *lines = export(ada)
     likes = [line["like"] for line in lines if "like" in line]
@@ -53,6 +55,9 @@ def test_an_export_has_the_account_and_all_posts_of_the_user_and_nothing_else(si
     assert all(set(like) == {"user", "post", "liked_at"} for like in likes)
     comments = [line["comment"] for line in lines if "comment" in line]
     assert [(each["author"], each["post"], each["body"]) for each in comments] == [("ada", 2, "ada"), ("ada", 1, "ada")]
+    follows = [line["follow"] for line in lines if "follow" in line]
+    assert [(follow["user"], follow["followed"]) for follow in follows] == [("ada", "bob")]
+    assert follows[0].keys() == {"user", "followed", "followed_at"}
     lines = [line for line in lines if "post" in line]
     assert set(user["user"]) == {"username", "display_name", "bio", "revision", "created_at", "updated_at"}
     assert [line["post"]["title"] for line in lines] == ["then", "now", "later", "draft"]
