@@ -3,6 +3,7 @@ import com.pressroom.client.ApiClient;
 import com.pressroom.client.ApiException;
 import com.pressroom.client.ApiResponse;
 import com.pressroom.client.api.ChangesApi;
+import com.pressroom.client.api.CommentsApi;
 import com.pressroom.client.api.FeedsApi;
 import com.pressroom.client.api.FollowsApi;
 import com.pressroom.client.api.LikesApi;
@@ -12,6 +13,10 @@ import com.pressroom.client.api.TagsApi;
 import com.pressroom.client.api.TimelineApi;
 import com.pressroom.client.api.TokensApi;
 import com.pressroom.client.api.UsersApi;
+import com.pressroom.client.model.Comment;
+import com.pressroom.client.model.CommentCreate;
+import com.pressroom.client.model.CommentPage;
+import com.pressroom.client.model.CommentPatch;
 import com.pressroom.client.model.FeedItem;
 import com.pressroom.client.model.FollowingUser;
 import com.pressroom.client.model.IssuedToken;
@@ -174,6 +179,42 @@ public class Story {
     expect(liked.stream().map(LikedPost::getTitle).toList(), List.of("Note A"));
     likes.unlikePost(first.getId());
     problem(404, () -> likes.readLike(first.getId(), null));
+
+    // Comment on a post. With an idempotency key, repeating the request creates no second comment.
+    CommentsApi comments = new CommentsApi(bob);
+    CommentCreate remark = new CommentCreate().body("It *does*.");
+    String commentKey = UUID.randomUUID().toString();
+    Comment comment = comments.createComment(first.getId(), remark, commentKey);
+    expect(comments.createComment(first.getId(), remark, commentKey), comment);
+    Comment reply = comments.createComment(first.getId(), new CommentCreate().body("Or does it?"), null);
+
+    // List the comments page by page, oldest first, and read one as HTML.
+    List<String> bodies = new ArrayList<>();
+    String nextComments = null;
+    do {
+      CommentPage page = comments.listComments(first.getId(), 1, nextComments, null, null);
+      page.getItems().forEach(each -> bodies.add(each.getBody()));
+      nextComments = page.getNextCursor();
+    } while (nextComments != null);
+    expect(bodies, List.of("It *does*.", "Or does it?"));
+    expect(comments.readComment(comment.getId(), "html", null).getHtml(), "<p>It <em>does</em>.</p>\n");
+
+    // Revise a comment, but only the version that was read.
+    String asWritten = '"' + comment.getRevision() + '"';
+    Comment corrected = comments.reviseComment(comment.getId(), asWritten, new CommentPatch().body("It does."));
+    expect(corrected.getBody(), "It does.");
+    problem(412, () -> comments.reviseComment(comment.getId(), asWritten, new CommentPatch().body("Lost?")));
+
+    // The writer of a comment deletes it, or the author of the post.
+    comments.removeComment(comment.getId(), '"' + corrected.getRevision() + '"');
+    new CommentsApi(ada).removeComment(reply.getId(), '"' + reply.getRevision() + '"');
+    expect(comments.listComments(first.getId(), null, null, null, null).getItems(), List.of());
+
+    // Close a post to new comments.
+    PostPatch closing = new PostPatch().comments(PostPatch.CommentsEnum.CLOSED);
+    posts.revisePost(second.getId(), '"' + second.getRevision() + '"', closing);
+    Problem tooLate = problem(409, () -> comments.createComment(second.getId(), remark, null));
+    expect(tooLate.getCode(), "comments-closed");
 
     // Only admins suspend users.
     Problem forbidden = problem(403, () -> new SuspensionsApi(ada).suspendUserWithHttpInfo(readerName));

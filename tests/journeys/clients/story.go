@@ -147,6 +147,68 @@ func main() {
 	_, unliked, err := client.LikesAPI.ReadLike(bob, first.Id).Execute()
 	problem(err, unliked, 404)
 
+	// Comment on a post. With an idempotency key, repeating the request creates no second comment.
+	remark := pressroom.NewCommentCreate("It *does*.")
+	comments := client.CommentsAPI
+	writing := comments.CreateComment(bob, first.Id).CommentCreate(*remark).IdempotencyKey(fmt.Sprint(random.Uint64()))
+	comment, _, err := writing.Execute()
+	succeed(err)
+	repeated, _, err := writing.Execute()
+	succeed(err)
+	expect(repeated, comment)
+	question := pressroom.NewCommentCreate("Or does it?")
+	reply, _, err := comments.CreateComment(bob, first.Id).CommentCreate(*question).Execute()
+	succeed(err)
+
+	// List the comments page by page, oldest first, and read one as HTML.
+	bodies := []string{}
+	listing := comments.ListComments(ada, first.Id).Limit(1)
+	for {
+		page, _, err := listing.Execute()
+		succeed(err)
+		for _, each := range page.Items {
+			bodies = append(bodies, each.Body)
+		}
+		cursor := page.NextCursor.Get()
+		if cursor == nil {
+			break
+		}
+		listing = listing.Cursor(*cursor)
+	}
+	expect(bodies, []string{"It *does*.", "Or does it?"})
+	safe, _, err := comments.ReadComment(ada, comment.Id).Expand("html").Execute()
+	succeed(err)
+	expect(safe.GetHtml(), "<p>It <em>does</em>.</p>\n")
+
+	// Revise a comment, but only the version that was read.
+	correction := pressroom.NewCommentPatch()
+	correction.SetBody("It does.")
+	version := fmt.Sprintf("%q", comment.Revision)
+	corrected, _, err := comments.ReviseComment(bob, comment.Id).IfMatch(version).CommentPatch(*correction).Execute()
+	succeed(err)
+	expect(corrected.Body, "It does.")
+	correction.SetBody("Lost?")
+	_, outdated, err := comments.ReviseComment(bob, comment.Id).IfMatch(version).CommentPatch(*correction).Execute()
+	problem(err, outdated, 412)
+
+	// The writer of a comment deletes it, or the author of the post.
+	_, err = comments.RemoveComment(bob, comment.Id).IfMatch(fmt.Sprintf("%q", corrected.Revision)).Execute()
+	succeed(err)
+	_, err = comments.RemoveComment(ada, reply.Id).IfMatch(fmt.Sprintf("%q", reply.Revision)).Execute()
+	succeed(err)
+	emptied, _, err := comments.ListComments(ada, first.Id).Execute()
+	succeed(err)
+	expect(len(emptied.Items), 0)
+
+	// Close a post to new comments.
+	closing := pressroom.NewPostPatch()
+	closing.SetComments("closed")
+	version = fmt.Sprintf("%q", tagged.Revision)
+	_, _, err = client.PostsAPI.RevisePost(ada, tagged.Id).IfMatch(version).PostPatch(*closing).Execute()
+	succeed(err)
+	_, tooLate, err := comments.CreateComment(bob, tagged.Id).CommentCreate(*remark).Execute()
+	expect(problem(err, tooLate, 409).Code, "comments-closed")
+
 	// Only admins suspend users.
 	rejected, err := client.SuspensionsAPI.SuspendUser(ada, readerName).Execute()
 	problem(err, rejected, 403)

@@ -7,6 +7,7 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./pressroom.d.ts";
 
 type Page = components["schemas"]["PostSummaryPage"];
+type CommentPage = components["schemas"]["CommentPage"];
 type Changes = components["schemas"]["PostChanges"];
 type Problem = components["schemas"]["Problem"];
 
@@ -126,6 +127,51 @@ const liked = success(await bob.GET("/users/{username}/likes", { params: { path:
 expect(liked.items.map((post) => post.title), ["Note A"]);
 expect((await bob.DELETE("/posts/{post_id}/like", byId)).response.status, 204);
 expect(problem(await bob.GET("/posts/{post_id}/like", byId)).status, 404);
+
+// Comment on a post. With an idempotency key, repeating the request creates no second comment.
+const remark = { body: "It *does*." };
+const header = { "Idempotency-Key": crypto.randomUUID() };
+const onFirst = { body: remark, params: { ...byId.params, header } };
+const comment = success(await bob.POST("/posts/{post_id}/comments", onFirst));
+expect(success(await bob.POST("/posts/{post_id}/comments", onFirst)), comment);
+const reply = success(await bob.POST("/posts/{post_id}/comments", { ...byId, body: { body: "Or does it?" } }));
+
+// List the comments page by page, oldest first, and read one as HTML.
+const bodies: string[] = [];
+let nextComments: string | null = null;
+do {
+  const query = { limit: 1, ...(nextComments && { cursor: nextComments }) };
+  const comments: CommentPage = success(
+    await ada.GET("/posts/{post_id}/comments", { params: { ...byId.params, query } }),
+  );
+  bodies.push(...comments.items.map((each) => each.body));
+  nextComments = comments.next_cursor;
+} while (nextComments);
+expect(bodies, ["It *does*.", "Or does it?"]);
+const commentAsHtml = { path: { comment_id: comment.id }, query: { expand: "html" } } as const;
+expect(success(await ada.GET("/comments/{comment_id}", { params: commentAsHtml })).html, "<p>It <em>does</em>.</p>\n");
+
+// Revise a comment, but only the version that was read.
+const asWritten = { path: commentAsHtml.path, header: { "If-Match": `"${comment.revision}"` } };
+const correction = { params: asWritten, body: { body: "It does." } };
+const corrected = success(await bob.PATCH("/comments/{comment_id}", correction));
+expect(corrected.body, "It does.");
+const lost = { params: asWritten, body: { body: "Lost?" } };
+expect(problem(await bob.PATCH("/comments/{comment_id}", lost)).status, 412);
+
+// The writer of a comment deletes it, or the author of the post.
+const asCorrected = { path: commentAsHtml.path, header: { "If-Match": `"${corrected.revision}"` } };
+expect((await bob.DELETE("/comments/{comment_id}", { params: asCorrected })).response.status, 204);
+const asReplied = { path: { comment_id: reply.id }, header: { "If-Match": `"${reply.revision}"` } };
+expect((await ada.DELETE("/comments/{comment_id}", { params: asReplied })).response.status, 204);
+expect(success(await ada.GET("/posts/{post_id}/comments", byId)).items, []);
+
+// Close a post to new comments.
+const toClose = { path: { post_id: second.id }, header: { "If-Match": `"${second.revision}"` } };
+success(await ada.PATCH("/posts/{post_id}", { params: toClose, body: { comments: "closed" } }));
+const onSecond = { params: { path: toClose.path }, body: remark };
+const tooLate = problem(await bob.POST("/posts/{post_id}/comments", onSecond));
+expect([tooLate.status, tooLate.code], [409, "comments-closed"]);
 
 // Only admins suspend users.
 const byReader = { path: { username: readerName } };

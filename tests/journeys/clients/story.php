@@ -8,6 +8,7 @@ declare(strict_types=1);
 
 use GuzzleHttp\Client;
 use Pressroom\Api\ChangesApi;
+use Pressroom\Api\CommentsApi;
 use Pressroom\Api\FeedsApi;
 use Pressroom\Api\FollowsApi;
 use Pressroom\Api\LikesApi;
@@ -19,6 +20,8 @@ use Pressroom\Api\TokensApi;
 use Pressroom\Api\UsersApi;
 use Pressroom\ApiException;
 use Pressroom\Configuration;
+use Pressroom\Model\CommentCreate;
+use Pressroom\Model\CommentPatch;
 use Pressroom\Model\PostCreate;
 use Pressroom\Model\PostPatch;
 use Pressroom\Model\PostPut;
@@ -153,6 +156,44 @@ $liked = $likes->listLikedPosts($readerName)->getItems();
 expect(array_map(fn($post) => $post->getTitle(), $liked), ['Note A']);
 $likes->unlikePost($first->getId());
 problem(fn() => $likes->readLike($first->getId()), 404);
+
+// Comment on a post. With an idempotency key, repeating the request creates no second comment.
+$comments = new CommentsApi(new Client(), $bobs);
+$remark = new CommentCreate(['body' => 'It *does*.']);
+$key = bin2hex(random_bytes(16));
+$comment = $comments->createComment($first->getId(), $remark, $key);
+expect($comments->createComment($first->getId(), $remark, $key), $comment);
+$reply = $comments->createComment($first->getId(), new CommentCreate(['body' => 'Or does it?']));
+
+// List the comments page by page, oldest first, and read one as HTML.
+$bodies = [];
+$cursor = null;
+do {
+    $page = $comments->listComments($first->getId(), limit: 1, cursor: $cursor);
+    foreach ($page->getItems() as $each) {
+        $bodies[] = $each->getBody();
+    }
+    $cursor = $page->getNextCursor();
+} while ($cursor !== null);
+expect($bodies, ['It *does*.', 'Or does it?']);
+expect($comments->readComment($comment->getId(), expand: 'html')->getHtml(), "<p>It <em>does</em>.</p>\n");
+
+// Revise a comment, but only the version that was read.
+$version = '"' . $comment->getRevision() . '"';
+$corrected = $comments->reviseComment($comment->getId(), $version, new CommentPatch(['body' => 'It does.']));
+expect($corrected->getBody(), 'It does.');
+$lost = new CommentPatch(['body' => 'Lost?']);
+problem(fn() => $comments->reviseComment($comment->getId(), $version, $lost), 412);
+
+// The writer of a comment deletes it, or the author of the post.
+$comments->removeComment($comment->getId(), '"' . $corrected->getRevision() . '"');
+(new CommentsApi(new Client(), $configuration))->removeComment($reply->getId(), '"' . $reply->getRevision() . '"');
+expect($comments->listComments($first->getId())->getItems(), []);
+
+// Close a post to new comments.
+$posts->revisePost($second->getId(), '"' . $second->getRevision() . '"', new PostPatch(['comments' => 'closed']));
+$tooLate = problem(fn() => $comments->createComment($second->getId(), $remark), 409);
+expect($tooLate->getCode(), 'comments-closed');
 
 // Only admins suspend users.
 $suspensions = new SuspensionsApi(new Client(), $configuration);

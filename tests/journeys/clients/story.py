@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from pressroom_client import AuthenticatedClient, Client
 from pressroom_client.api.changes import list_post_changes
+from pressroom_client.api.comments import create_comment, list_comments, read_comment, remove_comment, revise_comment
 from pressroom_client.api.feeds import read_atom_feed, read_json_feed
 from pressroom_client.api.follows import follow_user, list_followers, unfollow_user
 from pressroom_client.api.likes import like_post, list_liked_posts, list_likers, read_like, unlike_post
@@ -27,6 +28,10 @@ from pressroom_client.api.timeline import read_timeline
 from pressroom_client.api.tokens import create_token
 from pressroom_client.api.users import register_user
 from pressroom_client.models import (
+    Comment,
+    CommentCreate,
+    CommentPage,
+    CommentPatch,
     FollowingUserPage,
     IssuedToken,
     JSONFeed,
@@ -38,10 +43,12 @@ from pressroom_client.models import (
     PostChanges,
     PostCreate,
     PostPatch,
+    PostPatchComments,
     PostPut,
     PostSummary,
     PostSummaryPage,
     Problem,
+    ReadCommentExpand,
     ReadPostExpand,
     TagPage,
     TokenCreate,
@@ -164,6 +171,53 @@ assert unlike_post.sync_detailed(first.id, client=bob).status_code == 204
 unliked = read_like.sync(first.id, client=bob)
 assert isinstance(unliked, Problem), unliked
 assert unliked.status == 404, unliked
+
+# Comment on a post. With an idempotency key, repeating the request creates no second comment.
+remark = CommentCreate(body="It *does*.")
+key = str(uuid4())
+comment = create_comment.sync(first.id, client=bob, body=remark, idempotency_key=key)
+assert isinstance(comment, Comment), comment
+assert create_comment.sync(first.id, client=bob, body=remark, idempotency_key=key) == comment
+reply = create_comment.sync(first.id, client=bob, body=CommentCreate(body="Or does it?"))
+assert isinstance(reply, Comment), reply
+
+# List the comments page by page, oldest first, and read one as HTML.
+bodies: list[str] = []
+next_comments: str | Unset | None = UNSET
+while next_comments is not None:
+    comments = list_comments.sync(first.id, client=ada, limit=1, cursor=next_comments)
+    assert isinstance(comments, CommentPage), comments
+    bodies += [each.body for each in comments.items]
+    next_comments = comments.next_cursor
+assert bodies == ["It *does*.", "Or does it?"], bodies
+safe = read_comment.sync(comment.id, client=ada, expand=ReadCommentExpand.HTML)
+assert isinstance(safe, Comment), safe
+assert safe.html == "<p>It <em>does</em>.</p>\n", safe
+
+# Revise a comment, but only the version that was read.
+version, correction = f'"{comment.revision}"', CommentPatch(body="It does.")
+corrected = revise_comment.sync(comment.id, client=bob, body=correction, if_match=version)
+assert isinstance(corrected, Comment), corrected
+assert corrected.body == "It does.", corrected
+outdated = revise_comment.sync(comment.id, client=bob, body=CommentPatch(body="Lost?"), if_match=version)
+assert isinstance(outdated, Problem), outdated
+assert outdated.status == 412, outdated
+
+# The writer of a comment deletes it, or the author of the post.
+version = f'"{corrected.revision}"'
+assert remove_comment.sync_detailed(comment.id, client=bob, if_match=version).status_code == 204
+assert remove_comment.sync_detailed(reply.id, client=ada, if_match=f'"{reply.revision}"').status_code == 204
+emptied = list_comments.sync(first.id, client=ada)
+assert isinstance(emptied, CommentPage), emptied
+assert emptied.items == [], emptied
+
+# Close a post to new comments.
+closing = PostPatch(comments=PostPatchComments.CLOSED)
+closed = revise_post.sync(second.id, client=ada, body=closing, if_match=f'"{second.revision}"')
+assert isinstance(closed, Post), closed
+too_late = create_comment.sync(second.id, client=bob, body=remark)
+assert isinstance(too_late, Problem), too_late
+assert (too_late.status, too_late.code) == (409, "comments-closed"), too_late
 
 # Only admins suspend users.
 forbidden = suspend_user.sync(reader_name, client=ada)

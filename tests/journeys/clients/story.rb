@@ -117,6 +117,43 @@ expect likes.list_liked_posts(reader_name).items.map(&:title), ['Note A']
 likes.unlike_post(first.id)
 problem(404) { likes.read_like(first.id) }
 
+# Comment on a post. With an idempotency key, repeating the request creates no second comment.
+comments = Pressroom::CommentsApi.new(bob)
+remark = Pressroom::CommentCreate.new(body: 'It *does*.')
+once = { idempotency_key: SecureRandom.uuid }
+comment = comments.create_comment(first.id, remark, once)
+expect comments.create_comment(first.id, remark, once), comment
+reply = comments.create_comment(first.id, Pressroom::CommentCreate.new(body: 'Or does it?'))
+
+# List the comments page by page, oldest first, and read one as HTML.
+bodies = []
+query = { limit: 1 }
+loop do
+  page = comments.list_comments(first.id, query)
+  bodies += page.items.map(&:body)
+  break if page.next_cursor.nil?
+
+  query[:cursor] = page.next_cursor
+end
+expect bodies, ['It *does*.', 'Or does it?']
+expect comments.read_comment(comment.id, { expand: 'html' }).html, "<p>It <em>does</em>.</p>\n"
+
+# Revise a comment, but only the version that was read.
+version = "\"#{comment.revision}\""
+corrected = comments.revise_comment(comment.id, version, Pressroom::CommentPatch.new(body: 'It does.'))
+expect corrected.body, 'It does.'
+problem(412) { comments.revise_comment(comment.id, version, Pressroom::CommentPatch.new(body: 'Lost?')) }
+
+# The writer of a comment deletes it, or the author of the post.
+comments.remove_comment(comment.id, "\"#{corrected.revision}\"")
+Pressroom::CommentsApi.new(ada).remove_comment(reply.id, "\"#{reply.revision}\"")
+expect comments.list_comments(first.id).items, []
+
+# Close a post to new comments.
+posts.revise_post(second.id, "\"#{second.revision}\"", Pressroom::PostPatch.new(comments: 'closed'))
+too_late = problem(409) { comments.create_comment(second.id, remark) }
+expect too_late.code, 'comments-closed'
+
 # Only admins suspend users.
 forbidden = problem(403) { Pressroom::SuspensionsApi.new(ada).suspend_user(reader_name) }
 expect forbidden.code, 'forbidden'
