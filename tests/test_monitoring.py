@@ -11,6 +11,7 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY
 
+from api.cli.sweep_metrics import SweepMetrics, exposition
 from tests.support.clients import Client
 from tests.support.paths import PROJECT_ROOT
 
@@ -43,6 +44,8 @@ NORMAL = {
     'pressroom_rate_limited_requests_total{limit="writes"}': "0+900x180",
     'pressroom_rate_limited_requests_total{limit="posts-per-day"}': "0+1x180",
     'pressroom_rate_limited_requests_total{limit="sign-in-address"}': "0+10x180",
+    "pressroom_sweep_last_success_timestamp_seconds": "0x180",
+    "pressroom_search_outdated_posts": "0x180",
     'node_systemd_unit_state{name="pressroom-backup.service", state="failed"}': "0x180",
     'node_systemd_timer_last_trigger_seconds{name="pressroom-sweep.timer"}': "0x180",
     "node_timex_sync_status": "1x180",
@@ -60,6 +63,8 @@ FAULTS: dict[str, dict[str, str]] = {
     "PressroomChangeFeedsHeldBack": {"pressroom_change_feed_horizon_age_seconds": "61x180"},
     "PressroomQuotasReached": {'pressroom_rate_limited_requests_total{limit="posts-per-day"}': "0+9x180"},
     "PressroomPasswordsGuessed": {'pressroom_rate_limited_requests_total{limit="sign-in-address"}': "0+90x180"},
+    "PressroomSweepLate": {"pressroom_sweep_last_success_timestamp_seconds": "-129600x180"},
+    "PressroomPostsNotFound": {"pressroom_search_outdated_posts": "1x180"},
     "PressroomServiceFailed": {'node_systemd_unit_state{name="pressroom-backup.service", state="failed"}': "1x180"},
     "PressroomNightlyServiceLate": {
         'node_systemd_timer_last_trigger_seconds{name="pressroom-sweep.timer"}': "-129600x180"
@@ -68,11 +73,14 @@ FAULTS: dict[str, dict[str, str]] = {
 }
 
 
+SWEEP = SweepMetrics({"tokens": 1}, seconds=1, outdated_posts=0)
+FAMILIES = [family for family in (*REGISTRY.collect(), *SWEEP.collect()) if family.name.startswith("pressroom_")]
+
+
 def metric_names() -> set[str]:
     """Return the names of the samples of our metrics."""
     suffixes = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_count", "_sum"]}
-    families = [family for family in REGISTRY.collect() if family.name.startswith("pressroom_")]
-    return {family.name + suffix for family in families for suffix in suffixes[family.type]}
+    return {family.name + suffix for family in FAMILIES for suffix in suffixes[family.type]}
 
 
 def used_names(text: str) -> set[str]:
@@ -92,11 +100,10 @@ def test_alerts_and_panels_use_metrics_that_exist() -> None:
 def test_every_metric_has_a_panel_and_a_description() -> None:
     shown = used_names(" ".join(QUERIES))
     documented = used_names((PROJECT_ROOT / "deploy" / "monitoring.md").read_text())
-    for family in REGISTRY.collect():
-        if family.name.startswith("pressroom_"):
-            names = {name for name in metric_names() if name.startswith(family.name)}
-            assert names & shown, family.name
-            assert (names | {family.name}) & documented, family.name
+    for family in FAMILIES:
+        names = {name for name in metric_names() if name.startswith(family.name)}
+        assert names & shown, family.name
+        assert (names | {family.name}) & documented, family.name
 
 
 def test_every_alert_has_advice() -> None:
@@ -115,7 +122,8 @@ def test_promtool_accepts_the_configuration_the_rules_and_the_metrics(anyone: Cl
     promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
     anyone.get("/posts")
     ours = re.findall(r"^(?:# \w+ )?pressroom_.*\n", anyone.get("/metrics").text, re.M)
-    promtool("check", "metrics", text="".join(line for line in ours if "_created" not in line))
+    sweep = exposition({"tokens": 1}, seconds=1, outdated_posts=0).decode()
+    promtool("check", "metrics", text="".join(line for line in ours if "_created" not in line) + sweep)
 
 
 @needs_promtool

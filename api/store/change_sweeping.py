@@ -67,11 +67,13 @@ class RemovalsSweep:
             .values(swept_position=last[0], swept_id=last[1])
         )
 
-    def run(self, transact: Transact) -> None:
-        """Delete the removals."""
-        after = -1, -1
+    def run(self, transact: Transact) -> int:
+        """Delete the removals, and return how many."""
+        after, deleted = (-1, -1), 0
         while removals := transact(partial(self._delete_next, after=after)):
             after = removals[-1][:2]
+            deleted += sum(removal.is_old for removal in removals)
+        return deleted
 
     def _delete_next(self, db: Connection, *, after: tuple[int, int]) -> Sequence[Removal]:
         removals = db.all(self._removals, after_position=after[0], after_id=after[1], until=now() - AGE)
@@ -89,7 +91,6 @@ _SWEEPS = {
 }
 
 
-def sweep(transact: Transact) -> None:
-    """Delete the removals of posts and users that are older than `AGE`."""
-    for each in _SWEEPS.values():
-        each.run(transact)
+def sweep(transact: Transact) -> int:
+    """Delete the removals of posts and users that are older than `AGE`; return how many."""
+    return sum(each.run(transact) for each in _SWEEPS.values())

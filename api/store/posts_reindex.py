@@ -22,6 +22,11 @@ class _Last(NamedTuple):
     last: int | None
 
 
+class _Outdated(NamedTuple):
+    last: int | None
+    number: int
+
+
 class _Text(NamedTuple):
     id: int
     title: str
@@ -32,6 +37,21 @@ _NEXT_IDS = (
     sa.select(posts.c.id).where(posts.c.id > sa.bindparam("after")).order_by(posts.c.id).limit(ROWS_PER_TRANSACTION)
 )
 _LAST = Query(_Last, sa.select(sa.func.max(_NEXT_IDS.subquery().c.id).label("last")))
+_IS_OUTDATED = post_words.c.version.is_distinct_from(sa.bindparam("version", type_=sa.String))
+_NEXT = (
+    sa.select(posts.c.id, _IS_OUTDATED.label("is_outdated"))
+    .join_from(posts, post_words, isouter=True)
+    .where(posts.c.id > sa.bindparam("after"))
+    .order_by(posts.c.id)
+    .limit(ROWS_PER_TRANSACTION)
+    .subquery()
+)
+_COUNT = Query(
+    _Outdated,
+    sa.select(sa.func.max(_NEXT.c.id).label("last")).add_columns(
+        sa.func.count(sa.case((_NEXT.c.is_outdated, 1))).label("number")
+    ),
+)
 _OUTDATED = Query(
     _Text,
     sa.select(
@@ -41,7 +61,7 @@ _OUTDATED = Query(
     .where(
         posts.c.id > sa.bindparam("after"),
         posts.c.id <= sa.bindparam("last"),
-        post_words.c.version.is_distinct_from(sa.bindparam("version", type_=sa.String)),
+        _IS_OUTDATED,
     )
     .order_by(posts.c.id)
     .limit(_POSTS_PER_TRANSACTION)
@@ -63,6 +83,20 @@ def run(transact: Transact) -> int:
             started = time.monotonic()
         after = last
     return indexed
+
+
+def count_outdated(transact: Transact) -> int:
+    """Return how many posts `run` would index."""
+    outdated, after = 0, 0
+    while counted := transact(partial(_count_next, after=after)):
+        number, after = counted
+        outdated += number
+    return outdated
+
+
+def _count_next(db: Connection, *, after: int) -> tuple[int, int] | None:
+    row = db.one_or_none(_COUNT, after=after, version=words.VERSION)
+    return (row.number, row.last) if row and row.last is not None else None
 
 
 def _last_of_next(db: Connection, *, after: int) -> int | None:

@@ -278,8 +278,11 @@ def test_posts_are_indexed_again_after_another_version_of_the_tokeniser(
     before = indexed(db)
     assert posts_reindex.run(lambda work: work(db)) == 0
     db.execute_sql("DELETE FROM post_words WHERE post_id % 5 = 0")
+    assert posts_reindex.count_outdated(lambda work: work(db)) == len(many) // 5
     assert posts_reindex.run(lambda work: work(db)) == len(many) // 5
+    assert posts_reindex.count_outdated(lambda work: work(db)) == 0
     monkeypatch.setattr(words, "VERSION", "other")
+    assert posts_reindex.count_outdated(lambda work: work(db)) == len(many)
     assert posts_reindex.run(lambda work: work(db)) == len(many)
     assert indexed(db) == before
 
