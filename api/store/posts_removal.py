@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from api.store import comments_content, likes_content, posts
 from api.store.engine.connections import Connection
+from api.store.locks import lock_content
 from api.store.sweeping import Transact
 from api.store.users_content import BATCH_SECONDS
 
@@ -38,6 +39,7 @@ def remove_in_batches(transact: Transact, post_id: int) -> Counter[str]:
 
 
 def _remove_batch(db: Connection, *, post_id: int) -> Counter[str]:
+    lock_content(db)
     removed, deadline = Counter[str](), time.monotonic() + BATCH_SECONDS
     for name, step in _STEPS.items():
         while rows := step(db, post_id)[0]:

@@ -9,6 +9,7 @@ from api import constraints
 from api.store.columns import Id, Timestamp, metadata, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import NotFound, QuotaExceeded, SignInSuspended, Unauthenticated
+from api.store.locks import lock_sign_ins
 from api.store.pages import NewestFirst, Page
 from api.store.queries import one
 from api.store.sweeping import MAX_ROWS_IN_REQUEST, Sweep, Transact
@@ -123,6 +124,7 @@ def create(
     `Unauthenticated` if the user no longer exists or `password_hash`, which was verified, is no longer theirs;
     `SignInSuspended` if they are suspended; `QuotaExceeded` if they have `limit` unexpired tokens, unless that is 0.
     """
+    lock_sign_ins(db, user_id)
     timestamp = now()
     user = db.one_or_none(_LOCK_UNCHANGED_USER, user_id=user_id, known_hash=password_hash)
     if user is None:

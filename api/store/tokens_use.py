@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from api.store.columns import Timestamp, now
 from api.store.engine.connections import Connection, Query
+from api.store.locks import lock_sign_ins
 from api.store.tokens import NOT_EXPIRED, tokens
 from api.store.users import USER_COLUMNS, users
 
@@ -84,8 +85,10 @@ def lock_and_find_user(db: Connection, sha256: bytes) -> TokenUser | None:
 def wait_until_unused(db: Connection, *, user_id: int) -> None:
     """Wait until the transactions that have authenticated by a token of the user have ended.
 
-    Call it after the transaction that changes what the user may do: those that began before may still commit.
+    Call it after the transaction that changes what the user may do: those that began before may still commit. Until the
+    transaction of `db` ends, the user cannot sign in.
     """
+    lock_sign_ins(db, user_id)
     db.all(_LOCK_ALL_OF_USER, user_id=user_id)
 
 

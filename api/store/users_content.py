@@ -25,6 +25,7 @@ from api import constraints
 from api.store import comments_content, follows_content, likes_content, posts_content
 from api.store.engine.connections import Connection
 from api.store.errors import TooMuchContent, UserHasPosts
+from api.store.locks import lock_content
 from api.store.sweeping import Transact
 from api.store.users import User
 
@@ -92,6 +93,7 @@ def change_all(db: Connection, steps: dict[Kind, Step], user: User, *, command: 
 
     The user must be locked.
     """
+    lock_content(db)
     posts, characters = Fraction(), 0
     for kind, rows, size in _changes(db, steps, user):
         posts += Fraction(rows, kind.rows_per_post)
@@ -124,6 +126,7 @@ def describe(changed: Counter[str]) -> str:
 
 def _change_batch(db: Connection, *, steps: dict[Kind, Step], user: User, check: Check) -> Counter[str]:
     check(db)
+    lock_content(db)
     changed, deadline = Counter[str](), time.monotonic() + BATCH_SECONDS
     for kind, rows, _ in _changes(db, steps, user):
         changed[kind.name] += rows

@@ -640,6 +640,20 @@ CONTROLS = {
         "resources/test_comments.py",
         "test_a_closed_post_gets_no_more_comments_until_it_is_opened",
     ),
+    "a sign-in during a suspension": Control(
+        "store/tokens",
+        "    lock_sign_ins(db, user_id)\n",
+        "",
+        "store/test_deadlocks.py",
+        "test_a_user_signs_in_and_writes_while_being_suspended_again_and_again",
+    ),
+    "content of two users removed at the same time": Control(
+        "store/users_content",
+        "    lock_content(db)\n    posts, characters",
+        "    posts, characters",
+        "store/test_deadlocks.py",
+        "test_users_who_answer_each_other_are_removed_and_suspended_at_the_same_time",
+    ),
     "an imported like of whichever post has the id": Control(
         "records",
         'run.find_post(like["post"])',
