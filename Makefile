@@ -11,7 +11,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 # The tests start dozens of Python processes, which start twice as fast from bytecode.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run help lint format test check controls attacks faults bench openapi lint-openapi wheel lock clean
+.PHONY: run help lint format test check controls attacks faults bench openapi lint-openapi docs wheel lock clean
 
 run: .venv/run ## Serve on http://127.0.0.1:8000, with the SQLite database pressroom.sqlite.
 	$(BIN)/gunicorn
@@ -48,13 +48,16 @@ faults: .venv/dev ## Inject faults under load and count failed requests, for ten
 bench: build/peers/installed ## Measure what requests cost, beside other frameworks, for ten minutes; needs wrk.
 	build/peers/bin/python -m benchmarks
 
-openapi: .venv/dev ## Write openapi/openapi.json and the README's table of operations; review the diff.
+openapi: .venv/dev ## Write openapi/openapi.json and the generated parts of docs/reference/; review the diff.
 	$(BIN)/pressroom openapi write openapi/openapi.json
-	$(BIN)/python -m tests.contract.readme_table
+	$(BIN)/python -m tests.contract.reference_pages
 
 lint-openapi: openapi/node_modules ## Lint openapi/openapi.json with Spectral and Redocly; needs Node.
 	cd openapi && npx spectral lint --ruleset=spectral.mjs --fail-severity=hint openapi.json
 	cd openapi && npx redocly lint --config=redocly.yaml openapi.json
+
+docs: .venv/dev ## Build the manual as a site in build/manual/, and check its links.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 wheel: .venv/bin/python ## Build build/wheel/pressroom-*.whl, which serves wherever it is installed.
 	rm -rf build/lib build/wheel

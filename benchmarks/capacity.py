@@ -11,11 +11,11 @@ from benchmarks.report import markdown_table
 ONE_MS, PAGE_MS = 0.450, 0.646
 """CPU of Pressroom for a post (W1) and the newest 20 (W2), on SQLite: benchmarks/README.md."""
 POSTGRESQL_FACTOR = 1.5
-"""At most, of Pressroom's CPU for a read on PostgreSQL to one on SQLite: README.md."""
+"""At most, of Pressroom's CPU for a read on PostgreSQL to one on SQLite: docs/explanation/performance.md."""
 SERVER_ONE_MS, SERVER_PAGE_MS = 0.043, 0.090
 """CPU of PostgreSQL for the same: 4,000 calls of the store each, with 20,000 posts."""
 SQLITE_WRITES, POSTGRESQL_WRITES = 320, 700
-"""Posts per second: README.md. The first is the least that was measured, the second the most."""
+"""Posts per second: docs/explanation/performance.md. The first is the least that was measured, the second the most."""
 BYTES_PER_POST = 1_911
 """On PostgreSQL, with indexes, for 500 characters and two tags: 20,000 posts."""
 CITUS_ONE, CITUS_PAGE, CITUS_WRITE = 5.6, 4.4, 2.6

@@ -1,8 +1,9 @@
 """The documents agree with the code."""
 
-import dataclasses
 import re
 from pathlib import Path
+
+import pytest
 
 from api import constraints, json
 from api.http import rate_limits
@@ -11,22 +12,38 @@ from api.settings import Settings
 from api.store.engine.timeouts import Timeouts
 from benchmarks.limits import MEMORY_MB
 from tests.attacks.site import WORKER_MAX_MB
-from tests.contract.readme_table import operations_table
+from tests.contract import reference_pages
+from tests.support.pages import CONSOLE
 from tests.support.paths import PROJECT_ROOT
-from tests.support.readme import section
 
 MIB = 1024 * 1024
-DOCUMENTED = ("benchmarks", "deploy", "examples", "openapi")
+LIMITS = (PROJECT_ROOT / "docs" / "reference" / "limits.md").read_text()
+DOCUMENTED = ("benchmarks", "deploy", "docs", "examples", "openapi")
 """Directories with pages, beside the root."""
 
 
-def test_the_table_has_every_setting_with_its_default() -> None:
-    rows = []
-    for setting in dataclasses.fields(Settings):
-        default = ",".join(setting.default) if isinstance(setting.default, tuple) else setting.default
-        shown = f"`{default}`" if default != "" else "none"
-        rows.append(f"| `PRESSROOM_{setting.name.upper()}` | {shown} | {setting.metadata['description']} |")
-    assert "\n".join(rows) in section("Settings"), "\n".join(rows)
+@pytest.mark.parametrize("page", sorted(reference_pages.REFERENCE.glob("*.md")), ids=lambda page: page.stem)
+def test_the_generated_parts_of_the_reference_are_current(page: Path) -> None:
+    """`make openapi` writes them."""
+    assert page.read_text() == reference_pages.current(page)
+
+
+def test_every_generated_part_is_in_one_page_of_the_reference() -> None:
+    pages = "".join(page.read_text() for page in reference_pages.REFERENCE.glob("*.md"))
+    assert sorted(name for _, name, _ in reference_pages.PART.findall(pages)) == sorted(reference_pages.PARTS)
+
+
+def test_the_readme_is_short() -> None:
+    assert (PROJECT_ROOT / "README.md").read_text().count("\n") <= 120
+
+
+def test_blocks_of_commands_in_the_manual_are_run_or_say_why_not() -> None:
+    """`tests/journeys/test_manual.py` runs the console blocks; others are not of commands."""
+    for page in (PROJECT_ROOT / "README.md", *(PROJECT_ROOT / "docs").rglob("*.md")):
+        text = page.read_text()
+        languages = re.findall(r"^ *```(.*)\n(?:.*\n)*?^ *```$", text, flags=re.M)
+        assert not {"", "bash", "sh", "shell"} & set(languages) or page.stem == "architecture", page
+        assert languages.count("console") == len(CONSOLE.findall(text)), page
 
 
 def test_the_table_of_limits_has_the_figures_of_the_code() -> None:
@@ -51,21 +68,21 @@ def test_the_table_of_limits_has_the_figures_of_the_code() -> None:
         "unresponsive worker": (f"{settings.timeout} s (",),
         "memory of a worker": (f"{MEMORY_MB:.0f} MB when idle", f"{WORKER_MAX_MB} MB under"),
     }
-    rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|", section("Limits").partition("\n### ")[0], flags=re.M))
+    rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|", LIMITS.partition("\n## ")[0], flags=re.M))
     assert figures.keys() <= rows.keys()
     for name, texts in figures.items():
         assert [text for text in texts if text not in rows[name]] == [], name
 
 
 def test_the_table_of_quotas_has_the_defaults() -> None:
-    rows = re.findall(r"^\| .+? \| ([\d,]+) \| `PRESSROOM_(\w+)` \|$", section("Limits"), flags=re.M)
+    rows = re.findall(r"^\| .+? \| ([\d,]+) \| `PRESSROOM_(\w+)` \|$", LIMITS, flags=re.M)
     settings = Settings()
     names = ("posts_per_day", "megabytes_per_day", "tokens_per_user")
     assert rows == [(f"{getattr(settings, name):,}", name.upper()) for name in names]
 
 
 def test_the_table_of_rate_limits_has_those_of_the_code() -> None:
-    rows = re.findall(r"^\| (\d+) in (an hour|a minute|15 minutes) \| ", section("Limits"), flags=re.M)
+    rows = re.findall(r"^\| (\d+) in (an hour|a minute|15 minutes) \| ", LIMITS, flags=re.M)
     seconds = {"an hour": 3600, "a minute": 60, "15 minutes": 900}
     limits = (
         tokens.SIGN_IN_BY_USERNAME,
@@ -79,13 +96,12 @@ def test_the_table_of_rate_limits_has_those_of_the_code() -> None:
     assert [(int(number), seconds[window]) for number, window in rows] == expected
 
 
-def test_the_table_of_operations_is_current() -> None:
-    """`make openapi` writes it."""
-    assert operations_table() in section("The API")
-
-
 def test_the_tree_has_every_module() -> None:
-    shown = set(re.findall(r"^  (\S+)  ", section("How it is built"), flags=re.MULTILINE))
+    shown = set(
+        re.findall(
+            r"^  (\S+)  ", (PROJECT_ROOT / "docs" / "explanation" / "architecture.md").read_text(), flags=re.MULTILINE
+        )
+    )
     modules = {
         path.name + "/" * path.is_dir() for path in (PROJECT_ROOT / "api").iterdir() if not path.name.startswith("__")
     }
@@ -94,7 +110,8 @@ def test_the_tree_has_every_module() -> None:
 
 def test_linked_files_exist() -> None:
     names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "openapi/README.md")
-    globbed = [*PROJECT_ROOT.glob("deploy/**/*.md"), *PROJECT_ROOT.glob("examples/*/README.md")]
+    patterns = ("deploy/**/*.md", "docs/**/*.md", "examples/*/README.md")
+    globbed = [page for pattern in patterns for page in PROJECT_ROOT.glob(pattern)]
     for name in (*names, *(str(each.relative_to(PROJECT_ROOT)) for each in globbed)):
         for target in re.findall(r"\]\(([^)#:]+)\)", (PROJECT_ROOT / name).read_text()):
             assert (PROJECT_ROOT / name).parent.joinpath(target).exists(), f"{name}: {target}"
@@ -118,7 +135,8 @@ def test_make_targets_exist() -> None:
     """A command is in backquotes, such as `make test T=tests/http`, or on a line of its own."""
     makefile = (PROJECT_ROOT / "Makefile").read_text()
     command = re.compile(r"(?:`|^(?:\$ |\s*- run: |[A-Z]+=\S+ )?)make\s([a-z-]+)(?: [A-Z]+=[^`\s]+)?(?:`|$)", re.M)
-    for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", ".ci/run", ".github/workflows/ci.yml"):
+    pages = ("README.md", "docs/README.md", "CONTRIBUTING.md", "SECURITY.md", ".ci/run", ".github/workflows/ci.yml")
+    for name in pages:
         targets = command.findall((PROJECT_ROOT / name).read_text())
         assert targets, name
         for target in targets:

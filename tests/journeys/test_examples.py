@@ -23,8 +23,8 @@ import yaml
 
 from tests.support.corpus import corpus_lines, needs_corpus
 from tests.support.http import send_request
+from tests.support.pages import console_session, matches
 from tests.support.paths import PROJECT_ROOT
-from tests.support.readme import console_session, matches
 from tests.support.servers import Server, sign_up
 from tests.support.tags import TAGS, as_typed
 from tests.support.waiting import wait_until

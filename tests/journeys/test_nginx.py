@@ -29,7 +29,7 @@ from tests.support.nginx import (
     needs_nginx,
     nginx_and_gunicorn,
 )
-from tests.support.readme import console_session, matches, section
+from tests.support.pages import console_session, matches, section
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.heavy, needs_nginx]
@@ -366,7 +366,7 @@ def test_the_readmes_session_works_through_nginx(tmp_path: Path) -> None:
     with nginx_and_gunicorn(tmp_path) as (nginx, _):
         # HTTP/1.1, because the session cuts the ETag out of a header with that spelling.
         (tmp_path / ".curlrc").write_text(f"cacert = {nginx.certificate}\nhttp1.1\n")
-        commands = [*console_session(section("A session"))]
+        commands = [*console_session(section("README.md", "A session"))]
         script = "\n".join(f"{command}\necho; echo =====" for command, _ in commands)
         result = subprocess.run(
             ["bash", "-c", script.replace("http://127.0.0.1:8000", nginx.url)],
