@@ -68,10 +68,9 @@ def _create_post(run: Import, post: JSONObject) -> None:
 
 def _is_comment_stored(run: Import, comment: JSONObject) -> bool:
     author, post_id = run.lock_user(comment["author"]), run.find_post(comment["post"])
-    is_hidden, created_at = author.suspended_at is not None, comment["created_at"]
-    return archive_comments.is_stored(
-        run.db, author_id=author.id, post_id=post_id, created_at=created_at, hidden=is_hidden
-    )
+    identity: JSONObject = {"author_id": author.id, "post_id": post_id, "created_at": comment["created_at"]}
+    number = run.count_comment(**identity)
+    return archive_comments.are_stored(run.db, number, **identity, hidden=author.suspended_at is not None)
 
 
 def _create_comment(run: Import, comment: JSONObject) -> None:

@@ -13,7 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
 
-from api import constraints
+from api import archive, constraints
 from api.app import create_app
 from api.cli.main import cli
 from api.http.authentication import hash_token, new_token
@@ -491,6 +491,17 @@ def test_comments_follow_the_posts_and_get_the_next_id_if_theirs_is_taken(pressr
         (6, "second", "of the second"),
     ]
     assert {**comments[0], "post": 7} == COMMENT["comment"]
+
+
+def test_comments_of_the_same_time_are_matched_in_order(pressroom: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other programs store times in seconds, in which an author may comment twice."""
+    monkeypatch.setattr(archive, "BATCH_MAX_LINES", 3)
+    same = [changed(COMMENT, id=number, body=f"{number}") for number in (5, 6, 7)]
+    for lines, imported, skipped in ((same[:2], 4, 0), (same[:2], 0, 4), (same, 1, 4), (same, 0, 5)):
+        result = pressroom("import", write(USER, POST, *lines))
+        assert result.stdout == f"Imported {imported}, skipped {skipped} already present, 0 errors.\n"
+    comments = [line["comment"] for line in records(pressroom("export").stdout) if "comment" in line]
+    assert [(each["id"], each["body"]) for each in comments] == [(5, "5"), (6, "6"), (7, "7")]
 
 
 @pytest.mark.parametrize(

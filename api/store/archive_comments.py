@@ -65,7 +65,7 @@ _SAME = Query(
         comments.c.created_at == sa.bindparam("at", type_=Timestamp),
         comments.c.author_id == sa.bindparam("by_user"),
     )
-    .limit(1),
+    .limit(sa.bindparam("at_most", type_=sa.Integer)),
 )
 _LOCK_POST = Query(PostId, sa.select(posts.c.id).where(HAS_ID).with_for_update(read=True, key_share=True))
 # SQLite has the same syntax.
@@ -105,9 +105,12 @@ def reserve_ids(db: Connection, highest: int) -> None:
     db.all(_ADVANCE_SEQUENCE, highest=highest)
 
 
-def is_stored(db: Connection, *, author_id: int, post_id: int, created_at: datetime, hidden: bool) -> bool:
-    """Return whether the author has a comment on the post that was created at that time."""
-    return bool(db.all(_SAME, of_post=post_id, is_hidden=hidden, at=created_at, by_user=author_id))
+def are_stored(
+    db: Connection, number: int, *, author_id: int, post_id: int, created_at: datetime, hidden: bool
+) -> bool:
+    """Return whether the author has that many comments on the post that were created at that time."""
+    same = db.all(_SAME, of_post=post_id, is_hidden=hidden, at=created_at, by_user=author_id, at_most=number)
+    return len(same) == number
 
 
 def create_comment(

@@ -1,5 +1,6 @@
 """The state of an import, and the stored posts that its lines match."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache, partial
@@ -60,6 +61,8 @@ class Import:
         self._matched: list[tuple[dict[int, None], int]] = []
         self._post_ids: dict[int, int] = {}
         self._new_post_ids: dict[int, int] = {}
+        self._comments: Counter[int] = Counter()
+        self._new_comments: Counter[int] = Counter()
 
     def begin(self, db: Connection) -> None:
         """Continue in the transaction of `db`: again, unless the last one has ended."""
@@ -69,6 +72,7 @@ class Import:
             del self._unmatched[owner]
         self.created_users = self._created_before
         self._new_post_ids.clear()
+        self._new_comments.clear()
         self.end()
         self.db = db
         # The lock lasts until the transaction ends, so each user is looked up once.
@@ -81,6 +85,8 @@ class Import:
         self._created_before = set(self.created_users)
         self._post_ids |= self._new_post_ids
         self._new_post_ids.clear()
+        self._comments.update(self._new_comments)
+        self._new_comments.clear()
 
     def match_post(self, author_id: int, identity: Identity, archived_id: int | None) -> bool:
         """Match a line with a stored post, and return False if there is none left.
@@ -110,3 +116,10 @@ class Import:
         if id_ is None:
             raise NotFound(f"The archive has no post {archived_id} that is stored.")
         return id_
+
+    def count_comment(self, *, author_id: int, post_id: int, created_at: datetime) -> int:
+        """Count a line, and return how many lines had the same author, post and time: the n-th is the n-th comment."""
+        # A number takes less memory than what it is computed from.
+        identity = hash((author_id, post_id, created_at))
+        self._new_comments[identity] += 1
+        return self._comments[identity] + self._new_comments[identity]
