@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: run help lint format test check controls attacks faults bench openapi lint-openapi docs wheel lock clean
 
 run: .venv/run ## Serve on http://127.0.0.1:8000, with the SQLite database pressroom.sqlite.
-	$(BIN)/gunicorn
+	$(BIN)/pressroom serve
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile

@@ -6,6 +6,7 @@ from dataclasses import Field, dataclass, fields
 from typing import Any
 
 from api.origins import check_origin
+from api.other_variables import WORKERS, WORKERS_DEFAULT
 from api.post_urls import check_post_url
 from api.setting_values import (
     PREFIX,
@@ -17,7 +18,7 @@ from api.setting_values import (
     setting,
 )
 
-__all__ = ["DOCSTRINGS_REQUIRED", "TOKEN_DAYS_MAX", "WORKERS", "InvalidSetting", "Settings", "read_worker_count"]
+__all__ = ["DOCSTRINGS_REQUIRED", "TOKEN_DAYS_MAX", "InvalidSetting", "Settings", "read_worker_count"]
 
 DOCSTRINGS_REQUIRED = (
     "PYTHONOPTIMIZE=2 removes docstrings, of which the OpenAPI document is made. Unset it, or use PYTHONOPTIMIZE=1."
@@ -154,11 +155,6 @@ class Settings:
     def variables(cls) -> dict[str, Field[Any]]:
         """Return the fields by the names of their environment variables."""
         return {f"{PREFIX}{field.name.upper()}": field for field in fields(cls)}
-
-
-WORKERS = "WEB_CONCURRENCY"
-"""gunicorn's own variable for the number of workers."""
-WORKERS_DEFAULT = 2  # one serves while the other restarts
 
 
 def read_worker_count(environment: Mapping[str, str] = os.environ) -> int:

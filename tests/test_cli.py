@@ -31,6 +31,7 @@ from api.store.engine.database import Database
 from api.store.engine.migrate import HEAD
 from api.store.errors import Unavailable
 from tests.support.clients import PASSWORD, Client, sign_in
+from tests.support.paths import PROJECT_ROOT
 from tests.support.rows import select_rows
 
 USER = {"user": {"username": "ada", "display_name": "Ada", "bio": ""}}
@@ -268,6 +269,7 @@ def test_settings_are_printed_with_value_default_and_description(
     url = f"sqlite:///{Path.cwd()}/pressroom.sqlite"
     for name, value in {"DATABASE_URL": url, "THREADS": "3", "ACCESS_LOG": "", "KEEPALIVE": "75"}.items():
         monkeypatch.setenv(f"PRESSROOM_{name}", value)
+    monkeypatch.setenv("NOTIFY_URLS", "https://search.example/hook?token=secret https://mail.example")
     printed = pressroom("settings")
     assert (printed.exit_code, printed.stderr) == (0, "")
     for name, field in Settings.variables().items():
@@ -281,7 +283,17 @@ def test_settings_are_printed_with_value_default_and_description(
         "PRESSROOM_KEEPALIVE: 75 (default)",
         "PRESSROOM_ACCESS_LOG: none (default: -)",
         "WEB_CONCURRENCY: 2 (default)",
+        "GUNICORN_CMD_ARGS: none (default)",
+        "NOTIFY_URLS: https://… (hidden) (default: none)",
     } <= set(printed.stdout.splitlines())
+
+
+def test_settings_has_every_variable_that_a_unit_reads(pressroom: Callable[..., Result]) -> None:
+    units = "".join(path.read_text() for path in (PROJECT_ROOT / "deploy" / "systemd").glob("*.service"))
+    names = re.findall(r"^ExecStart=.*?\$\{?([A-Z_]+)", units, flags=re.M)
+    printed = pressroom("settings").stdout
+    assert names == ["NOTIFY_URLS"]
+    assert all(f"\n{name}: " in printed for name in names)
 
 
 def test_settings_hides_urls_that_may_have_a_password(

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from api.cli.terminal import escape_controls
-from api.settings import WORKERS, WORKERS_DEFAULT, Settings, read_worker_count
+from api.other_variables import OTHER_VARIABLES
+from api.settings import Settings, read_worker_count
 
 
 @click.command()
@@ -17,7 +18,8 @@ def settings() -> None:
     """
     for name, field in Settings.variables().items():
         _print(name, field.default, field.metadata["description"], is_secret=field.metadata["is_secret"])
-    _print(WORKERS, WORKERS_DEFAULT, "Number of worker processes; the variable is gunicorn's own.", is_secret=False)
+    for name, default, description, is_secret in OTHER_VARIABLES:
+        _print(name, default, description, is_secret=is_secret)
     Settings.from_environment()
     read_worker_count()
 

@@ -13,7 +13,9 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from api import metrics
 from api.cli.main import cli
+from api.cli.sweep_metrics import SweepMetrics
 from api.http.problem_types import PROBLEM_TYPES
+from api.other_variables import OTHER_VARIABLES
 from api.settings import Settings
 from tests.contract.catalogue import DOCUMENT, OPERATIONS, PERMISSIONS, Operation, Permission
 from tests.support.paths import PROJECT_ROOT
@@ -66,6 +68,7 @@ def settings() -> str:
         default = ",".join(setting.default) if isinstance(setting.default, tuple) else setting.default
         shown = f"`{default}`" if default != "" else ""
         rows.append((f"`PRESSROOM_{setting.name.upper()}`", shown, setting.metadata["description"]))
+    rows += [(f"`{name}`", f"`{default}`" * (default != ""), text) for name, default, text, _ in OTHER_VARIABLES]
     return _table(("variable", "default", "description"), rows)
 
 
@@ -95,6 +98,10 @@ def metrics_table() -> str:
             metric._documentation,
         )
         for metric in found
+    ]
+    rows += [
+        (f"`{family.name}`", family.type, " ".join(f"`{label}`" for label in family._labelnames), family.documentation)
+        for family in SweepMetrics({}, seconds=0, outdated_posts=0).collect()
     ]
     return _table(("metric", "type", "labels", "description"), rows)
 
