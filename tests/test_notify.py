@@ -1,20 +1,13 @@
 """`pressroom notify`: messages of changes, as a receiver with the library of Standard Webhooks gets them."""
 
-import base64
 import json
-import os
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from standardwebhooks.webhooks import Webhook
 
 from api.cli import webhooks
 from api.cli.main import cli
@@ -22,78 +15,11 @@ from api.cli.notify import Subscription
 from api.http.application import Application
 from api.settings import Settings
 from tests.support.clients import Client, signed_in_user
-from tests.support.paths import PROJECT_ROOT
+from tests.support.notifications import SECRET, Notifier, Received, Receiver
 from tests.support.waiting import wait_until
 
-SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 ADVICE = "write one such as https://search.example/hook, without a username."
 POST = {"title": "t", "body": "b"}
-
-
-class Received(NamedTuple):
-    id: str
-    type: str
-    since: str | None
-    path: str
-    status: int
-
-
-class Receiver:
-    """A receiver that verifies each message, and responds with the next of `statuses`, or else 204."""
-
-    def __init__(self) -> None:
-        self.received: list[Received] = []
-        self.statuses: list[int] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                content = Webhook(SECRET).verify(body, dict(self.headers))
-                status = receiver.statuses.pop(0) if receiver.statuses else 204
-                message = Received(self.headers["webhook-id"], content["type"], **content["data"], status=status)
-                receiver.received.append(message)
-                self.send_response(status)
-                if status == 302:
-                    self.send_header("Location", f"{receiver.url}/elsewhere")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook?site=1"
-        threading.Thread(target=self._server.serve_forever, args=[0.05]).start()
-
-    def accepted(self, kind: str = "posts.changed") -> list[Received]:
-        return [message for message in self.received if message.type == kind and message.status == 204]
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class Notifier:
-    """`pressroom notify` as a process of its own."""
-
-    def __init__(self, settings: Settings, directory: Path, *urls: str) -> None:
-        self.state, self.log = directory / "state.json", directory / "notify.log"
-        (secret := directory / "secret").write_text(SECRET)
-        options = ["--interval=0.1", f"--secret-file={secret}", f"--state={self.state}"]
-        self._command = [sys.executable, "-m", "api.cli", "notify", *options, *urls]
-        self._environment = {**os.environ, "PRESSROOM_DATABASE_URL": settings.database_url}
-
-    def start(self) -> "Notifier":
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command, env=self._environment, cwd=PROJECT_ROOT, stdout=log, stderr=log
-            )
-        wait_until(self.state.exists)
-        return self
-
-    def stop(self) -> None:
-        self.process.terminate()
-        assert self.process.wait(30) == 0, self.log.read_text()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -112,7 +38,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def notifier(site: Application, receiver: Receiver, tmp_path: Path) -> Iterator[Notifier]:
-    notifier = Notifier(site.settings, tmp_path, receiver.url)
+    notifier = Notifier(site.settings.database_url, tmp_path, receiver.url)
     yield notifier
     if notifier.process.poll() is None:
         notifier.process.kill()
@@ -190,7 +116,7 @@ def test_a_receiver_that_is_down_gets_all_later_and_delays_no_other(
     ada = signed_in_user(site, "ada")
     other = Receiver()
     other.stop()
-    notifier = Notifier(site.settings, tmp_path, receiver.url, other.url).start()
+    notifier = Notifier(site.settings.database_url, tmp_path, receiver.url, other.url).start()
     publish(ada, "first")
     wait_until(lambda: "first" in titles(ada, receiver.accepted()))
     notifier.stop()
