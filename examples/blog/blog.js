@@ -53,9 +53,10 @@ function element(name, properties = {}, ...children) {
 
 const link = (href, text) => element("a", { href }, text);
 const tagLink = (tag) => link(`#/?${new URLSearchParams({ tag })}`, tag);
-const date = (post) =>
-  post.published_at ? element("time", { dateTime: post.published_at }, post.published_at.slice(0, 10)) : "Draft";
-const action = (text, run) => element("button", { type: "button", onclick: () => attempt(run) }, text);
+const day = (timestamp) => element("time", { dateTime: timestamp }, timestamp.slice(0, 10));
+const date = (post) => (post.published_at ? day(post.published_at) : "Draft");
+const action = (text, run, properties) =>
+  element("button", { type: "button", onclick: () => attempt(run), ...properties }, text);
 
 function report(error) {
   alertBox.textContent = error instanceof Problem ? error.message : "The site does not respond. Try again.";
@@ -147,7 +148,107 @@ async function read(path) {
   body.innerHTML = post.html; // sanitised by the API
   const actions = element("p", { className: "actions" }, ...post.tags.map(tagLink));
   if (post.author.username === session.get()?.username) actions.append(link(`#/edit${path}`, "Edit"));
-  show(post.title, element("p", {}, post.author.display_name, " ", date(post)), body, actions);
+  if (session.get() !== null) actions.append(await likeButton(path));
+  if (location.hash !== shown) return;
+  const comments = element("section", { ariaLabel: "Comments" });
+  show(post.title, element("p", {}, post.author.display_name, " ", date(post)), body, actions, comments);
+  await listComments(comments, post).catch((error) => comments.isConnected && report(error));
+}
+
+async function likeButton(path) {
+  const isMissing = (error) => error.status === 404 || Promise.reject(error);
+  let isLiked = (await call("GET", `${path}/like`).catch(isMissing)) !== true;
+  const button = action("Like", toggle, { ariaPressed: isLiked });
+  async function toggle() {
+    await call(isLiked ? "DELETE" : "PUT", `${path}/like`); // either can be repeated
+    button.ariaPressed = isLiked = !isLiked;
+  }
+  return button;
+}
+
+// What is typed below a post is stored until it is published, also while another page is shown. Each text has its own
+// Idempotency-Key: sent again, it is the same comment; after an edit, it is another one.
+const unpublished = new Map();
+
+async function listComments(section, post) {
+  const path = `/posts/${post.id}/comments`;
+  const heading = element("h2", { tabIndex: -1 }, "Comments");
+  const [items, added] = [element("ol"), element("ol")]; // those of the pages read, and those that were written here
+  const more = action("More comments", next, { hidden: true });
+  section.append(heading, items, more, added, post.comments === "open" ? commentForm() : "Comments are closed.");
+  let cursor = "";
+  await next();
+
+  async function next() {
+    const before = items.childElementCount;
+    while (cursor !== null && items.childElementCount === before) {
+      const parameters = new URLSearchParams({ limit: 10, expand: "html", ...(cursor && { cursor }) });
+      const { content } = await call("GET", `${path}?${parameters}`);
+      for (const comment of content.items) {
+        added.querySelector(`[data-id="${comment.id}"]`)?.remove();
+        items.append(itemOf(comment));
+      }
+      cursor = content.next_cursor;
+      more.hidden = cursor === null;
+    }
+  }
+
+  function itemOf(comment) {
+    const { display_name: name, username } = comment.author;
+    const body = element("div", comment.html === null ? { textContent: comment.body } : { innerHTML: comment.html });
+    const item = element("li", { tabIndex: -1, dataset: { id: comment.id } }, name, " ", day(comment.created_at), body);
+    if ([username, post.author.username].includes(session.get()?.username))
+      item.append(action("Delete", () => remove(item, comment), { ariaLabel: `Delete the comment by ${name}` }));
+    return item;
+  }
+
+  async function remove(item, comment) {
+    try {
+      await call("DELETE", `/comments/${comment.id}`, { "If-Match": `"${comment.revision}"` });
+    } catch (error) {
+      if (error.status === 412) {
+        const { content } = await call("GET", `/comments/${comment.id}?expand=html`);
+        const current = itemOf(content);
+        item.replaceWith(current);
+        current.focus();
+        alertBox.textContent = "The comment has been changed since you read it. This is the text now; it is not deleted.";
+        return;
+      }
+      if (error.status !== 404) throw error; // deleted already, perhaps by a request to which no reply has come
+    }
+    item.remove();
+    heading.focus();
+  }
+
+  function commentForm() {
+    if (session.get() === null) return "Sign in to comment.";
+    const { body = "" } = unpublished.get(post.id) ?? {};
+    const text = element("textarea", { required: true, maxLength: 10_000, value: body, dataset: { post: post.id } });
+    const button = element("button", {}, "Comment");
+    text.oninput = () => unpublished.set(post.id, { body: text.value, key: crypto.randomUUID() });
+    const made = element("form", {}, element("label", {}, "Your comment (Markdown)", text), button);
+    made.onsubmit = (event) => (event.preventDefault(), attempt(publish));
+    return made;
+
+    async function publish() {
+      const { body, key } = unpublished.get(post.id);
+      button.disabled = true;
+      try {
+        const { content } = await call("POST", path, { body: { body }, "Idempotency-Key": key });
+        if (unpublished.get(post.id)?.key === key) {
+          unpublished.delete(post.id);
+          // It may be another form, if this page has been left and opened again.
+          for (const each of document.querySelectorAll(`[data-post="${post.id}"]`)) each.value = "";
+        }
+        const { content: comment } = await call("GET", `/comments/${content.id}?expand=html`);
+        const item = itemOf(comment);
+        added.append(item);
+        item.focus();
+      } finally {
+        button.disabled = false;
+      }
+    }
+  }
 }
 
 // The reply may come when another page is shown.
@@ -259,6 +360,7 @@ document.querySelector("#sign-out").onclick = () =>
       if (error.status !== 401) throw error; // it has expired
     }
     leave();
+    unpublished.clear();
     location.hash = "#/";
   });
 // The fragment of a link in a post, such as #end, is no page: the browser scrolls, and the URL remains the post's.

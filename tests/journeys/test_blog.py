@@ -12,13 +12,14 @@ from threading import Thread
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Dialog, Error, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Dialog, Error, Locator, Page, Request, Route, expect, sync_playwright
 
 from api import constraints
 from tests.support.clients import PASSWORD
 from tests.support.http import send_request
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server, sign_up
+from tests.support.servers import sign_in as get_token
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", PROJECT_ROOT / "build"))
@@ -353,3 +354,146 @@ def test_two_writers_see_what_the_other_has_saved(blog: Blog) -> None:
     expect(conflict).to_contain_text("The other writer again.")
     conflict.get_by_role("button", name="Save my text instead").click()
     expect(page.locator("article")).to_have_text("Bernoulli numbers, by me.")
+
+
+def comment_items(page: Page) -> Locator:
+    return page.get_by_role("region", name="Comments").get_by_role("listitem")
+
+
+def write_comment(page: Page, text: str) -> None:
+    page.get_by_label("Your comment").fill(text)
+    page.get_by_role("button", name="Comment", exact=True).click()
+
+
+def test_a_reader_reads_the_comments_on_a_post(blog: Blog) -> None:
+    """Also if a page of them is empty and not the last one, and whatever their writers have typed."""
+    blog.send("POST", "/posts", {"title": "Note A", "body": "It weaves.", "tags": []})
+    for number in range(1, 13):
+        blog.send("POST", "/posts/1/comments", {"body": f"*Yes* {number}. {HOSTILE}"})
+    page = blog.page
+    empty_pages: list[str] = []
+
+    def empty_once(route: Route, request: Request) -> None:
+        if "cursor" in request.url or empty_pages:
+            route.continue_()
+            return
+        content = route.fetch().json()
+        empty_pages.append(request.url)
+        route.fulfill(json={**content, "items": []}, headers={"Access-Control-Allow-Origin": blog.origin})
+
+    page.goto(f"{blog.origin}#/posts/1")
+    expect(comment_items(page)).to_have_count(10)
+    expect(comment_items(page).first.locator("em")).to_have_text("Yes")
+    page.get_by_role("button", name="More comments").click()
+    expect(comment_items(page)).to_have_count(12)
+    expect(page.get_by_role("button", name="More comments")).to_be_hidden()
+    assert page.locator("ol [onerror]").count() == 0
+    expect(page.get_by_role("region", name="Comments")).to_contain_text("Sign in to comment.")
+    expect(page.get_by_label("Your comment")).to_have_count(0)
+    expect(page.get_by_role("button", name=re.compile("Delete"))).to_have_count(0)
+    page.route(re.compile("/comments"), empty_once)
+    page.reload()
+    expect(comment_items(page)).to_have_text([re.compile("Yes 11"), re.compile("Yes 12")])
+    assert len(empty_pages) == 1
+
+
+def test_a_comment_is_published_once_although_the_reply_is_lost(blog: Blog) -> None:
+    """The text is not lost, and gets another key when it is edited."""
+    blog.send("POST", "/posts", {"title": "Note A", "body": "It weaves.", "tags": []})
+    for _ in range(11):
+        blog.send("POST", "/posts/1/comments", {"body": "First."})
+    page = blog.page
+    keys: list[str] = []
+
+    def lose_four(route: Route, request: Request) -> None:
+        if request.method != "POST":
+            route.continue_()
+            return
+        keys.append(request.headers["idempotency-key"])
+        if len(keys) > 4:
+            route.continue_()
+            return
+        if len(keys) == 4:
+            route.fetch()  # the server has the request, and the page gets no response
+        route.abort()
+
+    page.goto(blog.origin)
+    sign_in(page)
+    page.route(re.compile("/comments$"), lose_four)
+    page.get_by_role("link", name="Note A").click()
+    write_comment(page, "It *weaves* algebra.")
+    expect(page.get_by_role("alert")).to_have_text("The site does not respond. Try again.")
+    page.get_by_role("link", name="A blog on Pressroom").click()
+    page.get_by_role("link", name="Note A").click()
+    expect(page.get_by_label("Your comment")).to_have_value("It *weaves* algebra.")
+    write_comment(page, "It *weaves* patterns, too.")
+    written = comment_items(page).filter(has_text="It weaves patterns, too.")
+    expect(written).to_have_count(1)
+    expect(written).to_be_focused()
+    expect(page.get_by_label("Your comment")).to_be_empty()
+    assert [keys.count(key) for key in dict.fromkeys(keys)] == [3, 2]
+    page.get_by_role("button", name="More comments").click()
+    expect(comment_items(page)).to_have_count(12)
+
+
+def test_the_text_of_a_comment_is_not_lost_when_it_cannot_be_published(blog: Blog) -> None:
+    """Because the token has expired, or because the post has been closed."""
+    blog.send("POST", "/posts", {"title": "Note A", "body": "It weaves.", "tags": []})
+    page = blog.page
+    page.goto(blog.origin)
+    sign_in(page)
+    page.get_by_role("link", name="Note A").click()
+    expect(page.get_by_label("Your comment")).to_be_visible()
+    blog.send("PUT", "/me/password", {"current_password": PASSWORD, "new_password": PASSWORD})
+    write_comment(page, "It weaves.")
+    expect(page.get_by_role("alert")).to_contain_text("You are no longer signed in.")
+    expect(page.get_by_label("Your comment")).to_have_value("It weaves.")
+    sign_in(page)
+    page.get_by_role("link", name="Note A").click()
+    expect(page.get_by_label("Your comment")).to_have_value("It weaves.")
+    blog = blog._replace(headers=get_token(blog.server))
+    blog.send("PATCH", "/posts/1", {"comments": "closed"})
+    page.get_by_role("button", name="Comment", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("closed")
+    expect(page.get_by_label("Your comment")).to_have_value("It weaves.")
+    page.reload()
+    expect(page.get_by_role("region", name="Comments")).to_contain_text("Comments are closed.")
+    expect(page.get_by_label("Your comment")).to_have_count(0)
+
+
+def test_comments_are_deleted_by_their_writer_and_by_the_author_of_the_post(blog: Blog) -> None:
+    """Not one that has been changed since it was read."""
+    bob = blog._replace(headers=sign_up(blog.server, "bob"))
+    for by in (blog, bob):
+        by.send("POST", "/posts", {"title": "Note by bob" if by is bob else "Note A", "body": "It weaves.", "tags": []})
+    bob.send("POST", "/posts/1/comments", {"body": "It *weaves* patterns, too."})
+    bob.send("POST", "/posts/2/comments", {"body": "By bob."})
+    blog.send("POST", "/posts/2/comments", {"body": "By ada."})
+    page = blog.page
+    page.goto(blog.origin)
+    sign_in(page)
+    page.get_by_role("link", name="Note A").click()
+    expect(comment_items(page)).to_have_count(1)
+    page.get_by_role("button", name="Like").click()
+    expect(page.get_by_role("button", name="Like", pressed=True)).to_be_visible()
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / "comments.png")
+    bob.send("PATCH", "/comments/1", {"body": "It does not."})
+    page.get_by_role("button", name="Delete the comment by bob").click()
+    expect(page.get_by_role("alert")).to_contain_text("The comment has been changed since you read it.")
+    expect(comment_items(page)).to_contain_text("It does not.")
+    expect(comment_items(page)).to_be_focused()
+    page.get_by_role("button", name="Delete the comment by bob").click()
+    expect(comment_items(page)).to_have_count(0)
+    expect(page.get_by_role("heading", name="Comments")).to_be_focused()
+    expect(page.get_by_role("alert")).to_be_empty()
+    page.reload()
+    expect(page.get_by_role("button", name="Like", pressed=True)).to_be_visible()
+    page.get_by_role("button", name="Like").click()
+    expect(page.get_by_role("button", name="Like", pressed=False)).to_be_visible()
+    expect(comment_items(page)).to_have_count(0)
+    page.goto(f"{blog.origin}#/posts/2")
+    expect(comment_items(page)).to_have_count(2)
+    expect(page.get_by_role("button", name=re.compile("Delete"))).to_have_count(1)
+    page.get_by_role("button", name="Delete the comment by ada").click()
+    expect(comment_items(page)).to_have_text([re.compile("By bob.")])
