@@ -6,11 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 
 from benchmarks import large_bodies, limits, plot, pressroom_only, report
-from benchmarks.apps import APPS
+from benchmarks.apps import APPS, on_postgresql
 from benchmarks.compare import compare
+from benchmarks.databases import POSTS
 from benchmarks.load import require_tools
 from benchmarks.paths import BENCHMARKS, RESULTS
+from benchmarks.postgresql import postgresql_server
 from benchmarks.workloads import WORKLOADS
+
+DATABASES = ("sqlite", "postgresql")
 
 
 def main() -> None:
@@ -18,13 +22,18 @@ def main() -> None:
     arguments = _arguments()
     require_tools()
     started_at = time.monotonic()
-    measurements, memory = compare(arguments.apps, arguments.only, rounds=arguments.rounds, seconds=arguments.seconds)
-    tables = [report.comparison_table(measurements)]
-    checks = limits.check_costs(report.median_costs(measurements))
+    load = {"rounds": arguments.rounds, "seconds": arguments.seconds}
+    tables, checks = list[str](), list[limits.Check]()
+    if "postgresql" in arguments.databases:
+        tables, checks = _on_postgresql(arguments.only, **load)
     others: dict[str, object] = {}
-    if "pressroom" in arguments.apps:
-        tables.append(report.ratio_table(measurements))
-    is_full = arguments.apps == list(APPS) and arguments.only == list(WORKLOADS)
+    is_full = arguments.apps == list(APPS) and arguments.only == list(WORKLOADS) and len(arguments.databases) > 1
+    if "sqlite" in arguments.databases:
+        measurements, memory = compare(APPS, arguments.apps, arguments.only, **load)
+        tables.insert(0, report.comparison_table(measurements))
+        checks = limits.check_costs(report.median_costs(measurements)) + checks
+        if "pressroom" in arguments.apps:
+            tables.insert(1, report.ratio_table(measurements))
     if is_full:
         more_checks, others = _pressroom_only(memory, rounds=arguments.rounds, seconds=arguments.seconds)
         checks += more_checks
@@ -36,6 +45,15 @@ def main() -> None:
         RESULTS.mkdir(parents=True, exist_ok=True)
         (RESULTS / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
         plot.draw(report.median_costs(measurements), BENCHMARKS / "results.png")
+
+
+def _on_postgresql(workloads: Sequence[str], *, rounds: int, seconds: int) -> tuple[list[str], list[limits.Check]]:
+    print("On PostgreSQL", flush=True)
+    with postgresql_server(POSTS) as url:
+        apps = on_postgresql(url.replace("postgresql+psycopg:", "postgresql:"))
+        measurements, _ = compare(apps, list(apps), workloads, rounds=rounds, seconds=seconds)
+    checks = limits.check_costs(report.median_costs(measurements), limits.POSTGRESQL_LIMITS)
+    return [f"On PostgreSQL:\n\n{report.comparison_table(measurements, apps)}"], checks
 
 
 def _pressroom_only(
@@ -74,6 +92,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9, help="number of rounds (%(default)s)")
     parser.add_argument("--seconds", type=int, default=1, help="seconds of load per round (%(default)s)")
     parser.add_argument("--only", type=subset(list(WORKLOADS)), default=list(WORKLOADS), help="workloads: W1,W3")
+    parser.add_argument(
+        "--databases", type=subset(DATABASES), default=list(DATABASES), help="databases: sqlite,postgresql"
+    )
     parser.add_argument("--apps", type=subset(list(APPS)), default=list(APPS), help="applications: pressroom,B")
     return parser.parse_args()
 

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.paths import PEERS, ROOT
@@ -23,17 +23,21 @@ class App:
     title: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    postgresql_url: str = ""
+    """The database, instead of an SQLite file."""
     directory: Path = PEERS
     """Working directory, where gunicorn finds its configuration: Pressroom's own, or that of the peers."""
 
     def start_command(self, port: int, database: Path) -> tuple[list[str], dict[str, str]]:
-        """Return the command that serves `database` on `port`, and its environment."""
+        """Return the command that serves `database`, unless it is on PostgreSQL, on `port`, and its environment."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PRESSROOM_")}
         if self.directory == ROOT:
-            own = {"PRESSROOM_DATABASE_URL": f"sqlite:///{database}", "PRESSROOM_BIND": f"127.0.0.1:{port}"}
+            url = self.postgresql_url or f"sqlite:///{database}"
+            own = {"PRESSROOM_DATABASE_URL": url, "PRESSROOM_BIND": f"127.0.0.1:{port}"}
             return list(self.command), {**environment, **own, **self.environment}
         option = "--bind=127.0.0.1:" if self.command[:1] == GUNICORN else "--port="
-        return [*self.command, f"{option}{port}"], {**environment, "BENCH_DATABASE": str(database), **self.environment}
+        own = {"BENCH_DATABASE": self.postgresql_url or str(database)}
+        return [*self.command, f"{option}{port}"], {**environment, **own, **self.environment}
 
 
 def pressroom(*, workers: int = 1, threads: int = 4, **settings: str) -> App:
@@ -66,3 +70,11 @@ APPS = {
         ),
     )
 }
+
+
+def on_postgresql(url: str) -> dict[str, App]:
+    """Return Pressroom and bare Flask, both on the same PostgreSQL database."""
+    return {
+        "B": replace(APPS["B"], title="bare Flask, psycopg, orjson", postgresql_url=url),
+        "pressroom": replace(APPS["pressroom"], postgresql_url=url),
+    }

@@ -7,6 +7,8 @@ from contextlib import closing
 from itertools import product
 from typing import Any
 
+import psycopg
+
 from benchmarks.databases import POSTS
 from benchmarks.rows import EXPIRED, TOKEN
 from benchmarks.servers import Response, Server
@@ -113,8 +115,12 @@ def _stored(server: Server, post_id: int) -> tuple[int, ...]:
     """Return the number of correct rows of the post in `posts` and in `post_tags`."""
     counts = (
         "SELECT count(*) FROM posts JOIN users ON users.id = author_id WHERE posts.id = ? AND users.id = 1",
-        "SELECT count(*) FROM post_tags NATURAL JOIN (SELECT id AS post_id, published_at FROM posts) WHERE post_id = ?",
+        "SELECT count(*) FROM post_tags NATURAL JOIN (SELECT id AS post_id, published_at FROM posts) p WHERE post_id=?",
     )
+    if url := server.app.postgresql_url:
+        with psycopg.connect(url) as connection:
+            rows = [connection.execute(count.replace("?", "%s"), (post_id,)).fetchone() for count in counts]
+            return tuple(row[0] for row in rows if row)
     with closing(sqlite3.connect(server.database)) as db:
         return tuple(db.execute(count, (post_id,)).fetchone()[0] for count in counts)
 

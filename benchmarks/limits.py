@@ -1,9 +1,11 @@
 """Limits on what Pressroom's requests may cost, as multiples of a peer's."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-LIMITS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
+Limits: TypeAlias = Mapping[str, tuple[tuple[str, ...], Mapping[str, float]]]
+
+LIMITS: Limits = {
     # W3 indexes the words of the post; the others do not.
     "bare Flask": (("B",), {"W1": 1.25, "W2": 1.35, "W3": 1.60, "W4": 1.25}),
     "Litestar": (("H", "H'"), {"W1": 0.95, "W2": 0.80, "W3": 0.60, "W4": 0.90}),
@@ -11,6 +13,10 @@ LIMITS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
     "DRF": (("F",), {"W1": 0.40, "W2": 0.25, "W3": 0.50, "W4": 0.30}),
 }
 """For each peer: its applications, of which the cheapest counts, and the limit for each workload."""
+POSTGRESQL_LIMITS: Limits = {
+    "bare Flask on PostgreSQL": (("B",), {"W1": 1.15, "W2": 1.20, "W3": 1.35, "W4": 1.15}),
+}
+"""The same, where both are on the same PostgreSQL database."""
 
 GROWTH_RATIO = 1.1
 MEMORY_MB = 75.0
@@ -32,13 +38,13 @@ class Check(NamedTuple):
     passed: bool
 
 
-def check_costs(costs: Costs) -> list[Check]:
+def check_costs(costs: Costs, limits: Limits = LIMITS) -> list[Check]:
     """Check each limit for which both sides have been measured."""
     ours = costs.get("pressroom", {})
     return [
         at_most(f"{workload} ÷ {peer}", ours[workload] / min(theirs), limit)
-        for peer, (keys, limits) in LIMITS.items()
-        for workload, limit in limits.items()
+        for peer, (keys, limit_by_workload) in limits.items()
+        for workload, limit in limit_by_workload.items()
         if workload in ours and (theirs := _measured(costs, keys, workload))
     ]
 

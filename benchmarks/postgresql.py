@@ -42,8 +42,8 @@ def fill(address: str, posts: int) -> None:
                 for row in values:
                     copy.write_row(row)
         db.execute(
-            "INSERT INTO post_tags SELECT posts.id, tag, published_at"
-            " FROM posts CROSS JOIN json_array_elements_text(tags) AS tag"
+            "INSERT INTO post_tags (post_id, tag, published_at, author_id)"
+            " SELECT posts.id, tag, published_at, author_id FROM posts CROSS JOIN json_array_elements_text(tags) AS tag"
         )
         for table in ("users", "posts"):
             db.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")  # noqa: S608 (constants)

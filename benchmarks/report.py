@@ -3,13 +3,13 @@
 import platform
 import sqlite3
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.apps import APPS
+from benchmarks.apps import APPS, App
 from benchmarks.compare import Measurements
 from benchmarks.limits import Check
 from benchmarks.workloads import WORKLOADS
@@ -41,13 +41,13 @@ def median_costs(measurements: Measurements) -> dict[str, dict[str, float]]:
     }
 
 
-def comparison_table(measurements: Measurements) -> str:
+def comparison_table(measurements: Measurements, apps: Mapping[str, App] = APPS) -> str:
     """Format the first table: CPU milliseconds per request, median / least of the rounds, and the median ÷ B's."""
     workloads = list(next(iter(measurements.values())))
     median = median_costs(measurements)
     lines = []
     for key, by_workload in measurements.items():
-        line = [f"{key} {APPS[key].title}" if len(key) < 3 else f"**{APPS[key].title}**"]
+        line = [f"{key} {apps[key].title}" if len(key) < 3 else f"**{apps[key].title}**"]
         for name in workloads:
             least = min(load.cpu_ms for load in by_workload[name])
             line.append(f"{median[key][name]:.3f} / {least:.3f}")

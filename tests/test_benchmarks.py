@@ -46,6 +46,15 @@ def test_limits_compare_with_the_cheapest_application_of_a_peer() -> None:
     ]
 
 
+def test_limits_on_postgresql_compare_with_bare_flask_only() -> None:
+    costs = {"pressroom": {"W1": 0.6, "W3": 1.2}, "B": {"W1": 0.5, "W3": 1.0}}
+    checks = limits.check_costs(costs, limits.POSTGRESQL_LIMITS)
+    assert [(each.name, each.limit, each.passed) for each in checks] == [
+        ("W1 ÷ bare Flask on PostgreSQL", 1.15, False),
+        ("W3 ÷ bare Flask on PostgreSQL", 1.35, True),
+    ]
+
+
 def test_limits_are_not_checked_without_measurements() -> None:
     assert limits.check_costs({"B": {"W1": 0.6}}) == []
 

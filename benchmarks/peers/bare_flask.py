@@ -1,7 +1,12 @@
 """B: bare Flask routes: the least that a Flask application can cost."""
 
-import raw
+from common import DATABASE
 from flask import Flask, Response, request
+
+if DATABASE.startswith("postgresql:"):
+    import raw_postgresql as raw
+else:
+    import raw
 
 app = Flask(__name__, static_folder=None)
 

@@ -17,18 +17,18 @@ _POST = (
     "SELECT p.id, p.slug, p.title, p.body, p.tags, p.metadata, p.closed, u.username, u.display_name, p.published_at,"
     f" p.created_at, p.updated_at, p.revision, u.updated_at {_FROM}"
 )
-_ONE = f"{_POST} WHERE p.id = ? AND p.published_at <= ?"
-_VERSIONS = f"SELECT p.updated_at, u.updated_at {_FROM} WHERE p.id = ? AND p.published_at <= ?"
-_PAGE = f"{_POST} WHERE (p.published_at, p.id) < (?, ?) ORDER BY p.published_at DESC, p.id DESC LIMIT 21"
-_USER = (
+ONE = f"{_POST} WHERE p.id = ? AND p.published_at <= ?"
+VERSIONS = f"SELECT p.updated_at, u.updated_at {_FROM} WHERE p.id = ? AND p.published_at <= ?"
+PAGE = f"{_POST} WHERE (p.published_at, p.id) < (?, ?) ORDER BY p.published_at DESC, p.id DESC LIMIT 21"
+USER = (
     "SELECT u.id, u.username, u.display_name, u.updated_at FROM tokens t JOIN users u ON u.id = t.user_id"
     " WHERE t.sha256 = ? AND t.expires_at > ?"
 )
-_INSERT = (
+INSERT = (
     "INSERT INTO posts (author_id, slug, title, body, tags, metadata, closed, published_at, created_at, updated_at,"
     " revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_INDEX = "INSERT INTO post_tags (post_id, tag, published_at, author_id) VALUES (?, ?, ?, ?)"
+INDEX = "INSERT INTO post_tags (post_id, tag, published_at, author_id) VALUES (?, ?, ?, ?)"
 _PROPERTIES = frozenset({"slug", "title", "body", "tags", "metadata", "comments", "published_at"})
 _COMMENTS = {"open": 0, "closed": 1}
 _SLUG, _TAG, _NAME = re.compile(SLUG), re.compile(TAG), re.compile(METADATA_NAME)
@@ -49,7 +49,8 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(" ", "microseconds")[:26]
 
 
-def _etag(post_id: int, *updated_at: str) -> str:
+def make_etag(post_id: int, *updated_at: str) -> str:
+    """Return the ETag of a post."""
     return f'"{post_id}-{"-".join(updated_at)}"'.replace(" ", "T")
 
 
@@ -75,20 +76,20 @@ def _json(row: tuple[Any, ...]) -> dict[str, Any]:
 
 def etag(post_id: int) -> str | None:
     """Return the current ETag of a post, or None if there is none."""
-    row = _db().execute(_VERSIONS, (post_id, _now())).fetchone()
-    return row and _etag(post_id, *row)
+    row = _db().execute(VERSIONS, (post_id, _now())).fetchone()
+    return row and make_etag(post_id, *row)
 
 
 def read(post_id: int) -> tuple[bytes, str] | None:
     """Return a post and its ETag, or None if there is none."""
-    row = _db().execute(_ONE, (post_id, _now())).fetchone()
-    return row and (orjson.dumps(_json(row)), _etag(post_id, row[11], row[13]))
+    row = _db().execute(ONE, (post_id, _now())).fetchone()
+    return row and (orjson.dumps(_json(row)), make_etag(post_id, row[11], row[13]))
 
 
 def page(after: str | None) -> tuple[bytes, str | None]:
     """Return the page after a cursor, and the `Link` to the next one; `ValueError` for an invalid cursor."""
     published_at, post_id = position(after)
-    rows = _db().execute(_PAGE, (published_at.isoformat(" ", "microseconds")[:26], post_id)).fetchall()
+    rows = _db().execute(PAGE, (published_at.isoformat(" ", "microseconds")[:26], post_id)).fetchall()
     next_cursor = cursor(datetime.fromisoformat(f"{rows[19][9]}Z"), rows[19][0]) if len(rows) > 20 else None
     body = orjson.dumps({"items": [_json(row) for row in rows[:20]], "next_cursor": next_cursor})
     return body, next_cursor and link(next_cursor)
@@ -99,12 +100,12 @@ def user(authorization: str | None) -> tuple[Any, ...] | None:
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         return None
-    return _db().execute(_USER, (hashlib.sha256(token.encode()).digest(), _now())).fetchone()
+    return _db().execute(USER, (hashlib.sha256(token.encode()).digest(), _now())).fetchone()
 
 
 def publish(author: tuple[Any, ...], data: bytes) -> tuple[bytes, str, str]:
     """Store a new post, and return it with its URL and its ETag; `ValueError` for invalid input."""
-    slug, title, body, tags, metadata, closed, published = _validated(orjson.loads(data))
+    slug, title, body, tags, metadata, closed, published = validated(orjson.loads(data))
     now, revision = _now(), secrets.token_hex(8)
     published, stored_tags, stored_metadata = (
         published or now,
@@ -116,18 +117,19 @@ def publish(author: tuple[Any, ...], data: bytes) -> tuple[bytes, str, str]:
         db.execute("BEGIN IMMEDIATE")
         try:
             values = (author[0], slug, title, body, stored_tags, stored_metadata, closed, published, now, now, revision)
-            post_id = db.execute(_INSERT, values).lastrowid or 0
-            db.executemany(_INDEX, [(post_id, tag, published, author[0]) for tag in tags])
+            post_id = db.execute(INSERT, values).lastrowid or 0
+            db.executemany(INDEX, [(post_id, tag, published, author[0]) for tag in tags])
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
             raise
     content = slug, title, body, stored_tags, stored_metadata, closed
     row = (post_id, *content, author[1], author[2], published, now, now, revision, author[3])
-    return orjson.dumps(_json(row)), f"/posts/{post_id}", _etag(post_id, now, author[3])
+    return orjson.dumps(_json(row)), f"/posts/{post_id}", make_etag(post_id, now, author[3])
 
 
-def _validated(value: Any) -> tuple[str | None, str, str, list[str], dict[str, str], int, str | None]:
+def validated(value: Any) -> tuple[str | None, str, str, list[str], dict[str, str], int, str | None]:
+    """Return the content of a new post, with the time in UTC as text; `ValueError` if it is invalid."""
     if type(value) is not dict or not value.keys() <= _PROPERTIES:
         raise ValueError(value)
     title, body, tags = value.get("title"), value.get("body"), value.get("tags", [])
