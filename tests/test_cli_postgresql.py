@@ -17,6 +17,7 @@ from api.cli.main import cli
 from api.settings import Settings
 from api.store import posts, tokens, users
 from api.store.engine.database import Database
+from api.store.engine.migrate import HEAD
 from tests.conftest import numbers
 from tests.support.clients import PASSWORD
 from tests.support.paths import PROJECT_ROOT
@@ -135,3 +136,14 @@ def test_a_database_in_another_encoding_is_rejected_before_the_start(
     gunicorn = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert gunicorn.returncode != 0
     assert message in gunicorn.stderr
+
+
+def test_a_database_is_migrated_up_to_a_migration_and_never_back(
+    pressroom: Callable[..., Result], postgresql: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"migrated_{next(numbers)}"
+    postgresql.psql(f"CREATE DATABASE {name}")
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", postgresql.get_uri(name))
+    for options, revision in (("--to", "0008"), "0008"), (("--to", "0007"), "0008"), ((), HEAD):
+        assert pressroom("db", "upgrade", *options).stdout == f"The database is at migration {revision}.\n"
+    assert "'9999' is not one of" in pressroom("db", "upgrade", "--to", "9999").stderr

@@ -11,7 +11,7 @@ from api.cli.output import require_other_file
 from api.cli.terminal import FilePath
 from api.http.application import current_application
 from api.store import change_sweeping, idempotency, posts_reindex, tokens, usage
-from api.store.engine.migrate import HEAD
+from api.store.engine.migrate import HEAD, REVISIONS
 
 db = AppGroup("db", help="Manage the database.")
 
@@ -25,13 +25,15 @@ SWEEPS = {
 
 
 @db.command()
-def upgrade() -> None:
+@click.option("--to", type=click.Choice(REVISIONS), default=HEAD, help="The last migration, for PostgreSQL.")
+def upgrade(to: str) -> None:
     """Migrate the database to this version.
 
-    SQLite databases are also migrated automatically.
+    SQLite databases are also migrated automatically, always to the last migration.
     """
-    current_application().database.migrate_if_embedded().upgrade()
-    click.echo(f"The database is at migration {HEAD}.")
+    database = current_application().database.migrate_if_embedded()
+    database.upgrade(to)
+    click.echo(f"The database is at migration {database.revision()}.")
 
 
 @db.command()

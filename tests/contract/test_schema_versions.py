@@ -57,7 +57,7 @@ def test_no_operation_fails_unexpectedly_with_the_tables_of_an_older_version(
     build: Callable[..., Application], postgresql: PostgresServer, revision: str
 ) -> None:
     name = f"old_{next(numbers)}"
-    column, value = ("version", "1") if revision < "0008" else ("revision", "'0123456789abcdef'")
+    column, value = ("version", "1") if revision < "0016" else ("revision", "'0123456789abcdef'")
     postgresql.psql(f"CREATE DATABASE {name}")
     url = postgresql.get_uri(name)
     database = Database(Settings(database_url=url))

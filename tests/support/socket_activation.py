@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.http import UnixConnection
@@ -61,6 +62,18 @@ class SocketActivatedServer:
         """Wait until a server that has started since the last call says that it is ready (`Type=notify`)."""
         assert b"READY=1" in self._notifications.recv(4096).split(b"\n"), self.log.read_text()
         return self
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the server, and start it again at the end of the block; clients wait in the socket's backlog."""
+        with self._lock:
+            self.process.terminate()
+            self.process.wait()
+            with suppress(ProcessLookupError):
+                while True:  # as systemd waits for all processes of a unit
+                    os.killpg(self.process.pid, 0)
+                    time.sleep(0.02)
+            yield
 
     def stop(self) -> None:
         """Stop the server for good, and close the socket."""

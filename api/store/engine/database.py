@@ -151,8 +151,8 @@ class Database:
         with self.read() as db:
             return migrate.read_revision(db)
 
-    def upgrade(self) -> None:
-        """Create or migrate the tables for this version. Safe to run from many processes at once."""
+    def upgrade(self, last: str = HEAD) -> None:
+        """Create or migrate the tables, up to that migration. Safe to run from many processes at once."""
         if self.file:
             self.file.create()
-        retries.run(self._driver_errors.translating()(partial(migrate.upgrade_all, self.engine)))
+        retries.run(self._driver_errors.translating()(partial(migrate.upgrade_all, self.engine, last)))

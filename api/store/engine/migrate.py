@@ -13,7 +13,8 @@ from api.store.engine.connections import Connection, Query, StatementCache
 from api.store.errors import Unavailable
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-HEAD = max(path.stem for path in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
+REVISIONS = sorted(path.stem.partition("_")[0] for path in MIGRATIONS.glob("versions/[0-9]*.py"))
+HEAD = REVISIONS[-1]
 
 _one_at_a_time = threading.Lock()
 """Alembic's `op` is the same in all threads."""
@@ -45,25 +46,25 @@ def read_revision(db: Connection) -> str | None:
     return row.version_num if row else None
 
 
-def upgrade_all(engine: sa.Engine) -> None:
-    """Migrate the schema to `HEAD`. Safe to run from many processes at once."""
+def upgrade_all(engine: sa.Engine, last: str = HEAD) -> None:
+    """Migrate the schema to a revision, if it is at an earlier one. Safe to run from many processes at once."""
     # On SQLite the driver is in autocommit mode, so the transaction is begun explicitly below.
     if engine.dialect.name != "sqlite":
         engine = engine.execution_options(isolation_level="READ COMMITTED")
     # A transaction for each migration, so that none holds the locks of those before it.
-    while _upgrade_next(engine):
+    while _upgrade_next(engine, last):
         pass
 
 
-def _upgrade_next(engine: sa.Engine) -> bool:
+def _upgrade_next(engine: sa.Engine, last: str) -> bool:
     try:
         with _one_at_a_time:
-            return _upgrade_in_transaction(engine)
+            return _upgrade_in_transaction(engine, last)
     except MigratedByAnother:
         return True
 
 
-def _upgrade_in_transaction(engine: sa.Engine) -> bool:
+def _upgrade_in_transaction(engine: sa.Engine, last: str) -> bool:
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -75,18 +76,18 @@ def _upgrade_in_transaction(engine: sa.Engine) -> bool:
             # Not the function that waits: its snapshot would keep CREATE INDEX CONCURRENTLY waiting.
             while not connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(hashtext('pressroom upgrade'))")):
                 time.sleep(0.1)
-        return upgrade(connection)
+        return upgrade(connection, last=last)
 
 
-def upgrade(connection: sa.Connection, revision: str = "+1") -> bool:
+def upgrade(connection: sa.Connection, revision: str = "+1", *, last: str = HEAD) -> bool:
     """Migrate the schema to a revision, the next unless it is given, in the transaction of `connection`.
 
-    Return False if it is at `HEAD`; `Unavailable` if it is newer.
+    Return False if it is at `last` or a later one that is known; `Unavailable` if it is newer.
     """
     # Alembic takes 0.2 s and 10 MB to import; only migrations need it.
     from alembic import command, config, migration, util  # noqa: PLC0415
 
-    if migration.MigrationContext.configure(connection).get_current_revision() == HEAD:
+    if migration.MigrationContext.configure(connection).get_current_revision() in REVISIONS[REVISIONS.index(last) :]:
         return False
 
     configuration = config.Config()

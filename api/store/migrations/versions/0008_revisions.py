@@ -3,8 +3,7 @@
 Revision ID: 0008
 Revises: 0007
 
-On PostgreSQL, a server of the version before goes on until the last statements, and then responds 503. So the trigger
-of 0005 for such servers goes, too.
+On PostgreSQL, a server of 0.1.0 goes on: 0016 removes the version numbers, which it needs.
 """
 
 import sqlalchemy as sa
@@ -61,16 +60,6 @@ def upgrade() -> None:
             execute_ddl(other, f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
             execute_ddl(other, f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK (revision IS NOT NULL) NOT VALID")
             other.execute(sa.text(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"))
-        # At the end, because a server of the version before needs these; one table after the other, because with both
-        # locked, a transaction that reads both could be part of a deadlock.
-        for table, default in (("users", f"SET DEFAULT '{DEFAULT}'"), ("posts", "DROP DEFAULT")):
-            execute_ddl(
-                other,
-                f"ALTER TABLE {table} ALTER COLUMN revision SET NOT NULL, ALTER COLUMN revision {default}, "
-                f"DROP CONSTRAINT {table}_revision, DROP COLUMN IF EXISTS version",
-            )
-        execute_ddl(other, "DROP TRIGGER IF EXISTS post_tags_author ON post_tags")
-        other.execute(sa.text("DROP FUNCTION IF EXISTS post_tags_author()"))
 
 
 def _create_posts(name: str) -> None:
