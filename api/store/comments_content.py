@@ -1,6 +1,8 @@
 """Comments as the content of their author, for `users_content`, and of their post."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -19,11 +21,21 @@ class _Comment(NamedTuple):
     characters: int
 
 
+class _Count(NamedTuple):
+    number: int
+
+
 _AT_MOST = sa.bindparam("at_most", type_=sa.Integer)
 _SELECT = sa.select(comments.c.id, sa.func.length(comments.c.body).label("characters")).limit(_AT_MOST)
 _OF_AUTHOR = _SELECT.where(comments.c.author_id == sa.bindparam("author_id"))
 _OF_POST = _SELECT.where(comments.c.post_id == sa.bindparam("of_post"))
 _NEXT, _NEXT_OF_POST = Query(_Comment, _OF_AUTHOR), Query(_Comment, _OF_POST)
+_COUNT_OF_POST = Query(
+    _Count,
+    sa.select(sa.func.count().label("number")).select_from(
+        sa.select(comments.c.id).where(comments.c.post_id == sa.bindparam("of_post")).limit(_AT_MOST).subquery()
+    ),
+)
 _NEXT_TO_CHANGE = Query(_Comment, _OF_AUTHOR.where(comments.c.hidden == sa.bindparam("is_hidden", type_=sa.Boolean)))
 _DELETE = sa.delete(comments).where(comments.c.id == sa.bindparam("old_id"))
 _SET_HIDDEN = sa.update(comments).where(comments.c.id == sa.bindparam("old_id"))
@@ -56,14 +68,22 @@ def remove_some_on(db: Connection, post_id: int) -> tuple[int, int]:
 
 def require_few_on(db: Connection, post_id: int) -> None:
     """`TooMuchContent` if it would take too long for one transaction to delete the comments with the post."""
-    limit = constraints.COMMENTS_MAX_REMOVED
-    rows = db.all(_NEXT_OF_POST, of_post=post_id, at_most=limit + 1)
-    characters = sum(row.characters for row in rows)
-    if len(rows) > limit or characters > constraints.CONTENT_MAX_CHARACTERS:
+    limit, maximum = constraints.COMMENTS_MAX_REMOVED, constraints.CONTENT_MAX_CHARACTERS
+    [count] = db.all(_COUNT_OF_POST, of_post=post_id, at_most=limit + 1)
+    # Bodies are read only if there are enough to have too many characters, and on SQLite only until they have.
+    if count.number > limit or (
+        count.number * constraints.COMMENT_MAX_LENGTH > maximum
+        and db.read(partial(_exceeds, maximum), _NEXT_OF_POST, of_post=post_id, at_most=limit)
+    ):
         raise TooMuchContent(
             "The post has more comments than one request deletes. Have an operator of this site run "
             f"`pressroom posts remove {post_id}`."
         )
+
+
+def _exceeds(maximum: int, rows: Iterator[_Comment]) -> bool:
+    """Return whether the comments have more characters."""
+    return any(characters > maximum for characters in accumulate(row.characters for row in rows))
 
 
 def _remove(db: Connection, rows: Sequence[_Comment]) -> tuple[int, int]:

@@ -40,6 +40,7 @@ def test_a_post_with_too_many_comments_is_not_removed_by_a_request(
     db: Connection, ada: User, bob: User, monkeypatch: pytest.MonkeyPatch, limit: tuple[str, int]
 ) -> None:
     monkeypatch.setattr(constraints, *limit)
+    monkeypatch.setattr(constraints, "COMMENT_MAX_LENGTH", 4)
     post = posts.get(db, publish(db, ada), viewer=ada)
     comment(db, bob, post.id, 3)
     with pytest.raises(TooMuchContent, match=f"`pressroom posts remove {post.id}`"):
