@@ -32,7 +32,7 @@ class Follow(Resource):
         """Follow a user.
 
         Their posts are in `/timeline` from now on. You can follow 500 users: 409 `too-many-followed` for another one.
-        409 `follows-oneself` for yourself.
+        Those who are suspended count, too, because that may end. 409 `follows-oneself` for yourself.
         """
         db = request.db
         follows.add(db, username, follower_id=request.current_user.id)
@@ -51,21 +51,21 @@ class Follow(Resource):
 
 @blueprint.route("/followers", username=Username())
 class Followers(Resource):
-    @blueprint.operation("listFollowers", query=QUERY, returns=PAGE, conditional=True)
+    @blueprint.operation("listFollowers", auth=bearer, anonymous=True, query=QUERY, returns=PAGE, conditional=True)
     def get(self, request: Request, query: Values, username: str) -> Page[follows.FollowingUser]:
         """List the followers of a user.
 
-        Newest first. Anyone can list them.
+        Newest first. Anyone can list them, but only admins those of a suspended user.
         """
-        return follows.followers(request.db, username, **query)
+        return follows.followers(request.db, username, **query, viewer=request.viewer)
 
 
 @blueprint.route("/following", username=Username())
 class Following(Resource):
-    @blueprint.operation("listFollowing", query=QUERY, returns=PAGE, conditional=True)
+    @blueprint.operation("listFollowing", auth=bearer, anonymous=True, query=QUERY, returns=PAGE, conditional=True)
     def get(self, request: Request, query: Values, username: str) -> Page[follows.FollowingUser]:
         """List the users whom a user follows.
 
-        The one who was followed last comes first. Anyone can list them.
+        The one who was followed last comes first. Anyone can list them, but only admins for a suspended user.
         """
-        return follows.following(request.db, username, **query)
+        return follows.following(request.db, username, **query, viewer=request.viewer)

@@ -9,7 +9,7 @@ from api.schemas.fields import Id
 from api.schemas.likes import Like, LikedPostPage, LikerPage
 from api.schemas.pages import PageQuery
 from api.schemas.users import Username
-from api.store import likes
+from api.store import likes, likes_lists
 from api.store.pages import Page
 
 blueprint = Blueprint("likes", "Likes of posts.")
@@ -47,20 +47,23 @@ class LikesOfPost(Resource):
     @blueprint.operation(
         "listLikers", auth=bearer, anonymous=True, query=PageQuery(), returns=LikerPage(), conditional=True
     )
-    def get(self, request: Request, query: Values, post_id: int) -> Page[likes.Liker]:
+    def get(self, request: Request, query: Values, post_id: int) -> Page[likes_lists.Liker]:
         """List the users who like a post.
 
         Latest like first. 404 for a post that you cannot read.
         """
-        return likes.likers_page(request.db, post_id, **query, viewer=request.viewer)
+        return likes_lists.likers_page(request.db, post_id, **query, viewer=request.viewer)
 
 
 @blueprint.route("/users/<string:username>/likes", username=Username())
 class LikesOfUser(Resource):
-    @blueprint.operation("listLikedPosts", query=PageQuery(), returns=LikedPostPage(), conditional=True)
-    def get(self, request: Request, query: Values, username: str) -> Page[likes.LikedPost]:
+    @blueprint.operation(
+        "listLikedPosts", auth=bearer, anonymous=True, query=PageQuery(), returns=LikedPostPage(), conditional=True
+    )
+    def get(self, request: Request, query: Values, username: str) -> Page[likes_lists.LikedPost]:
         """List the posts that a user likes.
 
         Latest like first. Only public posts, so a page may be short, even empty: continue until `next_cursor` is null.
+        Only admins can list those of a suspended user.
         """
-        return likes.posts_page(request.db, username, **query)
+        return likes_lists.posts_page(request.db, username, **query, viewer=request.viewer)

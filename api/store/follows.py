@@ -11,6 +11,7 @@ from api.store.columns import Timestamp, metadata, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import FollowsOneself, NotFound, TooManyFollowed
 from api.store.pages import NewestFirst, Page
+from api.store.principals import Principal
 from api.store.queries import FOREIGN_KEY_VIOLATION, one, translating
 from api.store.users import users
 
@@ -48,19 +49,28 @@ _SHOWN_USER_ID = (
     .where(users.c.username == sa.bindparam("by_username"), users.c.suspended_at.is_(None))
     .scalar_subquery()
 )
+# The user whose lists they are, also a suspended one for an admin.
+_LISTED_USER_ID = (
+    sa.select(users.c.id)
+    .where(
+        users.c.username == sa.bindparam("by_username"),
+        sa.or_(users.c.suspended_at.is_(None), sa.bindparam("is_admin", type_=sa.Boolean)),
+    )
+    .scalar_subquery()
+)
 _COLUMNS = users.c.id, users.c.username, users.c.display_name, follows.c.followed_at
 _FOLLOWERS = NewestFirst(
     FollowingUser,
     sa.select(*_COLUMNS)
     .join_from(follows, users, users.c.id == follows.c.follower_id)
-    .where(follows.c.followed_id == _SHOWN_USER_ID, follows.c.hidden == sa.false()),
+    .where(follows.c.followed_id == _LISTED_USER_ID, follows.c.hidden == sa.false()),
     follows.c.followed_at,
     follows.c.follower_id,
 )
 _WITH_FOLLOWED = sa.select(*_COLUMNS).join_from(follows, users, users.c.id == follows.c.followed_id)
 _FOLLOWING = NewestFirst(
     FollowingUser,
-    _WITH_FOLLOWED.where(follows.c.follower_id == _SHOWN_USER_ID, users.c.suspended_at.is_(None)),
+    _WITH_FOLLOWED.where(follows.c.follower_id == _LISTED_USER_ID, users.c.suspended_at.is_(None)),
     follows.c.followed_at,
     follows.c.followed_id,
 )
@@ -95,14 +105,17 @@ _INSERT = sa.insert(follows).from_select(
 _DELETE = sa.delete(follows).where(follows.c.follower_id == _FOLLOWER_ID, follows.c.followed_id == _USER_ID)
 
 
-def followers(db: Connection, username: str, **page: Any) -> Page[FollowingUser]:
-    """Return a page of the users who follow the user, who came last first; `NotFound` if there is no such user."""
-    return _existing(db, username, _FOLLOWERS.page(db, by_username=username, **{"cursor": None, **page}))
+def followers(db: Connection, username: str, *, viewer: Principal | None = None, **page: Any) -> Page[FollowingUser]:
+    """Return a page of the users who follow the user, who came last first; `NotFound` if there is no such user.
+
+    Of a suspended user, only admins see it.
+    """
+    return _page(db, _FOLLOWERS, username, viewer, page)
 
 
-def following(db: Connection, username: str, **page: Any) -> Page[FollowingUser]:
-    """Return a page of the users whom the user follows, newest first; `NotFound` if there is no such user."""
-    return _existing(db, username, _FOLLOWING.page(db, by_username=username, **{"cursor": None, **page}))
+def following(db: Connection, username: str, *, viewer: Principal | None = None, **page: Any) -> Page[FollowingUser]:
+    """Return a page of the users whom the user follows, newest first; `NotFound` likewise."""
+    return _page(db, _FOLLOWING, username, viewer, page)
 
 
 def get(db: Connection, username: str, *, follower_id: int) -> FollowingUser:
@@ -147,8 +160,11 @@ def remove(db: Connection, username: str, *, follower_id: int) -> None:
         accounts.require_visible(accounts.get(db, username), None)
 
 
-def _existing(db: Connection, username: str, page: Page[FollowingUser]) -> Page[FollowingUser]:
-    """Return the page; `NotFound` if it is empty because there is no such user."""
-    if not page.rows:
-        accounts.require_visible(accounts.get(db, username), None)
-    return page
+def _page(
+    db: Connection, query: NewestFirst[FollowingUser], username: str, viewer: Principal | None, page: dict[str, Any]
+) -> Page[FollowingUser]:
+    parameters = {"cursor": None, **page, "is_admin": viewer is not None and viewer.role == "admin"}
+    found = query.page(db, by_username=username, **parameters)
+    if not found.rows:
+        accounts.require_visible(accounts.get(db, username), viewer)
+    return found

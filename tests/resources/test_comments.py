@@ -71,6 +71,15 @@ def test_pages_have_each_comment_of_the_post_once_oldest_first(ada: Client, bob:
     assert bodies(anyone, f"/posts/1/comments?cursor={'7fffffffffffffff' * 2}") == []
 
 
+@pytest.mark.parametrize("body", [" ", "\n", "\u200b", "\u3000 \t", " It weaves. "])
+def test_bodies_are_stored_unchanged(ada: Client, anyone: Client, body: str) -> None:
+    """As titles and the bodies of posts are, white space alone, too."""
+    post = ada.post("/posts", {"title": body, "body": body})
+    assert (post.status_code, (post.json or {})["title"], (post.json or {})["body"]) == (201, body, body)
+    comment(ada, body)
+    assert bodies(anyone) == [body]
+
+
 def test_a_post_without_comments_has_an_empty_page(ada: Client, anyone: Client) -> None:
     ada.post("/posts", POST)
     for query in ("", "?expand=html"):

@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from api.http.application import Application
 from api.store.columns import now
+from api.store.likes import likes as table
 from tests.support.clients import ANY_VERSION, Client, signed_in_user
 from tests.support.problems import assert_problem
 
@@ -168,6 +170,30 @@ def test_likes_of_posts_that_are_not_public_are_left_out_of_pages(ada: Client, b
         assert [[item["id"] for item in page["items"]] for page in pages] == [[4], [], [], [1]]
     ada.patch("/posts/2", {"published_at": YESTERDAY.isoformat()})
     assert liked(anyone, "bob") == [4, 2, 1]
+
+
+@pytest.mark.parametrize("same_time", [False, True])
+def test_no_cursor_has_the_id_of_a_post_that_is_not_public(
+    app: Application, ada: Client, bob: Client, anyone: Client, *, same_time: bool
+) -> None:
+    """At the same time as another one, if two such likes do not follow each other."""
+    posts = [publish(ada) for _ in range(13)][::2]
+    like(bob, *posts)
+    if same_time:
+        with app.database.write() as db:
+            db.execute(sa.update(table).values(liked_at=YESTERDAY))
+    hidden = {3, 7, 13} if same_time else {3, 5, 9, 13}
+    for post_id in hidden:
+        ada.patch(f"/posts/{post_id}", {"published_at": None})
+    for limit in (1, 2, 3, 4, 7):
+        items, path = list[int](), f"/users/bob/likes?limit={limit}"
+        page = read(anyone, path)
+        while cursor := page["next_cursor"]:
+            assert int(cursor[16:], 16) not in hidden
+            items += [item["id"] for item in page["items"]]
+            page = read(anyone, f"{path}&cursor={cursor}")
+        items += [item["id"] for item in page["items"]]
+        assert items == [post_id for post_id in posts[::-1] if post_id not in hidden]
 
 
 def test_likes_are_deleted_with_the_post_and_with_the_user(ada: Client, bob: Client, anyone: Client) -> None:

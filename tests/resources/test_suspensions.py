@@ -175,6 +175,9 @@ def test_comments_likes_and_follows_of_a_suspended_user_are_hidden_and_then_back
     assert [items(anyone, path) for path in lists] == [[]] * len(lists)
     for path in of_ada:
         assert_problem(anyone.get(path), 404)
+        assert_problem(bob.get(path), 404)
+    assert [admin.get(path).json for path in of_ada] == read
+    assert [items(admin, path) for path in lists] == [[]] * len(lists)
     assert items(bob, "/timeline") == []
     assert_problem(bob.get("/users/ada/follow"), 404)
     assert_problem(bob.send("PUT", "/users/ada/follow"), 404)

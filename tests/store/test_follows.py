@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
 
 from api import constraints
 from api.settings import Settings
-from api.store import follows, posts, users, users_removal
+from api.store import follows, posts, suspensions, users, users_removal
 from api.store.engine.connections import Connection, Query
 from api.store.engine.database import Database
 from api.store.errors import FollowsOneself, NotFound, TooManyFollowed, TooMuchContent
@@ -30,7 +30,7 @@ WAITING = Query(
 )
 
 
-def followed_by(db: Connection, username: str, **page: object) -> list[str]:
+def followed_by(db: Connection, username: str, **page: Any) -> list[str]:
     return [row.username for row in follows.following(db, username, **{"limit": 100, **page}).rows]
 
 
@@ -100,6 +100,18 @@ def test_a_user_follows_a_bounded_number_of_users(db: Connection, ada: User) -> 
     follows.remove(db, others[0].username, follower_id=ada.id)
     follows.add(db, last.username, follower_id=ada.id)
     assert followed_by(db, "ada")[0] == last.username
+
+
+def test_a_suspended_user_counts_toward_the_limit_and_can_be_unfollowed(db: Connection, ada: User) -> None:
+    """The suspension may end: then the user would follow too many."""
+    *others, last = register(db, constraints.FOLLOWED_MAX_ITEMS + 1)
+    fill(db, ada, others)
+    suspensions.suspend(db, others[0].username)
+    assert others[0].username not in followed_by(db, "ada")
+    with pytest.raises(TooManyFollowed):
+        follows.add(db, last.username, follower_id=ada.id)
+    follows.remove(db, others[0].username, follower_id=ada.id)
+    follows.add(db, last.username, follower_id=ada.id)
 
 
 def test_concurrent_follows_do_not_exceed_the_limit(database: Database) -> None:
