@@ -11,24 +11,29 @@ from api.schemas.root import About, Root
 
 NAME = "Pressroom"
 VERSION = version("pressroom")
-SUMMARY = "A publishing back end: users and posts over JSON."
+SUMMARY = "A publishing back end: users, posts and comments over JSON."
 DESCRIPTION = """\
-Published posts can be read by everyone. To write, register with `POST /users`, create a token with `POST /tokens`, and
-send it as `Authorization: Bearer …`.
+Published posts and their comments can be read by everyone. To write:
 
-A request can be repeated if its response is lost: a change with the `ETag` of the current version in `If-Match` is
-applied once (`*` matches any version), and a post sent again with the same `Idempotency-Key`, or by `PUT` to the same
-slug, is published once. Signing in, registering and writing are rate-limited, and accounts have quotas; if one is
-exceeded, 429 has a `Retry-After`.
+1. Register with `POST /users`, if the site lets anyone.
+2. Create a token with `POST /tokens`.
+3. Send it as `Authorization: Bearer …`. In Swagger UI, enter it under *Authorize*.
 
-Reads with a token return current data. Without one, a new resource is found at its URL at once, while lists and changes
-may be a few seconds old.
+What all operations have in common:
 
-Times are in UTC, URLs are paths relative to the requested host, and lists are paged by cursor, newest first (comments:
-oldest first). Every error is a problem (RFC 9457) with a `code` for programs and a `detail` that says what to do,
-except for malformed or oversized messages, which the web server rejects by itself. Every readable resource supports
-`HEAD`; `OPTIONS` lists the methods. All other responses have an `X-Request-ID`, by which the operator finds the request
-in the log; it is yours if you send one of 8 to 64 letters, digits, `.`, `_` and `-`.
+- **Repeat a request if its response is lost.** A change with the `ETag` of the current version in `If-Match` is
+  applied once (`*` matches any version). A post or comment sent again with the same `Idempotency-Key`, or a post by
+  `PUT` to the same slug, is published once.
+- **Errors** are problems (RFC 9457) with a `code` for programs and a `detail` that says what to do, except for
+  malformed or oversized messages, which the web server rejects by itself.
+- **Lists** are paged by cursor, newest first (comments: oldest first). Times are in UTC, URLs are paths relative to
+  the requested host.
+- **Reads** with a token return current data. Without one, a new resource is found at its URL at once, while lists and
+  changes may be a few seconds old. Every readable resource supports `HEAD`; `OPTIONS` lists the methods.
+- **Limits**: signing in, registering and writing are rate-limited, and accounts have quotas; if one is exceeded, 429
+  has a `Retry-After`.
+- **Reports**: all responses but the web server's own have an `X-Request-ID`, by which the operator finds the request in
+  the log. It is yours if you send one of 8 to 64 letters, digits, `.`, `_` and `-`.
 """
 INFO: JSONObject = {
     "summary": SUMMARY,

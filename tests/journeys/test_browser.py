@@ -363,17 +363,34 @@ def test_swagger_ui_folds_errors(serve: Callable[..., Server], width: int) -> No
     with swagger_ui(serve(), viewport={"width": width, "height": 844}) as page:
         for operation_id in TAGS:
             with expanded(page, operation_id) as operation:
-                errors = operation.locator("tr.folded")
-                expect(errors).not_to_have_count(0)
-                heights = [each.bounding_box() for each in errors.all()]
-                assert sum(each["height"] for each in heights if each) < (500 if width > 640 else 1_200)
+                errors = operation.locator("tr.errors")
+                expect(errors).to_have_count(1)
+                box = errors.bounding_box()
+                assert box
+                assert box["height"] < (50 if width > 640 else 100)
+                expect(operation.locator("tr.folded")).to_have_count(0)
                 expect(operation.get_by_text("application/problem+json")).to_have_count(0)
         with expanded(page, "publishPost") as publish:
+            page.screenshot(path=SCREENSHOTS / f"docs-operation-{width}.png", full_page=True)
+            publish.get_by_role("button", name="400 401 403").click()
+            expect(publish.get_by_role("link", name="unprocessable-content")).to_have_attribute(
+                "href", "problems/unprocessable-content"
+            )
             publish.get_by_role("button", name="Validation failed").click()
             expect(publish.get_by_text('"pointer": "#/title"')).to_be_visible()
             page.screenshot(path=SCREENSHOTS / f"docs-errors-{width}.png", full_page=True)
             publish.get_by_role("button", name="Validation failed").click()
             expect(publish.get_by_text('"pointer": "#/title"')).to_have_count(0)
+            publish.get_by_role("button", name="400 401 403").click()
+            expect(publish.locator("tr.folded")).to_have_count(0)
+
+
+def test_swagger_ui_begins_with_what_most_readers_look_for(serve: Callable[..., Server]) -> None:
+    with swagger_ui(serve()) as page:
+        expect(page.locator(".opblock-tag")).to_have_count(len({*TAGS.values()}))
+        tags = [each.get_attribute("data-tag") for each in page.locator(".opblock-tag").all()]
+        assert tags[:3] == ["posts", "comments", "users"]
+        assert tags[-3:] == ["health", "metrics", "docs"]
 
 
 def test_swagger_ui_fits_a_phone_and_has_a_dark_mode(serve: Callable[..., Server]) -> None:
