@@ -116,7 +116,9 @@ def linked_urls(document: Any, response: Any, body: Any) -> set[tuple[str, str]]
 
 
 def test_every_response_links_to_what_it_names(document: Any) -> None:
-    """Each URL in a body to what reads it, the URL of the body itself to all of its operations, a page to the next.
+    """Each URL in a body to what reads it, a page to the next one.
+
+    The URL of the body itself to all of its operations, and to the lists of what belongs to it.
 
     A response with the URL of the body in Content-Location links to the operations at the requested URL, too. One
     without ETag links to no change that needs it.
@@ -135,6 +137,8 @@ def test_every_response_links_to_what_it_names(document: Any) -> None:
                 if url := body.get("url"):
                     methods = linked_methods(document, own_path(document, url), response)
                     assert {(each, url) for each in methods} <= requests, (method, path, requests)
+                    lists = {("get", f"{url}/{each}") for each in lists_at(document, own_path(document, url))}
+                    assert lists <= requests, (method, path, requests)
                 if "Content-Location" in response.get("headers", {}):
                     parameters = [resolve(document, each) for each in operation["parameters"]]
                     example = {each["name"]: each.get("example") for each in parameters}
@@ -159,6 +163,20 @@ def linked_methods(document: Any, path: str, response: Any) -> set[str]:
             or "If-Match" not in {resolve(document, parameter)["name"] for parameter in operation.get("parameters", [])}
         )
     }
+
+
+def lists_at(document: Any, path: str) -> set[str]:
+    """Return the last segments of the lists below a path."""
+    lists = {each for each, _, operation in operations(document) if operation["operationId"].startswith("list")}
+    return {match[1] for each in lists if (match := re.fullmatch(re.escape(path) + r"/(\w+)", each))}
+
+
+def test_a_post_and_a_user_link_to_their_lists(document: Any) -> None:
+    posts, users = (lists_at(document, path) for path in ("/posts/{post_id}", "/users/{username}"))
+    assert posts == {"comments", "likes"}
+    assert users == {"followers", "following", "likes"}
+    responses = document["paths"]["/posts"]["post"]["responses"]
+    assert {"listComments", "listLikers"} <= responses["201"]["links"].keys()
 
 
 def own_path(document: Any, url: str) -> str:

@@ -61,6 +61,9 @@ def _links(
     if "Content-Location" in headers:  # the requested URL is another one of the same resource
         targets.append((own_path, own_parameters, True))
     for path, parameters, is_own in targets:
+        if is_own:
+            for nested in _nested_lists(document, path):
+                links[nested["operationId"]] = _link(nested, parameters, nested["summary"])
         for method in _METHODS:
             target = document["paths"][path].get(method)
             if target and (is_own or method == "get"):
@@ -71,6 +74,15 @@ def _links(
                 etag = {"header.If-Match": "$response.header.ETag"} if conditional else {}
                 links.setdefault(target["operationId"], _link(target, {**parameters, **etag}, target["summary"]))
     return links
+
+
+def _nested_lists(document: JSONObject, path: str) -> Iterator[JSONObject]:
+    """Yield the operations that list what belongs to the resource at a path, such as the comments on a post."""
+    for other, item in document["paths"].items():
+        parent, _, segment = other.rpartition("/")
+        parameters = item.get("get", {}).get("parameters", [])
+        if parent == path and "{" not in segment and any(each.get("name") == "cursor" for each in parameters):
+            yield item["get"]
 
 
 def _urls(schema: StrictSchema, place: str = "", *, nested: bool = False) -> Iterator[_URL]:
