@@ -56,7 +56,8 @@ def _queries(operation: Operation) -> Iterator[Hostile]:
     yield Hostile(f"{line}?unknown=1", 422, "unknown Unknown", _body(operation), IF_MATCH)
     for query, error in (("&", " Empty"), ("&&", " Empty"), ("x&", " Empty"), ("=", " Unknown"), ("=x", " Unknown")):
         yield Hostile(f"{line}?{query}", 422, error, _body(operation), IF_MATCH)
-    names = {parameter.get("name") for parameter in operation.description.get("parameters", [])}
+    parameters = {each.get("name"): each for each in operation.description.get("parameters", [])}
+    names = parameters.keys()
     if "limit" in names:
         yield from (Hostile(f"{line}?limit={limit}", 422, "limit Not a valid integer.") for limit in INVALID_LIMITS)
         yield from (Hostile(f"{line}?limit={limit}", 422, "limit Must be") for limit in ("0", "101"))
@@ -66,6 +67,9 @@ def _queries(operation: Operation) -> Iterator[Hostile]:
         yield Hostile(f"{line}?since={'_' * 76}", 410)
     if "cursor" in names:
         yield from (Hostile(f"{line}?cursor={cursor}", 422, "cursor Not a cursor") for cursor in ("", "," * 32))
+        if parameters["cursor"]["schema"].get("minLength") == 32:
+            ends = "0" * 16, "7" + "f" * 15  # of times and of ids, beyond those of any row
+            yield from (Hostile(f"{line}?cursor={time}{id_}", 200) for time in ends for id_ in ends)
 
 
 def _bodies(operation: Operation) -> Iterator[Hostile]:

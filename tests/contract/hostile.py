@@ -343,6 +343,81 @@ QUERIES = [
     Hostile("POST /posts?x=1", 422, "x Unknown parameter.", POST),
     Hostile("DELETE /posts/1?x=1", 422, "x Unknown parameter.", None, {"If-Match": "*"}),
 ]
+CONVERSATION = [
+    *(
+        Hostile("POST /posts/1/comments", status, detail, b'{"body": ' + value + b"}")
+        for value, status, detail in [
+            (b'""', 422, "#/body Length must be between 1 and 10000."),
+            (b'"' + b"b" * 10_001 + b'"', 422, "#/body Length must be between 1 and 10000."),
+            (b'"\\u0000"', 422, "#/body U+0000 is not allowed."),
+            (b'"\\ud800"', 400, "surrogate in string"),
+            (b"null", 422, "#/body Field may not be null."),
+            (b'["b"]', 422, "#/body Not a valid string."),
+            (b'"b", "post_id": 2', 422, "#/post_id Unknown field."),
+            (b'"b", "author": "bob"', 422, "#/author Unknown field."),
+            (b'"b", "hidden": false', 422, "#/hidden Unknown field."),
+        ]
+    ),
+    *(
+        publish(title(b'"t", "comments": ' + value), 422, f"#/comments {detail}")
+        for value, detail in [
+            (b'"shut"', "Use `open` or `closed`."),
+            (b'"Open"', "Use `open` or `closed`."),
+            (b"true", "Not a valid string."),
+            (b"null", "Field may not be null."),
+            (b"[]", "Not a valid string."),
+        ]
+    ),
+    *(
+        Hostile(f"GET {path}?expand={value}", 422, "expand Use `html`.")
+        for path in ("/posts/1/comments", "/comments/1")
+        for value in ("", "body", "HTML", "html,html", "html%00", "author")
+    ),
+    Hostile("GET /timeline?expand=author", 422, "expand Use `body`, `html` or `body,html`."),
+    *(Hostile(f"GET /timeline?{query}", 422, " Unknown parameter.") for query in ("author=ada", "q=x", "tag=engines")),
+    *(
+        Hostile(f"{method} /posts/{post_id}/{path}", 404, detail, body)
+        for post_id in (9, 9007199254740991)
+        for method, path, detail, body in (
+            ("GET", "like", "You do not like a post ", None),
+            ("PUT", "like", "There is no post ", None),
+            ("GET", "likes", "There is no post ", None),
+            ("GET", "comments", "There is no post ", None),
+            ("POST", "comments", "There is no post ", b'{"body": "b"}'),
+        )
+    ),
+    *(
+        Hostile(f"{method} /users/{name}/{path}", 404, detail)
+        for name in ("eve", "Ada", "ada%20", "a" * 200, "%FF", "%C0%AF", "'%22;--")
+        for method, path, detail in (
+            ("GET", "follow", "You do not follow a user "),
+            ("PUT", "follow", "There is no user "),
+            ("DELETE", "follow", "There is no user "),
+            ("GET", "followers", "There is no user "),
+            ("GET", "following", "There is no user "),
+            ("GET", "likes", "There is no user "),
+        )
+    ),
+    Hostile("PUT /users/ada/follow", 409, "follow"),
+    Hostile("PUT /users/%61da/follow", 409, "follow"),
+    *(
+        Hostile(f"{method} /comments/{comment_id}", 404, "There is no comment ", body, {"If-Match": "*"})
+        for comment_id in (9, 9007199254740991)
+        for method, body in (("GET", None), ("PATCH", b'{"body": "b"}'), ("DELETE", None))
+    ),
+    *(
+        Hostile(f"{method} {path}", 405, "Use one of those in `Allow`.", POST)
+        for method, path in (
+            ("POST", "/posts/1/like"),
+            ("POST", "/posts/1/likes"),
+            ("PUT", "/posts/1/comments"),
+            ("PUT", "/comments/1"),
+            ("POST", "/users/ada/follow"),
+            ("DELETE", "/users/ada/followers"),
+            ("POST", "/timeline"),
+        )
+    ),
+]
 METHODS = [
     Hostile(f"{method} {path}", 405, "Use one of those in `Allow`.")
     for path in ("/", "/posts/1", "/docs", "/docs/page/initializer.js")
@@ -409,6 +484,7 @@ REQUESTS = [
     *UNSUPPORTED_CONTENT,
     *PATHS,
     *QUERIES,
+    *CONVERSATION,
     *METHODS,
     *PRECONDITIONS,
     *CREDENTIALS_AND_KEYS,

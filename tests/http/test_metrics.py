@@ -155,6 +155,31 @@ def test_rejected_tokens_are_counted_like_other_quotas(
     assert difference()["pressroom_rate_limited_requests_total['tokens-per-user']"] == 1
 
 
+def test_errors_of_a_conversation_are_counted_by_route_and_quotas_by_name(
+    build: Callable[..., Application], difference: Callable[[], dict[str, int]]
+) -> None:
+    """No metric names comments, likes or follows: those of requests and of quotas have them already."""
+    ada = signed_in_user(build(posts_per_day=2), "ada")
+    ada.post("/posts", {"title": "t", "body": "b", "comments": "closed"})
+    assert ada.post("/posts/1/comments", {"body": "b"}).status_code == 409
+    assert ada.patch("/posts/1", {"comments": "open"}).status_code == 200
+    for status in (201, 429):
+        assert ada.post("/posts/1/comments", {"body": "b"}).status_code == status
+    for _ in range(2):
+        assert ada.send("PUT", "/posts/1/like").status_code == 204
+    assert ada.send("PUT", "/users/ada/follow").status_code == 409
+    counts = difference()
+    assert counts["pressroom_rate_limited_requests_total['posts-per-day']"] == 1
+    for status, method, route, count in (
+        (201, "POST", "/posts/<int:post_id>/comments", 1),
+        (409, "POST", "/posts/<int:post_id>/comments", 1),
+        (429, "POST", "/posts/<int:post_id>/comments", 1),
+        (204, "PUT", "/posts/<int:post_id>/like", 2),
+        (409, "PUT", "/users/<string:username>/follow", 1),
+    ):
+        assert counts[f"{REQUESTS}_count['{route}', '{status}', '{method}']"] == count
+
+
 def horizon_age(metrics: str) -> float:
     [age] = re.findall(r"^pressroom_change_feed_horizon_age_seconds (.*)$", metrics, re.M)
     return float(age)
