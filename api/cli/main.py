@@ -7,7 +7,7 @@ from flask import Flask
 from flask.cli import AppGroup, ScriptInfo
 
 from api.app import create_app
-from api.cli import archive, backup, check, db, deploy, notify, openapi, posts, serve, settings, terminal, users
+from api.cli import archive, backup, check, db, demo, deploy, notify, openapi, posts, serve, settings, terminal, users
 from api.settings import InvalidSetting
 from api.store.errors import StoreError, Unavailable
 
@@ -69,6 +69,7 @@ for command in (
     backup.restore,
     db.db,
     serve.serve,
+    demo.demo,
     settings.settings,
     check.check,
     deploy.deploy,

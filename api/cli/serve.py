@@ -1,6 +1,7 @@
 """`pressroom serve`."""
 
 import os
+from typing import NoReturn
 
 import click
 
@@ -17,5 +18,10 @@ def serve() -> None:
     """
     _, problems = find_start_problems()
     report(problems)
+    start_gunicorn()
+
+
+def start_gunicorn() -> NoReturn:
+    """Replace this process by the server, so that signals reach it."""
     command = gunicorn_command()
-    os.execv(command[0], command)  # noqa: S606 (replaces this process, so that signals reach gunicorn)
+    os.execv(command[0], command)  # noqa: S606 (a path of our own)
