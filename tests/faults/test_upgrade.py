@@ -21,7 +21,7 @@ from tests.support.socket_activation import SocketActivatedServer
 
 pytestmark = pytest.mark.heavy
 
-RELEASE = "e4a0569849892f64c7b6f21e9ca342ebb83a9b75"
+RELEASE = "e4a0569849"
 """The commit of 0.1.0."""
 LAST_MIGRATION_WHILE_SERVING = "0015"
 """After which a server of 0.1.0 fails on PostgreSQL."""
