@@ -341,6 +341,16 @@ def test_db_upgrade_creates_an_sqlite_database(
     assert stat.S_IMODE(Path("new.sqlite").stat().st_mode) == 0o600
 
 
+def test_db_upgrade_of_sqlite_up_to_an_earlier_migration_is_an_error(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///new.sqlite")
+    result = pressroom("db", "upgrade", "--to", "0015")
+    assert (result.exit_code, Path("new.sqlite").exists()) == (2, False)
+    assert f"Error: SQLite is always migrated to {HEAD}. Omit `--to 0015`.\n" in result.stderr
+    assert pressroom("db", "upgrade", "--to", HEAD).stdout == f"The database is at migration {HEAD}.\n"
+
+
 def test_db_sweep_deletes_expired_tokens_and_idempotency_keys(
     pressroom: Callable[..., Result], settings: Settings
 ) -> None:

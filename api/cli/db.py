@@ -31,7 +31,11 @@ def upgrade(to: str) -> None:
 
     SQLite databases are also migrated automatically, always to the last migration.
     """
-    database = current_application().database.migrate_if_embedded()
+    database = current_application().database
+    if database.is_sqlite and to != HEAD:
+        # A server of the version before may be serving.
+        raise click.UsageError(f"SQLite is always migrated to {HEAD}. Omit `--to {to}`.")
+    database.migrate_if_embedded()
     database.upgrade(to)
     click.echo(f"The database is at migration {database.revision()}.")
 
