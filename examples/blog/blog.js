@@ -56,18 +56,24 @@ const tagLink = (tag) => link(`#/?${new URLSearchParams({ tag })}`, tag);
 const day = (timestamp) => element("time", { dateTime: timestamp }, timestamp.slice(0, 10));
 const date = (post) => (post.published_at ? day(post.published_at) : "Draft");
 const action = (text, run, properties) =>
-  element("button", { type: "button", onclick: () => attempt(run), ...properties }, text);
+  element("button", { type: "button", onclick: (event) => attempt(run, event.currentTarget), ...properties }, text);
 
 function report(error) {
   alertBox.textContent = error instanceof Problem ? error.message : "The site does not respond. Try again.";
 }
 
-async function attempt(run) {
+// The second click of a double click does nothing: until the first one is handled, the button is disabled. It is so by
+// aria-disabled, because an element that is `disabled` loses the focus.
+async function attempt(run, button) {
+  if (button.ariaDisabled) return;
+  button.ariaDisabled = "true";
   alertBox.textContent = "";
   try {
     await run();
   } catch (error) {
     report(error);
+  } finally {
+    button.ariaDisabled = null;
   }
 }
 
@@ -227,26 +233,21 @@ async function listComments(section, post) {
     const button = element("button", {}, "Comment");
     text.oninput = () => unpublished.set(post.id, { body: text.value, key: crypto.randomUUID() });
     const made = element("form", {}, element("label", {}, "Your comment (Markdown)", text), button);
-    made.onsubmit = (event) => (event.preventDefault(), attempt(publish));
+    made.onsubmit = (event) => (event.preventDefault(), attempt(publish, button));
     return made;
 
     async function publish() {
       const { body, key } = unpublished.get(post.id);
-      button.disabled = true;
-      try {
-        const { content } = await call("POST", path, { body: { body }, "Idempotency-Key": key });
-        if (unpublished.get(post.id)?.key === key) {
-          unpublished.delete(post.id);
-          // It may be another form, if this page has been left and opened again.
-          for (const each of document.querySelectorAll(`[data-post="${post.id}"]`)) each.value = "";
-        }
-        const { content: comment } = await call("GET", `/comments/${content.id}?expand=html`);
-        const item = itemOf(comment);
-        added.append(item);
-        item.focus();
-      } finally {
-        button.disabled = false;
+      const { content } = await call("POST", path, { body: { body }, "Idempotency-Key": key });
+      if (unpublished.get(post.id)?.key === key) {
+        unpublished.delete(post.id);
+        // It may be another form, if this page has been left and opened again.
+        for (const each of document.querySelectorAll(`[data-post="${post.id}"]`)) each.value = "";
       }
+      const { content: comment } = await call("GET", `/comments/${content.id}?expand=html`);
+      const item = itemOf(comment);
+      added.append(item);
+      item.focus();
     }
   }
 }
@@ -254,15 +255,17 @@ async function listComments(section, post) {
 // The reply may come when another page is shown.
 const go = (from, hash) => from.isConnected && (location.hash = hash);
 
-function form(heading, fields, button, submit) {
-  const made = element("form", { onsubmit: (event) => (event.preventDefault(), attempt(() => submit(made.elements))) });
+function form(heading, fields, text, submit) {
+  const button = element("button", {}, text);
+  const made = element("form");
+  made.onsubmit = (event) => (event.preventDefault(), attempt(() => submit(made.elements), button));
   for (const [name, label, value, type] of fields) {
     const autocomplete = { username: "username", password: "current-password" }[name] ?? "off";
     const input = element(type === "textarea" ? "textarea" : "input", { name, value, autocomplete, required: true });
     if (type && type !== "textarea") input.type = type;
     made.append(element("label", {}, label, input));
   }
-  made.append(element("button", {}, button));
+  made.append(button);
   show(heading, made);
   return made;
 }
@@ -352,7 +355,7 @@ document.querySelector("#search").onsubmit = (event) => {
   event.preventDefault();
   location.hash = `#/?${new URLSearchParams(new FormData(event.target))}`;
 };
-document.querySelector("#sign-out").onclick = () =>
+document.querySelector("#sign-out").onclick = (event) =>
   attempt(async () => {
     try {
       await call("DELETE", `/tokens/${session.get().id}`);
@@ -362,7 +365,7 @@ document.querySelector("#sign-out").onclick = () =>
     leave();
     unpublished.clear();
     location.hash = "#/";
-  });
+  }, event.currentTarget);
 // The fragment of a link in a post, such as #end, is no page: the browser scrolls, and the URL remains the post's.
 window.onhashchange = ({ oldURL }) => {
   if (location.hash.startsWith("#/")) route();

@@ -109,6 +109,29 @@ def fill(page: Page, title: str, body: str, button: str) -> None:
     page.get_by_role("button", name=button, exact=True).click()
 
 
+def double_click(button: Locator, method: str, path: str) -> None:
+    """Assert that it sends one request, until whose response the button has the focus."""
+    page, url = button.page, re.compile(path)
+    held: list[Route] = []
+
+    def hold(route: Route, request: Request) -> None:
+        if request.method == method:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(url, hold)
+    with page.expect_response(url) as response:
+        with page.expect_request(url):
+            button.dblclick()
+        expect(button).to_be_disabled()
+        expect(button).to_be_focused()
+        held[0].continue_()
+    response.value.finished()
+    page.unroute(url, hold)
+    assert len(held) == 1
+
+
 def test_a_reader_lists_searches_and_reads(blog: Blog) -> None:
     for number in range(13):
         tags = ["engines", "algebra"] if number < 3 else ["engines"]
@@ -354,6 +377,45 @@ def test_two_writers_see_what_the_other_has_saved(blog: Blog) -> None:
     expect(conflict).to_contain_text("The other writer again.")
     conflict.get_by_role("button", name="Save my text instead").click()
     expect(page.locator("article")).to_have_text("Bernoulli numbers, by me.")
+
+
+def test_a_double_click_is_one_click(blog: Blog) -> None:
+    """Whatever the button does, which can be clicked again when it is done."""
+    for number in range(12):
+        blog.send("POST", "/posts", {"title": f"Note {number}", "body": "It weaves.", "tags": []})
+        blog.send("POST", "/posts/1/comments", {"body": f"Yes {number}."})
+    page = blog.page
+    page.goto(blog.origin)
+    double_click(page.get_by_role("button", name="More"), "GET", "cursor=")
+    notes = page.get_by_role("listitem").get_by_role("link")
+    expect(notes).to_have_text([f"Note {number}" for number in reversed(range(12))])
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    double_click(page.get_by_role("main").get_by_role("button", name="Sign in"), "POST", "/tokens$")
+    expect(page.get_by_role("link", name="Write")).to_be_visible()
+    page.goto(f"{blog.origin}#/posts/1")
+    like = page.get_by_role("button", name="Like")
+    double_click(like, "PUT", "/like$")
+    expect(page.get_by_role("button", name="Like", pressed=True)).to_be_focused()
+    double_click(like, "DELETE", "/like$")
+    expect(page.get_by_role("button", name="Like", pressed=False)).to_be_focused()
+    double_click(page.get_by_role("button", name="More comments"), "GET", "cursor=")
+    expect(comment_items(page)).to_contain_text([f"Yes {number}." for number in range(12)])
+    page.get_by_label("Your comment").fill("It *weaves* algebra.")
+    double_click(page.get_by_role("button", name="Comment", exact=True), "POST", "/comments$")
+    expect(comment_items(page)).to_have_count(13)
+    expect(comment_items(page).last).to_be_focused()
+    double_click(page.get_by_role("button", name="Delete").last, "DELETE", "/comments/")
+    expect(comment_items(page)).to_have_count(12)
+    page.get_by_role("link", name="Write").click()
+    page.get_by_label("Title").fill("Note A")
+    page.get_by_label("Text").fill("It *weaves* patterns.")
+    double_click(page.get_by_role("button", name="Publish"), "POST", "/posts$")
+    expect(page.locator("article em")).to_have_text("weaves")
+    double_click(page.get_by_role("button", name="Sign out"), "DELETE", "/tokens/")
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_empty()
 
 
 def comment_items(page: Page) -> Locator:
