@@ -324,6 +324,7 @@ def test_last_used_at_is_updated_at_most_once_a_minute(app: Application, ada: Cl
     assert last_used_at(ada) > first
 
 
+@pytest.mark.sqlite  # of which a writer locks the whole database
 @pytest.mark.parametrize("same_process", [True, False])
 def test_requests_do_not_wait_for_another_writer_to_update_last_used_at(
     app: Application, settings: Settings, ada: Client, same_process: bool

@@ -89,5 +89,5 @@ def skip_others(items: Iterable[pytest.Item]) -> None:
     """Skip tests of SQLite, and those that change the server itself."""
     for item in items:
         changes_server = "postgresql" in inspect.signature(getattr(item, "function", item.runtest)).parameters
-        if "[sqlite" in item.nodeid or changes_server:
+        if "[sqlite" in item.nodeid or changes_server or item.get_closest_marker("sqlite"):
             item.add_marker(pytest.mark.skip(reason=f"{VARIABLE} is set: not about a server that is given"))
