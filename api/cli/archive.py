@@ -18,13 +18,14 @@ from api.http.application import current_application
 @click.argument("files", type=FilePath(exists=True, allow_dash=True), nargs=-1, required=True, metavar="FILE…")
 @with_appcontext
 def import_(files: tuple[str, ...]) -> None:
-    """Import users and posts from NDJSON files.
+    """Import users, posts, comments, likes and follows from NDJSON files.
 
     The lines are those that `export` writes; `-` is standard input.
 
     Records that are already present are skipped, so a file can be imported again. Users are identified by username,
-    posts by author, title and published_at. A post keeps its id if that is free. Tokens are imported only with their
-    user. Lines with errors are reported by number; all others are imported.
+    posts by author, title and published_at, comments by post, author and created_at, likes by user and post, follows
+    by both users. A post keeps its id if that is free. Tokens are imported only with their user. Lines with errors are
+    reported by number; all others are imported.
     """
     database, counts, errors = current_application().database.migrate_if_embedded(), Counter[str](), list[str]()
     try:
@@ -54,7 +55,7 @@ def import_(files: tuple[str, ...]) -> None:
 )
 @with_appcontext
 def export(file: str, *, accounts: bool) -> None:
-    """Export all users and posts to FILE or standard output.
+    """Export all users, posts, comments, likes and follows to FILE or standard output.
 
     Each is a line of JSON, without passwords. FILE is replaced once everything has been written, and only its owner can
     read it.

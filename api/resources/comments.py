@@ -6,14 +6,7 @@ from api.http.authentication import bearer
 from api.http.operation import Blueprint, Resource
 from api.http.parsing import Values
 from api.http.rate_limits import WRITES
-from api.schemas.comments import (
-    Comment,
-    CommentCreate,
-    CommentExpandQuery,
-    CommentPage,
-    CommentPatch,
-    CommentQuery,
-)
+from api.schemas.comments import Comment, CommentCreate, CommentExpandQuery, CommentPage, CommentPatch, CommentQuery
 from api.schemas.fields import Id
 from api.store import comments, comments_table
 from api.store.comments_table import CommentWithHTML
@@ -66,7 +59,7 @@ class CommentById(Resource):
     def get(self, request: Request, query: Values, comment_id: int) -> comments_table.Comment | CommentWithHTML:
         """Read a comment.
 
-        404 if you cannot read its post.
+        404 while you cannot read its post, even if the comment is yours.
         """
         return comments.get(request.db, comment_id, **query, viewer=request.viewer)
 
@@ -76,8 +69,8 @@ class CommentById(Resource):
     def patch(self, request: Request, changes: Values, comment_id: int) -> comments_table.Comment:
         """Revise a comment.
 
-        If it has this body already, nothing changes, neither `updated_at` nor `revision`. 403 if the comment is not
-        yours, unless you are an admin.
+        Also when its post is closed. If it has this body already, nothing changes, neither `updated_at` nor `revision`.
+        403 if the comment is not yours, unless you are an admin. 404 while you cannot read its post.
         """
         db = request.db
         comment = comments.get_for_update(db, comment_id, principal=request.current_user)
@@ -93,7 +86,8 @@ class CommentById(Resource):
     def delete(self, request: Request, comment_id: int) -> None:
         """Delete a comment.
 
-        Permanently. 403 if neither the comment nor its post is yours, unless you are an admin.
+        Permanently. 403 if neither the comment nor its post is yours, unless you are an admin. 404 while you cannot
+        read its post, even if the comment is yours.
         """
         db = request.db
         comment = comments.get_for_update(db, comment_id, principal=request.current_user, may_moderate=True)

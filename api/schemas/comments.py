@@ -5,7 +5,7 @@ from functools import partial
 from api import constraints
 from api.schemas.base import PatchSchema, StrictSchema
 from api.schemas.compiled import FromRow
-from api.schemas.fields import Id, OneOf, RelativeURL, Text
+from api.schemas.fields import Id, OneOf, PostId, RelativeURL, Text
 from api.schemas.pages import PageQuery, page_of
 from api.schemas.posts import HTML
 from api.schemas.users import Author, CreatedAt, Revision, UpdatedAt
@@ -37,7 +37,7 @@ class Comment(StrictSchema):
     """A comment on a post, with its body as HTML if `expand` lists it."""
 
     id = Id(required=True)
-    post_id = Id(required=True, metadata={"description": "The number in the URL of the post.", "examples": [1]})
+    post_id = PostId(required=True)
     body = Body(required=True)
     html = HTML()
     author = FromRow(Author, required=True, metadata={"description": "The author."})

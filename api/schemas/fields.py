@@ -108,6 +108,7 @@ class OneOf(PassThrough, fields.String):
 
 
 Id = partial(Integer, 1, constraints.ID_MAX, metadata={"description": "The number in the URL.", "examples": [1]})
+PostId = partial(Id, metadata={"description": "The number in the URL of the post.", "examples": [1]})
 
 
 class Boolean(PassThrough, fields.Boolean):

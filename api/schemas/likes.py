@@ -4,7 +4,7 @@ from functools import partial
 
 from api.schemas.base import StrictSchema
 from api.schemas.datetimes import DateTime
-from api.schemas.fields import Id, RelativeURL
+from api.schemas.fields import PostId, RelativeURL
 from api.schemas.pages import page_of
 from api.schemas.posts import PostSummary
 from api.schemas.users import DisplayName, Username
@@ -19,7 +19,7 @@ _LikedAt = partial(
 class Like(StrictSchema):
     """Your like of a post."""
 
-    post_id = Id(required=True)
+    post_id = PostId(required=True)
     liked_at = _LikedAt()
     url = RelativeURL("The like.", "/posts/{post_id}/like")
     post_url = RelativeURL("The post.", "/posts/{post_id}")

@@ -45,7 +45,7 @@ HTML = partial(
     metadata={
         "description": (
             "The body as HTML, safe on any page: CommonMark with tables and strikethrough, of which scripts, styles, "
-            "forms and the like are removed; links have `rel`. Null for a post that does not fit into a page with it."
+            "forms and the like are removed; links have `rel`. Null if it and the body are too large for a page."
         ),
         "examples": ["<p>It <em>weaves</em> patterns.</p>\n"],
     },
