@@ -89,6 +89,25 @@ def limits() -> str:
     return _table(("limit", "value", "description"), rows)
 
 
+def lengths() -> str:
+    """Make a table of the lengths that `GET /about` does not list."""
+    schemas = DOCUMENT["components"]["schemas"]
+    user, post = schemas["UserCreate"]["properties"], schemas["PostCreate"]["properties"]
+    metadata = schemas["Metadata"]
+    texts = {
+        "a username": user["username"],
+        "a new password": user["password"],
+        "the body of a comment": schemas["CommentCreate"]["properties"]["body"],
+        "a slug": post["slug"],
+        "a tag": post["tags"]["items"],
+        f"a name in `metadata`, which has up to {metadata['maxProperties']}": metadata["propertyNames"],
+        "a value in `metadata`": metadata["additionalProperties"],
+        "the name of a token": schemas["TokenCreate"]["properties"]["name"],
+    }
+    rows = [(name, f"{text['minLength']} to {text['maxLength']:,}") for name, text in texts.items()]
+    return _table(("text", "characters"), rows)
+
+
 def metrics_table() -> str:
     """Make a table of the metrics."""
     found = [metric for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase)]
@@ -131,6 +150,7 @@ def _table(heads: tuple[str, ...], rows: Iterable[Sequence[str]]) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
+    "lengths": lengths,
     "limits": limits,
     "metrics": metrics_table,
     "operations": operations,
