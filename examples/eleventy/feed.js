@@ -8,7 +8,9 @@ async function follow(api, kind, feed) {
   for (let hasMore = true; hasMore; ) {
     const url = api + FEEDS[kind] + (feed.since ? `&since=${feed.since}` : "");
     const headers = feed.etag ? { "If-None-Match": feed.etag } : {};
-    const response = await fetch(url, { headers, signal: AbortSignal.timeout(30_000) });
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(30_000) }).catch((error) => {
+      throw new Error(`No response from ${url}: ${error.cause?.code ?? error.message}`);
+    });
     if (response.status === 304) return feed;
     if (response.status === 410 && feed.since) {
       feed = { items: {} }; // the token has expired: start again

@@ -26,6 +26,7 @@ from tests.support.http import send_request
 from tests.support.pages import console_session, matches
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server, sign_up
+from tests.support.sockets import free_port
 from tests.support.tags import TAGS, as_typed
 from tests.support.waiting import wait_until
 
@@ -485,10 +486,7 @@ class Site:
 
     def build(self) -> set[str]:
         """Build the site; return the pages that were written, and those that were removed with a minus sign."""
-        command = ["npm", "run", "build"]
-        result = subprocess.run(
-            command, cwd=self.directory, env=self.environment, capture_output=True, text=True, check=False
-        )
+        result = self.run()
         assert result.returncode == 0, result.stdout + result.stderr
         pages = self.directory.joinpath("_site").rglob("*")
         now = {self._url(page): page.stat().st_mtime_ns for page in pages if page.is_file()}
@@ -496,6 +494,12 @@ class Site:
         removed = {f"-{url}" for url in self.written.keys() - now.keys()}
         self.written = now
         return changed | removed
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        command = ["npm", "run", "build"]
+        return subprocess.run(
+            command, cwd=self.directory, env=self.environment, capture_output=True, text=True, check=False
+        )
 
     def read(self, url: str) -> str:
         return (self.directory / "_site" / url.strip("/") / "index.html").read_text()
@@ -544,6 +548,15 @@ def test_a_build_writes_the_pages_that_show_something_else(ada: Ada, tmp_path: P
 
 
 HOSTILE = '</title><script>alert(1)</script> "q" & {{ 7*7 }} {% raw %} <%= 7*7 %>'
+
+
+@needs_eleventy
+def test_a_build_without_a_server_fails_and_names_its_url(ada: Ada, tmp_path: Path) -> None:
+    site = Site(tmp_path, ada.server)
+    site.environment["API_URL"] = api_url = f"http://127.0.0.1:{free_port()}"
+    result = site.run()
+    assert result.returncode != 0
+    assert f"No response from {api_url}/changes/posts?limit=100&expand=body: ECONNREFUSED" in result.stderr
 
 
 @needs_eleventy
