@@ -97,7 +97,8 @@ def import_(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
     """Import lines in batches, and yield the outcomes of a batch once it is committed.
 
     Users are identified by `username`, posts by `author`, `title` and `published_at`; of several posts with the same
-    identity, the n-th line matches the n-th stored post. Stored records stay unchanged. A post keeps its `id`, and so
+    identity, the n-th line matches the n-th stored post. Comments are identified by `author`, `post` and `created_at`;
+    of several with the same, by `id` or else by `body`. Stored records stay unchanged. A post keeps its `id`, and so
     its URL, if that is free and not above `IMPORTED_ID_MAX`; otherwise it gets the next. Its comments, which do the
     same, and its likes follow it. Blank lines are ignored.
     """

@@ -68,15 +68,21 @@ def _create_post(run: Import, post: JSONObject) -> None:
 
 def _is_comment_stored(run: Import, comment: JSONObject) -> bool:
     author, post_id = run.lock_user(comment["author"]), run.find_post(comment["post"])
-    identity: JSONObject = {"author_id": author.id, "post_id": post_id, "created_at": comment["created_at"]}
-    number = run.count_comment(**identity)
-    return archive_comments.are_stored(run.db, number, **identity, hidden=author.suspended_at is not None)
+    similar = archive_comments.find_similar(
+        run.db,
+        author_id=author.id,
+        post_id=post_id,
+        body=comment["body"],
+        created_at=comment["created_at"],
+        updated_at=comment.get("updated_at") or comment["created_at"],
+    )
+    return run.match_comment(similar, comment.get("id"))
 
 
 def _create_comment(run: Import, comment: JSONObject) -> None:
     content = {name: value for name, value in comment.items() if name not in {"author", "post", "id"}}
     author, post_id = run.lock_user(comment["author"]), run.find_post(comment["post"])
-    archive_comments.create_comment(
+    id_ = archive_comments.create_comment(
         run.db,
         author_id=author.id,
         post_id=post_id,
@@ -84,6 +90,7 @@ def _create_comment(run: Import, comment: JSONObject) -> None:
         hidden=author.suspended_at is not None,
         **content,
     )
+    run.add_comment(id_)
 
 
 def _create_like(run: Import, like: JSONObject) -> None:

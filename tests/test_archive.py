@@ -504,6 +504,32 @@ def test_comments_of_the_same_time_are_matched_in_order(pressroom: Run, monkeypa
     assert [(each["id"], each["body"]) for each in comments] == [(5, "5"), (6, "6"), (7, "7")]
 
 
+def test_a_deleted_comment_is_restored_though_another_has_the_same_time(pressroom: Run) -> None:
+    """By the id, by the body of one without an id, or by the time at which the other was changed."""
+    with_ids = [changed(COMMENT, id=id_, body=body) for id_, body in ((5, "one"), (6, "two"))]
+    without_ids = [changed(COMMENT, body=body) for body in ("one", "two")]
+    for line in without_ids:
+        del line["comment"]["id"]
+    edited = changed(with_ids[1], body="edited", updated_at="2025-03-01T00:00:00Z")
+    for number, (stored, lines, bodies) in enumerate(
+        [
+            (with_ids[1], with_ids, ["one", "two"]),
+            (without_ids[1], without_ids, ["two", "one"]),
+            (edited, with_ids[1:], ["edited"]),
+            (edited, without_ids[1:], ["edited"]),
+            (with_ids[1], without_ids, ["one", "two"]),
+            (with_ids[0], [with_ids[0], *with_ids], ["one", "one", "two"]),
+        ]
+    ):
+        url = f"sqlite:///{number}.sqlite"
+        assert pressroom("import", write(USER, POST, stored), database_url=url).exit_code == 0
+        for imported in (len(bodies) - 1, 0):
+            result = pressroom("import", write(USER, POST, *lines), database_url=url)
+            assert result.stdout.startswith(f"Imported {imported}, skipped {len(lines) + 2 - imported} "), number
+        exported = records(pressroom("export", database_url=url).stdout)
+        assert sorted(line["comment"]["body"] for line in exported if "comment" in line) == sorted(bodies), number
+
+
 @pytest.mark.parametrize(
     ("comment", "error"),
     [

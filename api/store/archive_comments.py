@@ -1,6 +1,6 @@
 """SQL to export and import comments."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -31,6 +31,16 @@ class ArchivedComment(NamedTuple):
     updated_at: datetime
 
 
+class SimilarComment(NamedTuple):
+    """A stored comment with the same author, post and time as one in an archive."""
+
+    id: int
+    has_body: bool
+    """Whether their bodies are equal."""
+    is_changed: bool
+    """Whether one of them has been changed since the other was written."""
+
+
 class _Id(NamedTuple):
     id: int
 
@@ -52,20 +62,27 @@ _COMMENTS = (
     .limit(COMMENTS_PER_QUERY)
 )
 _NEXT = Query(ArchivedComment, _COMMENTS)
-# Those of a user who can export them are not hidden.
+# Both values of `hidden`, because rows are hidden and shown in several transactions: one after the other in the order
+# of an index, or at once where the order does not matter.
 _NEXT_OF_USER = Query(
-    ArchivedComment, _COMMENTS.where(comments.c.author_id == sa.bindparam("of_user"), comments.c.hidden == sa.false())
-)
-_SAME = Query(
-    _Id,
-    sa.select(comments.c.id)
-    .where(
-        comments.c.post_id == sa.bindparam("of_post"),
+    ArchivedComment,
+    _COMMENTS.where(
+        comments.c.author_id == sa.bindparam("of_user"),
         comments.c.hidden == sa.bindparam("is_hidden", type_=sa.Boolean),
+    ),
+)
+_SIMILAR = Query(
+    SimilarComment,
+    sa.select(
+        comments.c.id,
+        (comments.c.body == sa.bindparam("archived_body", type_=sa.Text)).label("has_body"),
+        (comments.c.updated_at != sa.bindparam("archived_updated_at", type_=Timestamp)).label("is_changed"),
+    ).where(
+        comments.c.post_id == sa.bindparam("of_post"),
+        comments.c.hidden.in_([sa.false(), sa.true()]),
         comments.c.created_at == sa.bindparam("at", type_=Timestamp),
         comments.c.author_id == sa.bindparam("by_user"),
-    )
-    .limit(sa.bindparam("at_most", type_=sa.Integer)),
+    ),
 )
 _LOCK_POST = Query(PostId, sa.select(posts.c.id).where(HAS_ID).with_for_update(read=True, key_share=True))
 # SQLite has the same syntax.
@@ -89,11 +106,12 @@ def all_comments(db: Connection) -> Iterator[ArchivedComment]:
 
 
 def comments_of_user(db: Connection, user_id: int) -> Iterator[ArchivedComment]:
-    """Yield the comments of a user, in the order of their ids."""
-    last_id = 0
-    while page := db.all(_NEXT_OF_USER, of_user=user_id, last_id=last_id):
-        yield from page
-        last_id = page[-1].id
+    """Yield the comments of a user, in the order of their ids; last those that an ended suspension still hides."""
+    for is_hidden in (False, True):
+        last_id = 0
+        while page := db.all(_NEXT_OF_USER, of_user=user_id, is_hidden=is_hidden, last_id=last_id):
+            yield from page
+            last_id = page[-1].id
 
 
 def reserve_ids(db: Connection, highest: int) -> None:
@@ -105,12 +123,18 @@ def reserve_ids(db: Connection, highest: int) -> None:
     db.all(_ADVANCE_SEQUENCE, highest=highest)
 
 
-def are_stored(
-    db: Connection, number: int, *, author_id: int, post_id: int, created_at: datetime, hidden: bool
-) -> bool:
-    """Return whether the author has that many comments on the post that were created at that time."""
-    same = db.all(_SAME, of_post=post_id, is_hidden=hidden, at=created_at, by_user=author_id, at_most=number)
-    return len(same) == number
+def find_similar(
+    db: Connection, *, author_id: int, post_id: int, body: str, created_at: datetime, updated_at: datetime
+) -> Sequence[SimilarComment]:
+    """Return the comments by the author on the post that were created at that time: several if it is in seconds."""
+    return db.all(
+        _SIMILAR,
+        by_user=author_id,
+        of_post=post_id,
+        at=created_at,
+        archived_body=body,
+        archived_updated_at=updated_at,
+    )
 
 
 def create_comment(
@@ -124,8 +148,8 @@ def create_comment(
     comment_id: int | None = None,
     revision: str | None = None,
     updated_at: datetime | None = None,
-) -> None:
-    """Insert a comment, under that id if it is free, even on a closed post; `NotFound` without the post.
+) -> int:
+    """Insert a comment, even on a closed post, and return its id: that one if it is free. `NotFound` without the post.
 
     `reserve_ids` must precede a `comment_id`.
     """
@@ -139,5 +163,5 @@ def create_comment(
         "updated_at": updated_at or created_at,
     }
     one(db, _LOCK_POST, f"There is no post {post_id}.", post_id=post_id)
-    if comment_id is None or not db.all(_INSERT, id=comment_id, **values):
-        db.all(_INSERT, **values)
+    created = (comment_id is not None and db.all(_INSERT, id=comment_id, **values)) or db.all(_INSERT, **values)
+    return created[0].id

@@ -30,6 +30,8 @@ class _Follow(NamedTuple):
     followed_at: datetime
     follower_id: int
     followed_id: int
+    suspended_at: datetime | None
+    """Of the followed user."""
 
 
 _FOLLOWED = users.alias("followed_users")
@@ -40,6 +42,7 @@ _FOLLOWS = (
         follows.c.followed_at,
         follows.c.follower_id,
         follows.c.followed_id,
+        _FOLLOWED.c.suspended_at,
     )
     .join_from(follows, users, users.c.id == follows.c.follower_id)
     .join(_FOLLOWED, _FOLLOWED.c.id == follows.c.followed_id)
@@ -63,12 +66,14 @@ def all_follows(db: Connection) -> Iterator[ArchivedFollow]:
     follower_id = followed_id = 0
     while page := db.all(_NEXT, last_follower_id=follower_id, last_followed_id=followed_id):
         yield from (ArchivedFollow(*follow[:3]) for follow in page)
-        follower_id, followed_id = page[-1][3:]
+        follower_id, followed_id = page[-1][3:5]
 
 
 def follows_of_user(db: Connection, user_id: int) -> Iterator[ArchivedFollow]:
-    """Yield whom the user follows."""
-    yield from (ArchivedFollow(*follow[:3]) for follow in db.all(_OF_USER, of_user_id=user_id))
+    """Yield whom the user follows; not those who are suspended, as in lists."""
+    # Not in SQL, for which SQLite would sort: a user follows few others.
+    followed = db.all(_OF_USER, of_user_id=user_id)
+    yield from (ArchivedFollow(*follow[:3]) for follow in followed if follow.suspended_at is None)
 
 
 def create_follow(db: Connection, user: User, followed: User, followed_at: datetime) -> None:

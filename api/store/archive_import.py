@@ -1,7 +1,6 @@
 """The state of an import, and the stored posts that its lines match."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache, partial
 from operator import attrgetter
@@ -10,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 import sqlalchemy as sa
 
 from api import constraints
+from api.store.archive_comments import SimilarComment
 from api.store.engine.connections import Connection, Query
 from api.store.errors import NotFound
 from api.store.posts_table import PUBLISHED_AT, posts
@@ -61,18 +61,18 @@ class Import:
         self._matched: list[tuple[dict[int, None], int]] = []
         self._post_ids: dict[int, int] = {}
         self._new_post_ids: dict[int, int] = {}
-        self._comments: Counter[int] = Counter()
-        self._new_comments: Counter[int] = Counter()
+        self._comment_ids: set[int] = set()
+        self._new_comment_ids: set[int] = set()
 
     def begin(self, db: Connection) -> None:
-        """Continue in the transaction of `db`: again, unless the last one has ended."""
+        """Start a batch in the transaction of `db`; discard what an uncommitted one has matched."""
         for unmatched, id_ in reversed(self._matched):
             unmatched[id_] = None
         for owner in self._counted:
             del self._unmatched[owner]
         self.created_users = self._created_before
         self._new_post_ids.clear()
-        self._new_comments.clear()
+        self._new_comment_ids.clear()
         self.end()
         self.db = db
         # The lock lasts until the transaction ends, so each user is looked up once.
@@ -85,8 +85,8 @@ class Import:
         self._created_before = set(self.created_users)
         self._post_ids |= self._new_post_ids
         self._new_post_ids.clear()
-        self._comments.update(self._new_comments)
-        self._new_comments.clear()
+        self._comment_ids |= self._new_comment_ids
+        self._new_comment_ids.clear()
 
     def match_post(self, author_id: int, identity: Identity, archived_id: int | None) -> bool:
         """Match a line with a stored post, and return False if there is none left.
@@ -117,9 +117,20 @@ class Import:
             raise NotFound(f"The archive has no post {archived_id} that is stored.")
         return id_
 
-    def count_comment(self, *, author_id: int, post_id: int, created_at: datetime) -> int:
-        """Count a line, and return how many lines had the same author, post and time: the n-th is the n-th comment."""
-        # A number takes less memory than what it is computed from.
-        identity = hash((author_id, post_id, created_at))
-        self._new_comments[identity] += 1
-        return self._comments[identity] + self._new_comments[identity]
+    def match_comment(self, similar: Iterable[SimilarComment], archived_id: int | None) -> bool:
+        """Match a line with one of the stored comments that are similar, and return False if it is none of them.
+
+        It is that with the same id, or else with the same body, or else one of which one of the two has been changed.
+        """
+        left = (each for each in similar if each.id not in self._comment_ids and each.id not in self._new_comment_ids)
+        best = min(
+            left, key=lambda each: (each.id != archived_id, not each.has_body, not each.is_changed), default=None
+        )
+        if best is None or not (best.id == archived_id or best.has_body or best.is_changed):
+            return False
+        self.add_comment(best.id)
+        return True
+
+    def add_comment(self, id_: int) -> None:
+        """Remember that a line is stored as the comment with that id."""
+        self._new_comment_ids.add(id_)

@@ -48,12 +48,11 @@ _NEXT = Query(
         )
     ).order_by(likes.c.post_id, likes.c.user_id),
 )
-# Those of a user who can export them are not hidden.
 _NEXT_OF_USER = Query(
     _Like,
     _LIKES.where(
         likes.c.user_id == sa.bindparam("of_user"),
-        likes.c.hidden == sa.false(),
+        likes.c.hidden == sa.bindparam("is_hidden", type_=sa.Boolean),
         sa.tuple_(likes.c.liked_at, likes.c.post_id)
         > sa.tuple_(sa.bindparam("time", type_=Timestamp), sa.bindparam("last_post", type_=likes.c.post_id.type)),
     ).order_by(likes.c.liked_at, likes.c.post_id),
@@ -75,11 +74,12 @@ def all_likes(db: Connection) -> Iterator[ArchivedLike]:
 
 
 def likes_of_user(db: Connection, user_id: int) -> Iterator[ArchivedLike]:
-    """Yield the likes of a user, oldest first."""
-    time, post_id = START_OF_TIME, 0
-    while page := db.all(_NEXT_OF_USER, of_user=user_id, time=time, last_post=post_id):
-        yield from (ArchivedLike(*like[:3]) for like in page)
-        _, post_id, time, _ = page[-1]
+    """Yield the likes of a user, oldest first; last those that an ended suspension still hides."""
+    for is_hidden in (False, True):
+        time, post_id = START_OF_TIME, 0
+        while page := db.all(_NEXT_OF_USER, of_user=user_id, is_hidden=is_hidden, time=time, last_post=post_id):
+            yield from (ArchivedLike(*like[:3]) for like in page)
+            _, post_id, time, _ = page[-1]
 
 
 def create_like(db: Connection, *, user_id: int, post_id: int, liked_at: datetime, hidden: bool = False) -> None:

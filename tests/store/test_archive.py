@@ -2,13 +2,17 @@
 
 import json
 import threading
+from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import pytest
 
-from api.archive import export
-from api.store import archive, archive_accounts, posts, tokens, users
+from api.archive import export, export_user, import_
+from api.store import archive, archive_accounts, comments, follows, likes, posts, suspensions, tokens, users
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -92,3 +96,71 @@ def test_an_export_fails_if_the_user_of_a_record_has_been_removed_since_it_was_r
     for find in (archive.find_user, archive_accounts.find_account):
         with pytest.raises(NotFound, match=r"The user .bob. was removed during the export"):
             find(db, "bob")
+
+
+def interrupt(database: Database, run: Callable[..., Any], username: str) -> None:
+    """Run a suspension or the end of one in batches, and stop after the first transaction."""
+    transactions = iter(range(2))
+
+    def transact(work: Any) -> Any:
+        if next(transactions) == 1:
+            raise KeyboardInterrupt
+        return database.transact(work)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(transact, username)
+
+
+def add_content(database: Database) -> User:
+    """Return a user with 25 posts, and three comments, a like and a follow."""
+
+    def add(db: Connection) -> User:
+        ada, _ = (users.register(db, username=name) for name in ("ada", "bob"))
+        for _ in range(25):
+            post_id = add_post(db, ada)
+        for number in range(3):
+            comments.create(db, post_id, author=ada, body=f"{number}")
+        likes.add(db, post_id, user=ada)
+        follows.add(db, "bob", follower_id=ada.id)
+        return ada
+
+    return database.transact(add)
+
+
+@pytest.mark.parametrize("run", [suspensions.suspend_in_batches, suspensions.unsuspend_in_batches])
+def test_an_import_during_a_suspension_or_its_end_stores_nothing_twice(
+    database: Database, run: Callable[..., Any]
+) -> None:
+    """Rows are hidden and shown in several transactions."""
+    add_content(database)
+    with database.read() as db:
+        lines = [*export(db)]
+    if run is suspensions.unsuspend_in_batches:
+        suspensions.suspend_in_batches(database.transact, "ada")
+    interrupt(database, run, "ada")
+    assert Counter(outcome.result for outcome in import_(database, lines)) == {"skipped": len(lines)}
+
+
+def test_an_export_of_oneself_is_complete_before_the_end_of_a_suspension_has_shown_all_rows(
+    database: Database,
+) -> None:
+    ada = add_content(database)
+    with database.read() as db:
+        lines = [*export_user(db, ada.id)]
+    suspensions.suspend_in_batches(database.transact, "ada")
+    interrupt(database, suspensions.unsuspend_in_batches, "ada")
+    with database.read() as db:
+        assert [*islice(export_user(db, ada.id), len(lines) + 1)] == lines
+
+
+def test_an_export_of_oneself_has_no_user_who_is_suspended(database: Database) -> None:
+    """No list of whom the user follows has them, until the suspension ends."""
+    ada = add_content(database)
+    for suspends, followed in ((True, []), (False, ["bob"])):
+        change = suspensions.suspend if suspends else suspensions.unsuspend
+        database.transact(partial(change, username="bob"))
+        with database.read() as db:
+            records = [json.loads(line) for line in export_user(db, ada.id)]
+            complete = [json.loads(line) for line in export(db)]
+        assert [record["follow"]["followed"] for record in records if "follow" in record] == followed
+        assert [record["follow"]["followed"] for record in complete if "follow" in record] == ["bob"]
