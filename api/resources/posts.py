@@ -81,18 +81,14 @@ class PostById(Resource):
         return _expanded(posts.get(request.db, post_id, viewer=request.viewer), query)
 
     @blueprint.operation(
-        "revisePost",
-        auth=bearer,
-        limits=(WRITES,),
-        body=PostPatch(),
-        returns=POST,
-        conditional=True,
+        "revisePost", auth=bearer, limits=(WRITES,), body=PostPatch(), returns=POST, raises=(409,), conditional=True
     )
     def patch(self, request: Request, changes: Values, post_id: int) -> posts_table.Post:
         """Revise a post.
 
         Omitted properties keep their values. If none gets another value, nothing changes, neither `updated_at` nor
-        `revision`. 403 if the post is not yours, unless you are an admin.
+        `revision`. 409 `slug-taken` if its author has another post with the slug. 403 if the post is not yours, unless
+        you are an admin.
         """
         return posts.revise(request.db, _current(request, post_id), **changes)
 

@@ -177,6 +177,7 @@ CATALOGUE = [
         },
         failures={
             ("publishPost", 409): {"headers": {"Idempotency-Key": "k"}},
+            ("revisePost", 409): {"json": {"slug": "draft"}},
             ("putPost", 201): {"ids": {"username": "ada", "slug": "nothing"}, **IF_NONE_MATCH},
             ("putPost", 404): {"ids": {"username": "ada", "slug": "No-Slug"}},
         },
