@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.cli.main import cli
-from api.cli.terminal import FilePath, Number, Seconds, Text
+from api.cli.terminal import Choice, FilePath, Number, Seconds, Text
 from api.settings import Settings
 from tests.support.clients import PASSWORD
 from tests.support.paths import PROJECT_ROOT
@@ -95,7 +95,7 @@ def test_the_commands_have_texts() -> None:
 @pytest.mark.parametrize(("path", "parameter"), TEXTS)
 def test_every_parameter_is_a_text_or_a_file(path: tuple[str, ...], parameter: click.Parameter) -> None:
     """The types of click accept text that is not UTF-8."""
-    assert isinstance(parameter.type, Text | FilePath | Number | Seconds | click.Choice), (path, parameter)
+    assert isinstance(parameter.type, Text | FilePath | Number | Seconds | Choice), (path, parameter)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from api.atomic import atomic_write
 from api.cli import sweep_metrics
 from api.cli.output import require_other_file
-from api.cli.terminal import FilePath
+from api.cli.terminal import Choice, FilePath
 from api.http.application import current_application
 from api.store import change_sweeping, idempotency, posts_reindex, tokens, usage
 from api.store.engine.migrate import HEAD, REVISIONS
@@ -25,7 +25,7 @@ SWEEPS = {
 
 
 @db.command()
-@click.option("--to", type=click.Choice(REVISIONS), default=HEAD, help="The last migration, for PostgreSQL.")
+@click.option("--to", type=Choice(REVISIONS), default=HEAD, help="The last migration, for PostgreSQL.")
 def upgrade(to: str) -> None:
     """Migrate the database to this version.
 

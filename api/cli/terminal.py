@@ -29,18 +29,22 @@ class Text(click.ParamType[str]):
         return text
 
 
-class _Numeric(click.ParamType[Any]):
+class _UTF8(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number; `BadParameter` if it is none, and if it is not UTF-8."""
+        """Return the value that the text has; `BadParameter` if it has none, and if it is not UTF-8."""
         return super().convert(Text().convert(value, param, ctx), param, ctx)
 
 
-class Number(_Numeric, click.IntRange):
+class Number(_UTF8, click.IntRange):
     """A whole number."""
 
 
-class Seconds(_Numeric, click.FloatRange):
+class Seconds(_UTF8, click.FloatRange):
     """A number of seconds."""
+
+
+class Choice(_UTF8, click.Choice[Any]):
+    """One of several texts."""
 
 
 class FilePath(click.Path):
