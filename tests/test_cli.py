@@ -341,6 +341,16 @@ def test_db_upgrade_creates_an_sqlite_database(
     assert stat.S_IMODE(Path("new.sqlite").stat().st_mode) == 0o600
 
 
+def test_the_creation_of_a_database_is_reported_because_the_directory_may_be_wrong(
+    pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = ("users", "create", "--password", PASSWORD)
+    for name, command in (("a.sqlite", (*create, "ada")), ("b.sqlite", ("import", write("in.ndjson", USER)))):
+        monkeypatch.setenv("PRESSROOM_DATABASE_URL", f"sqlite:///{name}")
+        assert pressroom(*command).stderr.startswith(f"Created the database {Path(name).absolute()}.\n")
+    assert pressroom(*create, "bob").stderr == ""
+
+
 def test_db_upgrade_of_sqlite_up_to_an_earlier_migration_is_an_error(
     pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from api import archive
-from api.cli.output import open_output
+from api.cli.output import open_or_create_database, open_output
 from api.cli.terminal import FilePath, binary_input, escape_controls
 from api.http.application import current_application
 
@@ -27,7 +27,7 @@ def import_(files: tuple[str, ...]) -> None:
     by both users. A post keeps its id if that is free. Tokens are imported only with their user. Lines with errors are
     reported by number; all others are imported.
     """
-    database, counts, errors = current_application().database.migrate_if_embedded(), Counter[str](), list[str]()
+    database, counts, errors = open_or_create_database(), Counter[str](), list[str]()
     try:
         for name in files:
             size = 0 if name == "-" else Path(name).stat().st_size

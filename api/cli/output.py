@@ -1,4 +1,4 @@
-"""Files that commands write."""
+"""Files and databases that commands write."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ import click
 from api.atomic import atomic_write
 from api.cli.terminal import binary_output
 from api.http.application import current_application
+from api.store.engine.database import Database
 from api.store.engine.sqlite_file import SQLiteFile
 
 
@@ -30,6 +31,16 @@ def open_output(file: str, *, private: bool = True) -> Iterator[IO[bytes]]:
         return
     with atomic_write(file, private=private) as temporary, temporary.open("wb") as stream:
         yield stream
+
+
+def open_or_create_database() -> Database:
+    """Return the database, which is migrated if it is SQLite; report its creation: the directory may be a wrong one."""
+    database = current_application().database
+    missing = database.file.path if database.file and not database.file.path.exists() else None
+    database.migrate_if_embedded()
+    if missing:
+        click.echo(f"Created the database {click.format_filename(missing)}.", err=True)
+    return database
 
 
 def require_other_file(file: str, database: SQLiteFile | None) -> None:

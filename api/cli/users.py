@@ -6,6 +6,7 @@ import click
 from flask.cli import AppGroup
 from marshmallow import ValidationError
 
+from api.cli.output import open_or_create_database
 from api.cli.terminal import Text, password_options, read_password
 from api.http.application import current_application
 from api.passwords import hash_password
@@ -29,7 +30,7 @@ users = AppGroup("users", help="Manage accounts.")
 def create(username: str, display_name: str | None, bio: str, password: str | None, *, password_stdin: bool) -> None:
     """Register a user.
 
-    Prompts for the password unless an option provides it.
+    Prompts for the password unless an option provides it. Creates an SQLite database that does not exist.
     """
     account = {"username": username, "password": read_password(password, password_stdin=password_stdin), "bio": bio}
     try:
@@ -37,7 +38,7 @@ def create(username: str, display_name: str | None, bio: str, password: str | No
     except ValidationError as error:
         raise click.UsageError(_details(error)) from error
     account["password_hash"] = hash_password(account.pop("password"))
-    database = current_application().database.migrate_if_embedded()
+    database = open_or_create_database()
     click.echo(f"Registered {database.transact(lambda db: stored.register(db, **account)).username}.")
 
 
