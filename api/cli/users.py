@@ -84,10 +84,10 @@ def demote(username: str) -> None:
 @click.argument("username", type=Text())
 @click.option("--posts", "with_posts", is_flag=True, help="Delete the user's posts, too, however many.")
 def remove(username: str, *, with_posts: bool) -> None:
-    """Delete a user and their tokens.
+    """Delete a user with their tokens, comments, likes and follows.
 
-    Permanently, and only without posts unless --posts is given. Posts are deleted in short transactions, between which
-    others can write; the user can no longer sign in from the start. If it is interrupted, run it again.
+    Permanently, and only without posts unless --posts is given. The user is signed out first and can no longer sign in.
+    What they have is deleted in short transactions, between which others can write. If it is interrupted, run it again.
     """
     database = current_application().database.require_current_schema()
     try:

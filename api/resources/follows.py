@@ -43,7 +43,7 @@ class Follow(Resource):
     def delete(self, request: Request, username: str) -> None:
         """Unfollow a user.
 
-        Their posts are in `/timeline` no more. 404 only if there is no such user.
+        Their posts are no longer in `/timeline`. 404 only if there is no such user.
         """
         db = request.db
         follows.remove(db, username, follower_id=request.current_user.id)

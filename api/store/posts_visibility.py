@@ -18,6 +18,10 @@ class PostId(NamedTuple):
     id: int
 
 
+class _UserId(NamedTuple):
+    id: int
+
+
 class LockedPost(NamedTuple):
     """A post that no other transaction can change or delete."""
 
@@ -34,7 +38,7 @@ _VISIBLE_ID = Query(PostId, _VISIBLE)
 _FOR_SHARE = Query(LockedPost, _VISIBLE.add_columns(posts.c.comments).with_for_update(read=True))
 _AUTHOR_ID = sa.select(posts.c.author_id).where(HAS_ID).scalar_subquery()
 _LOCK_AUTHOR = Query(
-    PostId, sa.select(users.c.id).where(users.c.id == _AUTHOR_ID).with_for_update(key_share=True, read=True)
+    _UserId, sa.select(users.c.id).where(users.c.id == _AUTHOR_ID).with_for_update(key_share=True, read=True)
 )
 
 

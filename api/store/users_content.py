@@ -47,6 +47,8 @@ class Kind(NamedTuple):
     remove: Step
     hide: Step
     show: Step
+    belongs_to_posts: bool = False
+    """Whether the rows are removed only with the posts of the user."""
 
 
 def nothing(_db: Connection, _user_id: int) -> tuple[int, int]:
@@ -58,17 +60,18 @@ def nothing(_db: Connection, _user_id: int) -> tuple[int, int]:
 KINDS = (
     Kind("likes", 10, likes_content.remove_some, likes_content.hide_some, likes_content.show_some),
     Kind("comments", 1, comments_content.remove_some, comments_content.hide_some, comments_content.show_some),
-    Kind("comments on posts", 1, posts_content.remove_some_comments, nothing, nothing),
-    Kind("likes of posts", 10, posts_content.remove_some_likes, nothing, nothing),
-    Kind("posts", 1, posts_content.remove_some, posts_content.hide_some, posts_content.show_some),
+    Kind("comments on posts", 1, posts_content.remove_some_comments, nothing, nothing, belongs_to_posts=True),
+    Kind("likes of posts", 10, posts_content.remove_some_likes, nothing, nothing, belongs_to_posts=True),
+    Kind(
+        "posts", 1, posts_content.remove_some, posts_content.hide_some, posts_content.show_some, belongs_to_posts=True
+    ),
     Kind("follows", 10, follows_content.remove_some, follows_content.hide_some, follows_content.show_some),
 )
-_POSTS = {"posts", "comments on posts", "likes of posts"}
 
 
 def removals(*, with_posts: bool) -> dict[Kind, Step]:
     """Return the steps that remove what a user has; all but the posts and what others have on them, or these, too."""
-    return {kind: kind.remove for kind in KINDS if with_posts or kind.name not in _POSTS}
+    return {kind: kind.remove for kind in KINDS if with_posts or not kind.belongs_to_posts}
 
 
 def hidings() -> dict[Kind, Step]:
@@ -81,11 +84,10 @@ def showings() -> dict[Kind, Step]:
     return {kind: kind.show for kind in KINDS}
 
 
-def require_no_posts(db: Connection, user: User) -> User:
-    """Return the user; `UserHasPosts` if posts exist."""
+def require_no_posts(db: Connection, user: User) -> None:
+    """`UserHasPosts` if posts exist."""
     if posts_content.exist(db, user.id):
         raise UserHasPosts(f"{user.username!r} still has posts or drafts: delete them, or use `?posts=remove`.")
-    return user
 
 
 def change_all(db: Connection, steps: dict[Kind, Step], user: User, *, command: str) -> None:

@@ -47,8 +47,7 @@ def remove(db: Connection, user: User, *, with_posts: bool) -> None:
     `UserHasPosts` while posts exist, `TooMuchContent` if it would take too long for one transaction. The user must be
     locked by `get_for_removal`.
     """
-    if not with_posts:
-        users_content.require_no_posts(db, user)
+    _require_removable(db, user, with_posts=with_posts)
     steps, option = users_content.removals(with_posts=with_posts), " --posts" if with_posts else ""
     users_content.change_all(db, steps, user, command=f"pressroom users remove {user.username}{option}")
     delete(db, user)
@@ -57,14 +56,13 @@ def remove(db: Connection, user: User, *, with_posts: bool) -> None:
 def remove_in_batches(transact: Transact, username: str, *, with_posts: bool) -> Counter[str]:
     """Delete the user and any number of rows in short transactions, and return how many of each kind.
 
-    `UserHasPosts` while posts exist, unless `with_posts`: then the user is signed out first, so that they publish no
-    more. Run it again if it is interrupted.
+    `UserHasPosts` while posts exist, unless `with_posts`. The user is signed out first, so that they publish no more;
+    each transaction looks for posts that an admin has published for them. Run it again if it is interrupted.
     """
-    if with_posts:
-        user = transact(lambda db: credentials.disable(db, username))
-    else:
-        user = transact(partial(_get_without_posts, username=username))
-    removed = users_content.change_in_batches(transact, users_content.removals(with_posts=with_posts), user)
+    user = transact(partial(_sign_out, username=username, with_posts=with_posts))
+    check = partial(_lock, user=user, with_posts=with_posts)
+    steps = users_content.removals(with_posts=with_posts)
+    removed = users_content.change_in_batches(transact, steps, user, check=check)
     # Also what has been put there since.
     transact(lambda db: remove(db, lock(db, user), with_posts=with_posts))
     return removed
@@ -84,5 +82,16 @@ def lock(db: Connection, user: User) -> User:
     return one(db, _BY_ID, users.not_found(user.username), user_id=user.id)
 
 
-def _get_without_posts(db: Connection, *, username: str) -> User:
-    return users_content.require_no_posts(db, users.get(db, username))
+def _sign_out(db: Connection, *, username: str, with_posts: bool) -> User:
+    user = credentials.disable(db, username)
+    _require_removable(db, user, with_posts=with_posts)
+    return user
+
+
+def _lock(db: Connection, *, user: User, with_posts: bool) -> None:
+    _require_removable(db, lock(db, user), with_posts=with_posts)
+
+
+def _require_removable(db: Connection, user: User, *, with_posts: bool) -> None:
+    if not with_posts:
+        users_content.require_no_posts(db, user)

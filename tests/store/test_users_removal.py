@@ -11,6 +11,8 @@ from api.settings import Settings
 from api.store import (
     accounts,
     changes,
+    comments,
+    comments_content,
     credentials,
     posts,
     posts_lists,
@@ -266,3 +268,31 @@ def test_without_posts_a_user_with_posts_is_not_removed_nor_signed_out(database:
         with pytest.raises(UserHasPosts):
             users_removal.remove(db, users_removal.get_for_removal(db, "ada", principal=ada), with_posts=False)
         assert credentials.get(db, "ada").password_hash == "hash"
+
+
+def test_a_user_who_is_removed_without_posts_is_signed_out_first_and_each_batch_looks_for_posts(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise they could publish after much has been deleted. Admins can still publish for them."""
+    monkeypatch.setattr(users_content, "BATCH_SECONDS", 0)
+    monkeypatch.setattr(comments_content, "AT_ONCE", 1)
+    ada, bob = register(database, "ada", "bob")
+    with database.write() as db:
+        post_id = publish(db, bob)
+        for _ in range(3):
+            comments.create(db, post_id, author=ada, body="b")
+        tokens.create(db, user_id=ada.id, password_hash="hash", name="", sha256=HASH, lifetime=timedelta(1))
+
+    def transact(work: Any) -> Any:
+        """Run a transaction; after the first one with a comment, publish as an admin."""
+        result = database.transact(work)
+        with database.write() as db:
+            assert (tokens_use.find_user(db, HASH), credentials.get(db, "ada").password_hash) == (None, None)
+            if result == {"comments": 1}:
+                publish(db, ada)
+        return result
+
+    with pytest.raises(UserHasPosts):
+        users_removal.remove_in_batches(transact, "ada", with_posts=False)
+    with database.read() as db:
+        assert len(comments.page(db, post_id, limit=9, viewer=None).rows) == 2
