@@ -11,9 +11,9 @@ from api.schemas.root import About, Root
 
 NAME = "Pressroom"
 VERSION = version("pressroom")
-SUMMARY = "A publishing back end: users, posts and comments over JSON."
+SUMMARY = "A publishing back end: users, posts, comments, likes and follows over JSON."
 DESCRIPTION = """\
-Published posts and their comments can be read by everyone. To write:
+Published posts, their comments and likes, and who follows whom can be read by everyone. To write:
 
 1. Register with `POST /users`, if the site lets anyone.
 2. Create a token with `POST /tokens`.

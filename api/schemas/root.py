@@ -60,7 +60,7 @@ class About(StrictSchema):
         required=True,
         metadata={
             "description": "The purpose of the service.",
-            "examples": ["A publishing back end: users, posts and comments over JSON."],
+            "examples": ["A publishing back end: users, posts, comments, likes and follows over JSON."],
         },
     )
     version = Version()
