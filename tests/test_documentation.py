@@ -65,6 +65,15 @@ def test_the_table_of_limits_has_the_figures_of_the_code() -> None:
         "statement": (f"{timeouts.statement_seconds} s, and {timeouts.reply_seconds} s for a reply",),
         "connections of a worker": (f"{settings.worker_connections} (",),
         "requests at once in a worker": (f"{settings.threads} (",),
+        "content of a user that one request deletes, hides or shows": (
+            f"{constraints.CONTENT_MAX_POSTS:,} posts",
+            f"{constraints.CONTENT_MAX_CHARACTERS:,} characters",
+        ),
+        "what one request deletes with a post": (
+            f"{constraints.COMMENTS_MAX_REMOVED:,} comments",
+            f"{constraints.CONTENT_MAX_CHARACTERS:,} characters",
+            f"{constraints.LIKES_MAX_REMOVED:,} likes",
+        ),
         "unresponsive worker": (f"{settings.timeout} s (",),
         "memory of a worker": (f"{MEMORY_MB:.0f} MB when idle", f"{WORKER_MAX_MB} MB under"),
     }

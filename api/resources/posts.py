@@ -104,7 +104,7 @@ class PostById(Resource):
         """Delete a post.
 
         Permanently, with its comments and likes. 409 `too-much-content` if it has more than 10,000 comments, more than
-        33,554,432 characters in them, or more than 50,000 likes. 403 if the post is not yours, unless you are an admin.
+        8,388,608 characters in them, or more than 50,000 likes. 403 if the post is not yours, unless you are an admin.
         """
         posts.remove(request.db, _current(request, post_id))
 

@@ -56,7 +56,7 @@ class SuspensionOfUser(Resource):
         Only for admins. Until it ends, the user cannot sign in, their tokens are revoked, and only admins see the user
         and their posts: in lists, searches and feeds they are absent, at their URLs 404, and in changes null. Their
         comments, likes and follows are hidden, too. 409 `user-is-admin` for an admin; 409 `too-much-content` if they
-        have more than 1,000 posts and comments, of which each ten likes or follows count as one, or 33,554,432
+        have more than 1,000 posts and comments, of which each ten likes or follows count as one, or 8,388,608
         characters in them: then an operator runs `pressroom users suspend`. It may be repeated.
         """
         suspensions.suspend(request.db, username)

@@ -117,7 +117,7 @@ class UserByName(Resource):
         Permanently, with all tokens, comments, likes and follows. 409 while the user has posts: delete them
         first, or send `posts=remove`, which deletes them, drafts included, with the comments on them
         and their likes. All is deleted or nothing; 409 `too-much-content` for more than 1,000 posts and
-        comments, of which ten likes or follows count as one, and for more than 33,554,432 characters in
+        comments, of which ten likes or follows count as one, and for more than 8,388,608 characters in
         them. 403 if it is not your account, unless you are an admin.
         """
         db = request.db

@@ -47,6 +47,14 @@ def test_the_documented_operations_are_the_routes_that_are_served(app: Applicati
     assert routes == {(path, method) for path, method, _ in operations(document)}
 
 
+def test_the_descriptions_have_the_limit_of_what_one_request_changes(document: Any) -> None:
+    limit = f"{constraints.CONTENT_MAX_CHARACTERS:,}"
+    found = {
+        each["operationId"] for _, _, each in operations(document) if limit in " ".join(each["description"].split())
+    }
+    assert found >= {"removePost", "removeUser", "suspendUser"}
+
+
 def test_every_operation_and_parameter_is_described(document: Any) -> None:
     for _, _, operation in operations(document):
         assert all(operation[name] for name in ("operationId", "summary", "description", "tags", "responses"))

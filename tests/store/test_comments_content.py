@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 
 from api import constraints
-from api.store import accounts, comments, comments_content, posts, posts_removal, users, users_content, users_removal
+from api.store import (
+    accounts,
+    comments,
+    comments_content,
+    likes,
+    posts,
+    posts_content,
+    posts_removal,
+    users,
+    users_content,
+    users_removal,
+)
 from api.store.comments_table import comments as table
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -96,6 +107,18 @@ def test_batches_remove_a_post_with_any_number_of_comments(database: Database) -
             comments.page(db, removed, limit=1, viewer=None)
     with pytest.raises(NotFound):
         posts_removal.remove_in_batches(database.transact, removed)
+
+
+def test_a_step_deletes_comments_or_likes_of_one_post_only(db: Connection, ada: User, bob: User) -> None:
+    """Those of ten posts, with the longest bodies, would take much longer than a batch."""
+    for author in (ada, bob):
+        post_ids = [publish(db, ada) for _ in range(2)]
+        for post_id in post_ids:
+            comment(db, author, post_id, 4)
+            likes.add(db, post_id, user=author)
+    steps = [posts_content.remove_some_comments(db, ada.id) for _ in range(9)]
+    assert steps == [(3, 12), (1, 4)] * 4 + [(0, 0)]
+    assert [posts_content.remove_some_likes(db, ada.id) for _ in range(5)] == [(1, 0)] * 4 + [(0, 0)]
 
 
 def test_comments_by_a_user_and_on_their_posts_are_removed_with_the_user(database: Database) -> None:
