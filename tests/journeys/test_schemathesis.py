@@ -1,17 +1,21 @@
-"""schemathesis by its command line, against gunicorn instead of a test client."""
+"""schemathesis by its command line, against gunicorn instead of a test client: on the tests' site, and on the demo."""
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from http.client import HTTPConnection
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from api.settings import TOKEN_DAYS_MAX
 from tests.contract import scene
+from tests.contract.catalogue import OPERATIONS
+from tests.support.pages import console_session, section
 from tests.support.paths import PROJECT_ROOT
 from tests.support.servers import Server
 
@@ -62,6 +66,45 @@ def test_schemathesis_finds_no_failure_in_gunicorns_responses(
     # Otherwise the workflows, which run last, would have got 401; the last of repeated ones may.
     assert "--max-time" in option or is_valid(server, scene.TOKENS["root"])
     assert "Traceback" not in server.log.read_text()
+
+
+def test_schemathesis_finds_no_failure_on_the_demo_by_the_documented_commands(
+    serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    """All operations get requests, and accept some, as documented."""
+    commands = [shlex.split(command) for command, _ in console_session(section("openapi/README.md", "Test a server"))]
+    (start, start_environment), (run, run_environment) = map(separate, commands[1:])
+    server = serve(*start, str(tmp_path / "demo.sqlite"), **start_environment)
+    report = tmp_path / "report.json"
+    run = [argument.replace(":8000", f":{server.port}") for argument in run]
+    result = subprocess.run(
+        [*run, "--report=json", f"--report-json-path={report}"],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, **run_environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    results = json.loads(report.read_text())
+    assert results["complete"]
+    accepting = [
+        operation
+        for operation, phases in results["valid_rates"].items()
+        if any(counted["accepted"] for counted in phases.values())
+    ]
+    assert len(accepting) == results["operations"]["tested"] == results["operations"]["total"] == len(OPERATIONS)
+    assert f"All {len(OPERATIONS)} operations get requests, and all {len(OPERATIONS)} accept" in " ".join(
+        section("openapi/README.md", "Test a server").split()
+    )
+    assert "Traceback" not in server.log.read_text()
+
+
+def separate(words: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return a command, with the path of its program, and the variables before it."""
+    variables = dict(word.split("=", 1) for word in takewhile(lambda word: "=" in word, words))
+    program, *arguments = words[len(variables) :]
+    return [str(Path(sys.executable).parent / Path(program).name), *arguments], variables
 
 
 def is_valid(server: Server, token: str) -> bool:
