@@ -1,6 +1,7 @@
 """The kinds of records in an archive."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from api.json import JSONObject
@@ -9,7 +10,7 @@ from api.schemas.base import StrictSchema
 from api.schemas.compiled import RowType
 from api.store import archive as stored
 from api.store import archive_accounts as accounts
-from api.store import archive_comments, archive_follows, archive_likes, follows, posts, users
+from api.store import archive_comments, archive_follows, archive_likes, archive_locks, follows, posts, users
 from api.store.archive_import import Import, id_to_keep
 from api.store.engine.connections import Connection
 
@@ -137,7 +138,7 @@ KINDS = {
         stored.all_posts,
         _is_post_stored,
         _create_post,
-        stored.reserve_ids,
+        archive_locks.reserve_ids,
         user_fields=("author",),
     ),
     "comment": RecordKind(
@@ -146,7 +147,7 @@ KINDS = {
         archive_comments.all_comments,
         _is_comment_stored,
         _create_comment,
-        archive_comments.reserve_ids,
+        partial(archive_locks.reserve_ids, table="comments"),
         user_fields=("author",),
     ),
     "like": RecordKind(

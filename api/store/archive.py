@@ -41,10 +41,6 @@ class ArchivedPost(NamedTuple):
     updated_at: datetime
 
 
-class _Sequence(NamedTuple):
-    last_value: int
-
-
 _USERS = sa.select(*(users.c[name] for name in ArchivedUser._fields))
 _ALL_USERS = Query(ArchivedUser, _USERS.order_by(users.c.id))
 _USER_BY_NAME = Query(ArchivedUser, _USERS.where(users.c.username == sa.bindparam("by_username")))
@@ -59,14 +55,6 @@ archived_posts = sa.select(
 _NEXT_POSTS = Query(
     ArchivedPost,
     archived_posts.where(posts.c.id > sa.bindparam("last_id")).order_by(posts.c.id).limit(POSTS_PER_QUERY),
-)
-# INSERT locks the table before it draws from the sequence, so no other transaction draws while the sequence is set.
-_LOCK_POSTS = "LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE"
-_ADVANCE_SEQUENCE = Query(
-    _Sequence,
-    sa.text("SELECT setval('posts_id_seq', greatest(:highest, last_value)) AS last_value FROM posts_id_seq")
-    .bindparams(sa.bindparam("highest", type_=sa.BigInteger))
-    .columns(last_value=sa.BigInteger),
 )
 
 
@@ -86,12 +74,3 @@ def all_posts(db: Connection) -> Iterator[ArchivedPost]:
     while page := db.all(_NEXT_POSTS, last_id=last_id):
         yield from page
         last_id = page[-1].id
-
-
-def reserve_ids(db: Connection, highest: int) -> None:
-    """Block inserts of posts by other transactions until this one ends, and advance the id sequence to `highest`.
-
-    For PostgreSQL. On SQLite only one transaction writes at a time, and the next id is higher than any used before.
-    """
-    db.execute_sql(_LOCK_POSTS)
-    db.all(_ADVANCE_SEQUENCE, highest=highest)

@@ -7,12 +7,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from api.store.archive_locks import lock_post
 from api.store.columns import Timestamp, new_revision
 from api.store.comments_table import comments
 from api.store.engine.connections import Connection, Query
-from api.store.posts_table import posts
-from api.store.posts_visibility import HAS_ID, PostId
-from api.store.queries import one
 from api.store.users import users
 
 COMMENTS_PER_QUERY = 100
@@ -43,10 +41,6 @@ class SimilarComment(NamedTuple):
 
 class _Id(NamedTuple):
     id: int
-
-
-class _Sequence(NamedTuple):
-    last_value: int
 
 
 _COMMENTS = (
@@ -84,17 +78,8 @@ _SIMILAR = Query(
         comments.c.author_id == sa.bindparam("by_user"),
     ),
 )
-_LOCK_POST = Query(PostId, sa.select(posts.c.id).where(HAS_ID).with_for_update(read=True, key_share=True))
 # SQLite has the same syntax.
 _INSERT = Query(_Id, insert(comments).on_conflict_do_nothing().returning(comments.c.id))
-# As for posts.
-_LOCK = "LOCK TABLE comments IN SHARE ROW EXCLUSIVE MODE"
-_ADVANCE_SEQUENCE = Query(
-    _Sequence,
-    sa.text("SELECT setval('comments_id_seq', greatest(:highest, last_value)) AS last_value FROM comments_id_seq")
-    .bindparams(sa.bindparam("highest", type_=sa.BigInteger))
-    .columns(last_value=sa.BigInteger),
-)
 
 
 def all_comments(db: Connection) -> Iterator[ArchivedComment]:
@@ -112,15 +97,6 @@ def comments_of_user(db: Connection, user_id: int) -> Iterator[ArchivedComment]:
         while page := db.all(_NEXT_OF_USER, of_user=user_id, is_hidden=is_hidden, last_id=last_id):
             yield from page
             last_id = page[-1].id
-
-
-def reserve_ids(db: Connection, highest: int) -> None:
-    """Block inserts of comments by other transactions until this one ends, and advance the id sequence to `highest`.
-
-    For PostgreSQL.
-    """
-    db.execute_sql(_LOCK)
-    db.all(_ADVANCE_SEQUENCE, highest=highest)
 
 
 def find_similar(
@@ -151,7 +127,7 @@ def create_comment(
 ) -> int:
     """Insert a comment, even on a closed post, and return its id: that one if it is free. `NotFound` without the post.
 
-    `reserve_ids` must precede a `comment_id`.
+    `archive_locks.reserve_ids` must precede a `comment_id`.
     """
     values = {
         "author_id": author_id,
@@ -162,6 +138,6 @@ def create_comment(
         "created_at": created_at,
         "updated_at": updated_at or created_at,
     }
-    one(db, _LOCK_POST, f"There is no post {post_id}.", post_id=post_id)
+    lock_post(db, post_id)
     created = (comment_id is not None and db.all(_INSERT, id=comment_id, **values)) or db.all(_INSERT, **values)
     return created[0].id

@@ -7,13 +7,11 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from api.store.archive_locks import lock_post
 from api.store.columns import START_OF_TIME, Timestamp
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Conflict
 from api.store.likes import likes
-from api.store.posts_table import posts
-from api.store.posts_visibility import PostId
-from api.store.queries import one
 from api.store.users import users
 
 LIKES_PER_QUERY = 1_000
@@ -57,10 +55,6 @@ _NEXT_OF_USER = Query(
         > sa.tuple_(sa.bindparam("time", type_=Timestamp), sa.bindparam("last_post", type_=likes.c.post_id.type)),
     ).order_by(likes.c.liked_at, likes.c.post_id),
 )
-_LOCK_POST = Query(
-    PostId,
-    sa.select(posts.c.id).where(posts.c.id == sa.bindparam("post_id")).with_for_update(read=True, key_share=True),
-)
 # SQLite has the same syntax.
 _INSERT = insert(likes).on_conflict_do_nothing(index_elements=[likes.c.post_id, likes.c.user_id])
 
@@ -84,6 +78,6 @@ def likes_of_user(db: Connection, user_id: int) -> Iterator[ArchivedLike]:
 
 def create_like(db: Connection, *, user_id: int, post_id: int, liked_at: datetime, hidden: bool = False) -> None:
     """Insert a like; `Conflict` if it exists, `NotFound` without the post."""
-    one(db, _LOCK_POST, f"There is no post {post_id}.", post_id=post_id)
+    lock_post(db, post_id)
     if not db.execute(_INSERT, user_id=user_id, post_id=post_id, liked_at=liked_at, hidden=hidden):
         raise Conflict("The like exists.")

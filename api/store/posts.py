@@ -87,7 +87,7 @@ def publish(
 
     `SlugTaken` if the author has another post with that slug, `Unauthenticated` without the author.
 
-    The id is `post_id` if that is given and free, else the next one. `archive.reserve_ids` must precede a `post_id`.
+    The id is `post_id` if that is given and free, else the next one. `archive_locks.reserve_ids` must precede that.
     `revision`, `created_at` and `updated_at` are those of an imported post. `is_withheld` if the author is suspended.
     """
     created_at = created_at or now()

@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 
 from api.archive import export, export_user, import_
-from api.store import archive, archive_accounts, comments, follows, likes, posts, suspensions, tokens, users
+from api.store import (
+    archive,
+    archive_accounts,
+    archive_locks,
+    comments,
+    follows,
+    likes,
+    posts,
+    suspensions,
+    tokens,
+    users,
+)
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -29,7 +40,7 @@ def add_post(db: Connection, author: User, post_id: int | None = None) -> int:
 def reserved(database: Database, db: Connection) -> Connection:
     """A transaction in which ids up to 17 are reserved."""
     if not database.is_sqlite:
-        archive.reserve_ids(db, 17)
+        archive_locks.reserve_ids(db, 17)
     return db
 
 
@@ -44,7 +55,7 @@ def test_a_taken_id_is_replaced_by_the_next(reserved: Connection, ada: User) -> 
 def test_reserving_lower_ids_does_not_reset_the_sequence(database: Database, reserved: Connection, ada: User) -> None:
     assert add_post(reserved, ada, 17) == 17
     if not database.is_sqlite:
-        archive.reserve_ids(reserved, 3)
+        archive_locks.reserve_ids(reserved, 3)
     assert [add_post(reserved, ada, post_id) for post_id in (3, None)] == [3, 18]
 
 
@@ -60,7 +71,7 @@ def test_concurrent_publishers_wait_and_get_other_ids(database: Database) -> Non
     publisher = threading.Thread(target=publish)
     with database.write() as db:
         if not database.is_sqlite:
-            archive.reserve_ids(db, 1)
+            archive_locks.reserve_ids(db, 1)
         publisher.start()
         publisher.join(0.3)
         assert publisher.is_alive()
