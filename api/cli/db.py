@@ -52,10 +52,11 @@ def sweep(metrics_file: str | None) -> None:
     """
     started_at = time.monotonic()
     database = current_application().database.require_current_schema()
+    if metrics_file:
+        require_other_file(metrics_file, database.file)
     deleted = {kind: delete(database.transact) for kind, delete in SWEEPS.items()}
     if metrics_file:
         outdated_posts = posts_reindex.count_outdated(database.transact)
-        require_other_file(metrics_file, database.file)
         with atomic_write(metrics_file, private=False) as temporary:
             temporary.write_bytes(sweep_metrics.exposition(deleted, time.monotonic() - started_at, outdated_posts))
             # Another user runs the exporter, and the umask of services is 0077.
