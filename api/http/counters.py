@@ -60,7 +60,8 @@ class Counters:
             entry = _ENTRY.pack(digest, ends_at, count + 1)
             offset = start + index * _ENTRY.size
             self._memory[offset : offset + _ENTRY.size] = entry
-        return Window(count + 1, ends_at - now)
+        # The difference of rounded sums may exceed the length.
+        return Window(count + 1, min(ends_at - now, seconds))
 
     def _find(self, start: int, digest: bytes, now: float, new_end: float) -> tuple[int, float, int]:
         """Return the index of the key's entry, or of one to replace, with the end of the window and its requests."""

@@ -53,6 +53,13 @@ def test_a_window_ends_and_the_next_begins_with_a_request(counters: Counters, mo
     assert [round(window.seconds_left) for window in windows] == [60, 59, 1, 60, 59]
 
 
+def test_a_window_is_never_longer_than_its_length(counters: Counters, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(100):
+        # In binary, the end has one digit more before the point.
+        monkeypatch.setattr(time, "monotonic", lambda number=number: 2**15 - 1 - number / 10)
+        assert counters.hit(f"a{number}", 60).seconds_left <= 60
+
+
 def test_an_end_that_is_not_from_this_clock_is_replaced(counters: Counters, monkeypatch: pytest.MonkeyPatch) -> None:
     started = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: started + 1_000_000)
