@@ -104,16 +104,16 @@ def import_(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
     """
     run = Import()
     for batch in _batches(lines):
-        outcomes = database.transact(partial(_import_batch, run, batch, is_sqlite=database.is_sqlite))
+        outcomes = database.transact(partial(_import_batch, run, batch))
         run.end()
         yield from outcomes
 
 
-def _import_batch(run: Import, batch: Sequence[Line], db: Connection, *, is_sqlite: bool) -> list[Outcome]:
+def _import_batch(run: Import, batch: Sequence[Line], db: Connection) -> list[Outcome]:
     run.begin(db)
     for name, kind in KINDS.items():
         highest_id = max((id_to_keep(line.content.get("id")) or 0 for line in batch if line.kind == name), default=0)
-        if highest_id and kind.reserve_ids and not is_sqlite:
+        if highest_id and kind.reserve_ids and not db.is_sqlite:
             kind.reserve_ids(db, highest_id)
     return [_import_line(run, line) for line in batch]
 

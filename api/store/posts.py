@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from api import words
 from api.store import comments_content, likes_content, posts_tags, posts_words
 from api.store import posts_statements as statements
 from api.store.columns import new_revision, now
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Forbidden, SlugTaken, Unauthenticated
+from api.store.posts_inserts import INSERTS
 from api.store.posts_table import POST, Post, posts
 from api.store.posts_visibility import HAS_ID, IS_OWN, IS_VISIBLE, lock_author, not_found, require_visible, seen_by
 from api.store.principals import Principal
@@ -106,18 +108,20 @@ def publish(
         "updated_at": updated_at or created_at,
     }
     listed_at = None if is_withheld else published_at
-    is_draft, stored = listed_at is None, values
-    if is_withheld:
-        stored = {**values, "published_at": None, "withheld_published_at": published_at}
+    is_draft = listed_at is None
+    stored = {**values, "published_at": listed_at, "withheld_published_at": published_at if is_withheld else None}
+    if not db.is_sqlite:
+        stored |= {"words": words.index_text(title, body), "words_version": words.VERSION}
     with translating(FOREIGN_KEY_VIOLATION, Unauthenticated("The author has been removed. Register again.")):
-        inserted = None if post_id is None else db.one_or_none(statements.INSERTS[is_draft, True], id=post_id, **stored)
-        inserted = inserted or db.one_or_none(statements.INSERTS[is_draft, False], **stored)
+        inserted = None if post_id is None else db.one_or_none(INSERTS[is_draft, True], id=post_id, **stored)
+        inserted = inserted or db.one_or_none(INSERTS[is_draft, False], **stored)
     if inserted is None:
         raise _slug_taken(slug)
     names: dict[str, Any] = {"username": inserted.username, "display_name": inserted.display_name}
     post = Post(**values, **names, id=inserted.id, is_withheld=is_withheld)
-    posts_tags.add(db, post)
-    posts_words.add(db, post.id, title, body)
+    if db.is_sqlite:
+        posts_tags.add(db, post)
+        posts_words.add(db, post.id, title, body)
     return post
 
 

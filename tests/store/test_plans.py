@@ -6,6 +6,7 @@ import json
 import pkgutil
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 import pytest
@@ -178,17 +179,13 @@ def sql_of(database: Database, name: str) -> str:
     values |= {"page_timestamp": later, "page_id": "1", "page_limit": "101"}  # the first page
     values["entries_limit"] = values["at_most"] = "101"
     values |= {"words": """'["y"]'""", "sequences": """'[" x ", " y "]'""", "ids": f"'{[*range(1, 102)]}'"}
-    if compiled.positional:
-        parts = text.split("?")
-        return "".join(
-            part + value
-            for part, value in zip(parts, [*(values[key] for key in compiled.positiontup), ""], strict=True)
-        )
+    given = [values[key] for key in compiled.positiontup or []]
+    if database.is_sqlite:
+        return "".join(map("".join, zip_longest(text.split("?"), given, fillvalue="")))
     # As the application executes it: with the same plan for all values.
-    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
-    for number, key in enumerate(names, 1):
-        text = text.replace(f"%({key})s", f"${number}")
-    arguments = f" ({', '.join(values[key] for key in names)})" if names else ""
+    numbers = (f"${number}" for number in range(1, len(given) + 1))
+    text = "".join(map("".join, zip_longest(text.split("%s"), numbers, fillvalue="")))
+    arguments = f" ({', '.join(given)})" if given else ""
     return f"PREPARE checked AS {text.replace('%%', '%')};\nEXECUTE checked{arguments}"
 
 

@@ -119,6 +119,7 @@ class Connection:
     """A driver's connection. Each statement is committed at once unless a transaction has begun."""
 
     def __init__(self, driver: DriverConnection, statements: StatementCache) -> None:
+        self.is_sqlite = statements.is_sqlite
         self._driver = driver
         self._statements = statements
 
@@ -133,7 +134,7 @@ class Connection:
         cursor = self._driver.execute(compiled.text, compiled.bind(parameters))
         try:
             # psycopg has read all of them, and iterates slowly.
-            return consume(map(compiled.read, cursor if self._statements.is_sqlite else cursor.fetchall()))
+            return consume(map(compiled.read, cursor if self.is_sqlite else cursor.fetchall()))
         finally:
             cursor.close()  # ends SQLite's read transaction
 

@@ -43,6 +43,8 @@ def _create_postgresql(url: sa.URL, settings: Settings, timeouts: Timeouts, **op
     from api.store.engine import postgresql  # noqa: PLC0415 (its driver may not be installed)
 
     arguments = postgresql.connect_args(settings, timeouts)
+    # For parameters without names, the driver does less.
+    options["paramstyle"] = "format"
     engine = sa.create_engine(url, connect_args=arguments, isolation_level="AUTOCOMMIT", **options)
     postgresql.check_url(engine, url)
     postgresql.configure(engine, settings, timeouts)
