@@ -24,7 +24,10 @@ PAGES = {
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the sessions need curl: apt-get install curl")
 @pytest.mark.parametrize("name", PAGES)
 def test_the_session_of_the_page_works_as_documented(serve: Callable[..., Server], tmp_path: Path, name: str) -> None:
-    """Those of the guides begin where the tutorial has ada's token."""
+    """That of the README begins with the demo site, those of the guides where the tutorial has ada's token."""
+    database = tmp_path / "pressroom.sqlite"
+    if name == "README.md":
+        subprocess.run([Path(sys.executable).with_name("pressroom"), "demo", database, "--no-serve"], check=True)
     server = serve()
     environment = {**os.environ, "PRESSROOM_DATABASE_URL": server.database_url}
     if name.startswith("docs/guides/"):
