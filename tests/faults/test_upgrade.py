@@ -140,7 +140,12 @@ def test_an_upgrade_from_0_1_0_under_load_keeps_all_content_and_fails_no_request
     """Clients wait while the server is stopped, in which the start migrates SQLite, and a command PostgreSQL."""
     tokens, last_id = fill(site)
     before = site.read_all(tokens["carol"], last_id)
-    with under_load(f"upgrade from 0.1.0 on {'SQLite' if site.is_sqlite else 'PostgreSQL'}", site.server) as load:
+    loaded = (
+        under_load("upgrade from 0.1.0 on SQLite", site.server)
+        if site.is_sqlite
+        else under_load("upgrade from 0.1.0 on PostgreSQL", site.server)
+    )
+    with loaded as load:
         site.link_new_code()
         if not site.is_sqlite:
             site.run_command("db", "upgrade", "--to", LAST_MIGRATION_WHILE_SERVING)

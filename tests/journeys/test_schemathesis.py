@@ -28,7 +28,8 @@ ENVIRONMENT = {
 
 
 # The second repeats its random phases for a minute, from a random seed.
-@pytest.mark.parametrize("option", ["--seed=1", pytest.param("--max-time=60", marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("option", ["--seed=1", "--max-time=60"])
 def test_schemathesis_finds_no_failure_in_gunicorns_responses(
     serve: Callable[..., Server],
     tmp_path: Path,
