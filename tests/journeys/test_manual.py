@@ -31,7 +31,11 @@ def test_the_session_of_the_page_works_as_documented(serve: Callable[..., Server
     server = serve()
     environment = {**os.environ, "PRESSROOM_DATABASE_URL": server.database_url}
     if name.startswith("docs/guides/"):
-        environment["TOKEN"] = sign_up(server)["Authorization"].removeprefix("Bearer ")
+        ada = sign_up(server)
+        environment["TOKEN"] = ada["Authorization"].removeprefix("Bearer ")
+        # The posts of the tutorial are there, so that no guide depends on ids.
+        post = server.post_json("/posts", {"title": "Published before", "body": "b"}, ada)
+        server.post_json(f"{post['url']}/comments", {"body": "Written before."}, ada)
     lines = [line for command, _ in PAGES[name] for line in (command, "echo; echo =====")]
     script = "\n".join(lines).replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
     script = script.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
