@@ -24,9 +24,8 @@ def follow(kind: str, client: httpx.Client, db: sqlite3.Connection) -> bool:
             db.execute("DELETE FROM feeds WHERE kind = ?", [kind])
             return True
         page = response.raise_for_status().json()
-        for item in page["items"]:
-            content = item[kind] and json.dumps(item[kind])  # null: it is not public any more
-            db.execute("REPLACE INTO items VALUES (?, ?, ?, 0)", [item["url"], kind, content])
+        rows = [(item["url"], kind, item[kind] and json.dumps(item[kind])) for item in page["items"]]
+        db.executemany("REPLACE INTO items VALUES (?, ?, ?, 0)", rows)  # null content: it is not public any more
         db.execute("DELETE FROM items WHERE content IS NULL OR kind = ? AND stale AND NOT ?", [kind, page["has_more"]])
         etag = response.headers["ETag"] if page["next_since"] == since else None
         db.execute("REPLACE INTO feeds VALUES (?, ?, ?)", [kind, page["next_since"], etag])
@@ -34,6 +33,8 @@ def follow(kind: str, client: httpx.Client, db: sqlite3.Connection) -> bool:
 
 
 with httpx.Client(base_url=sys.argv[1], timeout=30) as client, sqlite3.connect(sys.argv[2]) as connection:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE tbl_name NOT IN ('items', 'feeds')").fetchone():
+        sys.exit(f"{sys.argv[2]} is not a mirror: name another file.")
     connection.executescript(TABLES)
     while any(follow(kind, client, connection) for kind in FEEDS):
         pass

@@ -227,7 +227,9 @@ class Publisher:
             self.state.put(slug, {"created": True})  # without an id, in case the response is lost
         precondition = {"If-Match": f'"{post["revision"]}"'} if post else {"If-None-Match": "*"}
         url = f"/users/{self.username}/posts/{slug}"
-        response = send(self.client, "PUT", url, precondition, local)
+        # PUT replaces the complete post, and whether comments are open is set on the server.
+        body = {**local, "comments": post["comments"]} if post else local
+        response = send(self.client, "PUT", url, precondition, body)
         if response.status_code == 412:  # also if an earlier response was lost
             response = send(self.client, "GET", url, {})
             if response.status_code != 200 or differences(local, response.json()):

@@ -168,7 +168,7 @@ def test_a_mirror_equals_the_lists_though_it_was_killed_and_the_server_restarted
     script = (EXAMPLES / "mirror" / "mirror.py").read_text()
     ignorant = tmp_path / "ignorant.py"
     # The control: a mirror that ignores what is no longer public.
-    ignorant.write_text(script.replace('in page["items"]:', 'in filter(lambda item: item[kind], page["items"]):'))
+    ignorant.write_text(script.replace('in page["items"]]', 'in filter(lambda item: item[kind], page["items"])]'))
     assert ignorant.read_text() != script
     file, wrong = tmp_path / "site.sqlite", tmp_path / "wrong.sqlite"
     restarting = threading.Lock()
@@ -218,6 +218,14 @@ def test_a_mirror_with_nothing_new_gets_304(serve: Callable[..., Server], tmp_pa
     server.stop()
     requests = [json.loads(line) for line in server.log.read_text().splitlines() if '"/changes/' in line]
     assert [request["status"] for request in requests[-2:]] == [304, 304]
+
+
+def test_a_mirror_rejects_the_database_of_a_site(ada: Ada) -> None:
+    file = Path(ada.server.database_url.removeprefix("sqlite:///"))
+    result = subprocess.run(mirror_command(ada.server, file), capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (1, f"{file} is not a mirror: name another file.\n")
+    with closing(sqlite3.connect(file)) as database:
+        assert not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'items'").fetchone()
 
 
 # The publisher
@@ -334,6 +342,20 @@ def test_a_change_on_the_server_is_a_conflict_that_overwrite_resolves(ada: Ada, 
     result = publish(ada, folder, "--delete")
     assert result.lines[0].startswith("skipped foreign.md: ")
     assert by_slug(ada) == after
+
+
+def test_comments_that_were_closed_on_the_server_stay_closed(ada: Ada, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    write_post(folder, "engine")
+    publish(ada, folder)
+    ada.send("PATCH", by_slug(ada)["engine"]["url"], {"comments": "closed"})
+    assert publish(ada, folder).lines == [counts(unchanged=1)]
+    write_post(folder, "engine", "Edited.")
+    assert publish(ada, folder).lines[0] == "updated engine.md: body"
+    assert (by_slug(ada)["engine"]["body"], by_slug(ada)["engine"]["comments"]) == ("Edited.", "closed")
+    ada.send("PATCH", by_slug(ada)["engine"]["url"], {"body": "Edited on the server."})
+    publish(ada, folder, "--overwrite")
+    assert (by_slug(ada)["engine"]["body"], by_slug(ada)["engine"]["comments"]) == ("Edited.", "closed")
 
 
 def test_a_post_that_another_client_published_in_its_place_is_never_deleted(ada: Ada, tmp_path: Path) -> None:
@@ -665,14 +687,16 @@ def test_a_real_blog_is_published_mirrored_and_built(ada: Ada, tmp_path: Path) -
         "publish",
     ],
 )
-def test_the_sessions_of_the_examples_work_as_documented(name: str, ada: Ada, tmp_path: Path) -> None:
-    ada.send("POST", "/posts", {"title": "Notes", "body": "b", "published_at": "1843-09-01T00:00:00Z"})
+def test_the_sessions_of_the_examples_work_as_documented(
+    name: str, serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = serve(**UNLIMITED)
     directory = tmp_path / "project"
     shutil.copytree(EXAMPLES, directory / "examples", ignore=shutil.ignore_patterns("node_modules", "_site", ".*"))
     commands = [*console_session((EXAMPLES / name / "README.md").read_text())]
     assert len(commands) > 1
     script = "\n".join(f"{command}\necho =====" for command, _ in commands)
-    script = script.replace("127.0.0.1:8000", f"127.0.0.1:{ada.server.port}")
+    script = script.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
     script = script.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
     result = subprocess.run(["bash", "-ec", script], cwd=directory, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
