@@ -20,8 +20,12 @@ from api.settings import Settings
 from tests.contract.catalogue import DOCUMENT, OPERATIONS, PERMISSIONS, Operation, Permission
 from tests.support.paths import PROJECT_ROOT
 
-# The catalogue has comments of ada on posts of ada only.
-OTHERS = {"removeComment": "owner, author of the post, admin"}
+# The catalogue has comments of ada on posts of ada only. bob and the admin, who follow and like nothing, get 404, as
+# ada would.
+OTHERS = {
+    "removeComment": "owner, author of the post, admin",
+    **dict.fromkeys(("readFollow", "readLike"), "signed in"),
+}
 REFERENCE = PROJECT_ROOT / "docs" / "reference"
 PART = re.compile(r"(<!-- generated: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # By whether an anonymous client, bob, ada, who owns the resource, and an admin may do it.
