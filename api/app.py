@@ -5,8 +5,9 @@ import sys
 from datetime import timedelta
 from functools import cache
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_cors import CORS
+from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import constraints
@@ -94,6 +95,7 @@ def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeout
                 "Accept",
                 "Accept-Encoding",
                 "Accept-Patch",
+                "Allow",
                 "Content-Disposition",
                 "Content-Location",
                 "ETag",
@@ -106,6 +108,7 @@ def create_app(settings: Settings | None = None, *, timeouts: Timeouts = Timeout
                 "X-Request-ID",
             ],
         )
+        app.before_request(_allow_preflight_of_unknown_path)
         if "*" not in settings.cors_origins:
             app.after_request(_vary_by_origin)
 
@@ -129,6 +132,17 @@ def _describe() -> Api:
         app.register_blueprint(blueprint)
     urls.check(app, api.schemas)
     return api
+
+
+def _allow_preflight_of_unknown_path() -> Response | None:
+    """Return 204 to a preflight request that would be 404, for which the browser would hide the 404 of the request."""
+    if (
+        request.method == "OPTIONS"
+        and "Access-Control-Request-Method" in request.headers
+        and isinstance(request.routing_exception, NotFound)
+    ):
+        return Response(status=204)
+    return None
 
 
 def _vary_by_origin(response: Response) -> Response:

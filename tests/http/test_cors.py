@@ -29,6 +29,21 @@ def test_preflight_requests_of_configured_origins_are_allowed(client: Client) ->
     assert {"authorization", "content-type", "if-match"} <= set(allowed.split(", "))
 
 
+@pytest.mark.parametrize("path", ["/pots", "/posts/0", "/posts/1/"])
+def test_a_page_sees_the_404_of_an_unknown_path(client: Client, path: str) -> None:
+    preflight = client.send("OPTIONS", path, headers=PREFLIGHT)
+    assert (preflight.status_code, preflight.data) == (204, b"")
+    assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
+    response = client.send("PATCH", path, headers={"Origin": ORIGIN})
+    assert response.status_code == 404
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+    for headers in ({}, {"Origin": ORIGIN}):
+        assert client.send("OPTIONS", path, headers=headers).status_code == 404
+    other = client.send("OPTIONS", path, headers={**PREFLIGHT, "Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in other.headers
+
+
 def test_all_documented_response_header_fields_are_exposed(client: Client) -> None:
     headers = client.get("/posts", headers={"Origin": ORIGIN}).headers
     document = client.get("/openapi.json").json or {}
@@ -36,7 +51,8 @@ def test_all_documented_response_header_fields_are_exposed(client: Client) -> No
     for item in document["paths"].values():
         operations = [value for value in item.values() if "responses" in value]
         responses += [response for operation in operations for response in operation["responses"].values()]
-    documented = {"X-Request-ID"} | {name for response in responses for name in response.get("headers", {})}
+    # 405 is of no operation, so `Allow` is in no response of the document.
+    documented = {"Allow", "X-Request-ID"} | {name for response in responses for name in response.get("headers", {})}
     assert set(headers["Access-Control-Expose-Headers"].split(", ")) == documented
     assert "Access-Control-Allow-Credentials" not in headers
 
