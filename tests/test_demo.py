@@ -1,5 +1,6 @@
 """`pressroom demo`: the same site each time."""
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from api.http.application import Application
 from api.settings import Settings
 from tests.support.clients import Client
 from tests.support.servers import Server
+from tests.support.sockets import free_port
 
 Run = Callable[..., Result]
 
@@ -24,6 +26,7 @@ def pressroom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command in an empty directory; `demo` sets the variable, which is restored here."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PRESSROOM_DATABASE_URL", "sqlite:///other.sqlite")
+    monkeypatch.setenv("PRESSROOM_BIND", f"127.0.0.1:{free_port()}")
     return lambda *arguments: CliRunner().invoke(cli, arguments)
 
 
@@ -99,6 +102,18 @@ def test_a_demo_that_cannot_be_completed_is_removed(
     result = pressroom("demo")
     assert (result.exit_code, result.stderr.startswith("Error: Line 1: /user/username: ")) == (1, True)
     assert [*tmp_path.iterdir()] == []
+
+
+def test_no_demo_is_made_if_its_address_is_in_use(
+    pressroom: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        bind = f"127.0.0.1:{listener.getsockname()[1]}"
+        monkeypatch.setenv("PRESSROOM_BIND", bind)
+        result = pressroom("demo")
+        assert (result.exit_code, [*tmp_path.iterdir()]) == (1, [])
+        assert result.stderr.startswith(f"Error: {bind} is in use. Stop the process that uses it")
+        assert pressroom("demo", "--no-serve").exit_code == 0
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:8000", "[::]:8000", "demo.example:8000"])

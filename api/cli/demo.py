@@ -15,6 +15,7 @@ from api.cli.terminal import FilePath
 from api.json import dumps
 from api.passwords import hash_password
 from api.settings import Settings
+from api.start.address import is_in_use
 from api.store import posts_removal, users_removal
 from api.store.engine.database import Database
 
@@ -36,6 +37,11 @@ def demo(file: str, *, no_serve: bool) -> None:
         problems.append(
             f"PRESSROOM_BIND {settings.bind} may be reached from other machines, and everybody knows the passwords of "
             "the demo. Unset it."
+        )
+    elif settings and not no_serve and is_in_use(settings.bind):
+        problems.append(
+            f"{settings.bind} is in use. Stop the process that uses it, or set PRESSROOM_BIND to another address, such "
+            "as 127.0.0.1:9000."
         )
     report(problems)
     database = _create(Settings.from_environment(), file)
