@@ -91,9 +91,14 @@ def read_post(path: Path) -> Post:
     for name in ("title", "published_at"):
         if name not in front_matter:
             raise PublishError(f"Missing property {name}" + " (null for a draft)" * (name == "published_at") + ".")
+    if not isinstance(front_matter["title"], str):
+        raise PublishError(f"Invalid title: YAML reads {front_matter['title']!r}, not text. Put the title in quotes.")
     tags, metadata = front_matter.get("tags") or [], front_matter.get("metadata") or {}
     if not isinstance(tags, list) or not isinstance(metadata, dict):
         raise PublishError("Invalid front matter: tags are a list, such as [one, two], and metadata has `name: value`.")
+    for tag in tags:
+        if not isinstance(tag, str):
+            raise PublishError(f"Invalid tags: YAML reads {tag!r}, not text. Put the tag in quotes.")
     return {
         "title": front_matter["title"],
         "body": (match[2] or "").strip("\n"),
@@ -122,7 +127,7 @@ def parse_time(value: object) -> str | None:
 
 def differences(local: Post, remote: Post) -> list[str]:
     """Return the names of the properties in which a file differs from a post, as the server would store them."""
-    tags = [unicodedata.normalize("NFC", str(tag).lower()) for tag in local["tags"]]
+    tags = [unicodedata.normalize("NFC", tag.lower()) for tag in local["tags"]]
     expected = {**local, "tags": list(dict.fromkeys(tags))}
     actual = {**remote, "published_at": parse_time(remote["published_at"])}
     return [name for name in expected if expected[name] != actual[name]]
@@ -342,7 +347,7 @@ def main() -> int:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     folder: Path = arguments.folder
     paths = sorted(path for path in folder.rglob("*.md") if "/." not in f"/{path.relative_to(folder)}")
-    if TOKEN_VARIABLE not in os.environ:
+    if not os.environ.get(TOKEN_VARIABLE, "").strip():
         parser.error(f"set {TOKEN_VARIABLE} to a token, which POST /tokens creates")
     if not paths:  # with --delete, a wrong folder would delete everything
         parser.error(f"{folder} has no files *.md")

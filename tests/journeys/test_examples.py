@@ -398,6 +398,8 @@ INVALID = {
     "tags-text": "---\ntitle: t\npublished_at: null\ntags: a, b\n---\nb",
     "too-long": f"---\ntitle: {'t' * 201}\npublished_at: null\n---\nb",
     "number": "---\ntitle: 2026\npublished_at: null\n---\nb",
+    "yes": "---\ntitle: yes\npublished_at: null\n---\nb",
+    "number-tag": "---\ntitle: t\npublished_at: null\ntags: [2026]\n---\nb",
     "list": "---\n- title\n---\nb",
     "nested": "---\ntitle: " + "[" * 5_000 + "\n---\nb",
     "cycle": "---\ntitle: &a [*a]\npublished_at: null\n---\nb",
@@ -419,7 +421,11 @@ def test_an_invalid_file_is_reported_and_the_others_are_published(ada: Ada, tmp_
     assert result.lines == ["created valid.md", counts(created=1, error=len(INVALID) + 3)]
     reported = {line.partition(":")[0] for line in result.problems}
     assert reported == {f"error {name}.md" for name in (*INVALID, "latin-1", "same-name", "more/same-name")}
-    assert "\nerror no-time.md: Missing property published_at (null for a draft).\n" in "\n".join(result.problems)
+    assert {
+        "error no-time.md: Missing property published_at (null for a draft).",
+        "error number.md: Invalid title: YAML reads 2026, not text. Put the title in quotes.",
+        "error number-tag.md: Invalid tags: YAML reads 2026, not text. Put the tag in quotes.",
+    } <= {*result.problems}
     assert by_slug(ada).keys() == {"valid"}
     # A file that has become invalid is still a file: its post is not deleted.
     (folder / "valid.md").write_text("Oops.")
@@ -434,6 +440,8 @@ def test_what_concerns_all_files_ends_the_run(ada: Ada, serve: Callable[..., Ser
     write_post(folder, "valid")
     invalid = ada._replace(headers={"Authorization": "Bearer prt_x"})
     assert "401" in publish(invalid, folder, status=2).problems[-1]
+    missing = ada._replace(headers={"Authorization": "Bearer "})
+    assert "set PUBLISH_TOKEN to a token" in publish(missing, folder, status=2).problems[-1]
     assert "403" in publish(ada, folder, "--username", "bob", status=2).problems[-1]
     (folder / ".pressroom.json").write_text("{")
     assert "Restore or remove it." in publish(ada, folder, status=2).problems[-1]
