@@ -150,8 +150,8 @@ async function read(path) {
   const shown = location.hash;
   const { content: post } = await call("GET", `${path}?expand=html`);
   if (location.hash !== shown) return; // a later page, in which something may have been typed
-  const body = element("article");
-  body.innerHTML = post.html; // sanitised by the API
+  // The API has sanitised the HTML. It is null if it and the body are too large for a page.
+  const body = element("article", post.html === null ? { textContent: post.body } : { innerHTML: post.html });
   const actions = element("p", { className: "actions" }, ...post.tags.map(tagLink));
   if (post.author.username === session.get()?.username) actions.append(link(`#/edit${path}`, "Edit"));
   if (session.get() !== null) actions.append(await likeButton(path));

@@ -172,6 +172,13 @@ def test_a_reader_lists_searches_and_reads(blog: Blog) -> None:
     expect(page.get_by_role("listitem")).to_have_count(3)
 
 
+def test_a_post_without_html_is_shown_as_text(blog: Blog) -> None:
+    blog.send("POST", "/posts", {"title": "Quotes", "body": ">" * 262_000 + HOSTILE, "tags": []})
+    assert blog.server.get_json("/posts/1?expand=html")["html"] is None
+    blog.page.goto(f"{blog.origin}#/posts/1")
+    expect(blog.page.locator("article")).to_contain_text(f">>>{HOSTILE}")
+
+
 def test_a_fragment_within_a_post_leaves_the_post_shown(blog: Blog) -> None:
     body = "It *weaves*. [jump](#end) [top](#)"
     blog.send("POST", "/posts", {"title": "Note A", "body": body, "tags": []})
