@@ -12,7 +12,7 @@ import pytest
 from tests.support.clients import PASSWORD
 from tests.support.pages import console_session, matches
 from tests.support.paths import PROJECT_ROOT
-from tests.support.servers import Server, sign_up
+from tests.support.servers import Server, make_demo_site, sign_up
 
 PAGES = {
     str(page.relative_to(PROJECT_ROOT)): commands
@@ -25,9 +25,8 @@ PAGES = {
 @pytest.mark.parametrize("name", PAGES)
 def test_the_session_of_the_page_works_as_documented(serve: Callable[..., Server], tmp_path: Path, name: str) -> None:
     """That of the README begins with the demo site, those of the guides where the tutorial has ada's token."""
-    database = tmp_path / "pressroom.sqlite"
     if name == "README.md":
-        subprocess.run([Path(sys.executable).with_name("pressroom"), "demo", database, "--no-serve"], check=True)
+        make_demo_site(tmp_path)
     server = serve()
     environment = {**os.environ, "PRESSROOM_DATABASE_URL": server.database_url}
     if name.startswith("docs/guides/"):

@@ -1,6 +1,8 @@
 """Migrations of databases that have rows."""
 
+import hashlib
 import itertools
+import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,8 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from api.constraints import IMPORTED_ID_MAX
+from api.json import dumps
+from api.schemas.posts import Post
 from api.settings import Settings
-from api.store import posts, posts_lists, tokens_use, users
+from api.store import idempotency, posts, posts_lists, tokens_use, users
+from api.store.columns import now
 from api.store.engine import migrate
 from api.store.engine.connections import Query
 from api.store.engine.database import Database
@@ -102,6 +107,39 @@ def check(database: Database) -> None:
 def test_authors_are_added_to_the_tags_of_existing_posts(database: Database) -> None:
     database.upgrade()
     check(database)
+
+
+def test_responses_that_0_1_0_stored_get_the_properties_that_posts_have_since(database: Database) -> None:
+    post = {
+        "id": 3,
+        "title": "t3",
+        "body": "b3",
+        "tags": ["x"],
+        "author": {"username": "bob"},
+        **dict.fromkeys(("published_at", "created_at", "updated_at"), "2026-01-31T12:00:00Z"),
+        "url": "/posts/3",
+    }
+    deleted = {**post, "id": 13}
+    claimed = {"fingerprint": bytes(32), "created_at": now()}
+    headers = [["Content-Type", "application/json"], ["Content-Length", "7"], ["ETag", '"1"']]
+    with database.engine.begin() as connection:
+        insert = sa.insert(idempotency.keys)
+        for key, content in (("stored", post), ("deleted", deleted)):
+            stored = {"status": 201, "headers": headers, "body": dumps(content)}
+            connection.execute(insert.values(user_id=2, key=key, **claimed, **stored))
+        connection.execute(insert.values(user_id=1, key="in progress", **claimed))
+    database.upgrade()
+    with database.write() as db:
+        revision = posts.get(db, 3, viewer=None).revision
+        for key, content, expected in (("stored", post, revision), ("deleted", deleted, "0" * 16)):
+            found = idempotency.claim(db, user_id=2, key=key, fingerprint=bytes(32))
+            assert found
+            added: dict[str, Any] = {"slug": None, "metadata": {}, "comments": "open", "revision": expected}
+            assert json.loads(found.body) == {**content, **added}
+            assert [*json.loads(found.body)] == [name for name in Post().fields if name != "html"]
+            etag = f'"{expected}.{hashlib.sha256(found.body).hexdigest()[:32]}"'
+            length = str(len(found.body))
+            assert [value for _, value in found.headers] == ["application/json", length, etag]
 
 
 def test_a_migration_takes_no_longer_for_a_high_id(database: Database) -> None:

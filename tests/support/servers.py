@@ -18,6 +18,12 @@ from tests.support.processes import child_pids
 from tests.support.sockets import free_port, receive_all
 
 
+def make_demo_site(directory: Path) -> None:
+    """Make the demo site in the database of the server that is started in `directory`."""
+    pressroom = Path(sys.executable).with_name("pressroom")
+    subprocess.run([pressroom, "demo", directory / "pressroom.sqlite", "--no-serve"], check=True)
+
+
 class Server:
     """A server on a free port, with its database and its log in `directory`, running the code in `code`.
 
