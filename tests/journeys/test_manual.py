@@ -1,6 +1,7 @@
 """The console sessions of the README and of the manual work as documented."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,3 +52,19 @@ def test_the_session_of_the_page_works_as_documented(serve: Callable[..., Server
     )
     for (command, documented), actual in zip(PAGES[name], result.stdout.split("=====\n"), strict=False):
         assert matches(actual, documented), f"$ {command}\n{actual}{result.stderr}"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="the module needs Node: apt-get install nodejs")
+def test_the_module_of_the_guide_prints_what_is_documented(serve: Callable[..., Server]) -> None:
+    server = serve()
+    sign_up(server)
+    page = (PROJECT_ROOT / "docs" / "guides" / "fetch.md").read_text()
+    [(module, documented)] = re.findall(r"^```js\n(.*?)^```.*?^```text\n(.*?)^```", page, flags=re.DOTALL | re.M)
+    result = subprocess.run(
+        ["node", "--input-type=module"],
+        input=module.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert matches(result.stdout, documented), result.stderr
