@@ -137,7 +137,10 @@ def fill(site: Site) -> tuple[dict[str, str], int]:
 
 
 def test_an_upgrade_from_0_1_0_under_load_keeps_all_content_and_fails_no_request(site: Site) -> None:
-    """Clients wait while the server is stopped, in which the start migrates SQLite, and a command PostgreSQL."""
+    """Clients wait while the server is stopped: the start migrates SQLite, and `ExecStartPre=` PostgreSQL.
+
+    As in deploy/README.md, no client starts the new server before the migrations are done.
+    """
     tokens, last_id = fill(site)
     before = site.read_all(tokens["carol"], last_id)
     loaded = (
