@@ -37,7 +37,7 @@ def arrangements(cores: int, replicas: int, workers: int, hits: float, disk_gb: 
     server = milliseconds(SERVER_ONE_MS, SERVER_PAGE_MS)
     sqlite = capacity / milliseconds(ONE_MS, PAGE_MS)
     one_primary = capacity / (on_postgresql + server)
-    # Each machine runs Pressroom and a PostgreSQL server; the cache answers `hits` of the reads.
+    # Each machine runs Pressroom and a PostgreSQL server; nginx's cache serves the share `hits` of the reads.
     replicated = (1 + replicas) * one_primary / (1 - hits)
     shards = milliseconds(SERVER_ONE_MS * CITUS_ONE, SERVER_PAGE_MS * CITUS_PAGE)
     # Each read costs the shards so much in total. What the coordinator spends to plan it is not known, and not counted.
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=8, help="of each machine")
     parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--workers", type=int, default=4, help="of Citus")
-    parser.add_argument("--hits", type=float, default=0.8, help="reads that nginx's cache answers, from 0 to below 1")
+    parser.add_argument("--hits", type=float, default=0.8, help="share of reads that nginx's cache serves, below 1")
     parser.add_argument("--disk-gb", type=float, default=500, help="of each machine, for the database")
     options = parser.parse_args()
     if not 0 <= options.hits < 1:

@@ -78,6 +78,7 @@ def test_nginx_connects_to_the_systemd_socket() -> None:
     assert f"server unix:{unit('pressroom.socket', 'ListenStream')};" in (DEPLOY / "nginx/pressroom.conf").read_text()
 
 
+RUN_DIR = re.compile("PRESSROOM_RUN_DIR=(.+)")
 SETTINGS = {"A": '$HOME `touch ran` it\'s "so"', "B": "two\nlines ", "C": ""}
 """Values that a shell would change."""
 
@@ -94,10 +95,12 @@ def operate(tmp_path: Path) -> Operate:
         (tmp_path / name).chmod(0o755)
     (tmp_path / "settings").write_text("".join(f"{name}={value}\0" for name, value in SETTINGS.items()))
     path = f"{tmp_path}:{os.environ['PATH']}"
+    [run_dir] = RUN_DIR.findall(unit("pressroom.service", "Environment"))
+    (tmp_path / "pressroom").write_text((DEPLOY / "pressroom").read_text().replace(run_dir, f"{tmp_path}/run"))
 
-    def run(status: str = "0") -> subprocess.CompletedProcess[str]:
+    def run(command: str = "check", status: str = "0") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["bash", DEPLOY / "pressroom", "check", "a $b"],
+            ["bash", "pressroom", command, "a $b"],
             cwd=tmp_path,
             env={"PATH": path, "STATUS": status},
             capture_output=True,
@@ -140,8 +143,21 @@ def test_the_operator_command_runs_as_the_service_user_with_the_service_settings
     shown = ran.stdout.split("\0")
     assert shown[:6] == ["--user", "pressroom", "--", "/opt/pressroom/.venv/bin/pressroom", "check", "a $b"]
     settings = {f"{name}={value}" for name, value in SETTINGS.items()}
-    assert {*settings, unit("pressroom.service", "Environment")} <= set(shown[6:])
+    assert settings <= set(shown[6:])
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_operator_command_sets_the_run_directory_only_if_it_exists_or_for_deploy(
+    operate: Operate, tmp_path: Path
+) -> None:
+    """systemd removes it when the server stops, and `pressroom check` must not report that."""
+
+    def run_directories(command: str) -> list[str]:
+        return RUN_DIR.findall(operate(command).stdout.replace("\0", "\n"))
+
+    assert (run_directories("check"), run_directories("deploy")) == ([], [f"{tmp_path}/run"])
+    (tmp_path / "run").mkdir()
+    assert run_directories("check") == [f"{tmp_path}/run"]
 
 
 def test_the_operator_command_reads_the_settings_file_of_the_service(operate: Operate, tmp_path: Path) -> None:
@@ -159,4 +175,4 @@ def test_the_operator_command_fails_if_systemd_cannot_read_the_settings(operate:
 def test_the_operator_command_and_the_service_use_the_same_run_directory() -> None:
     command = (DEPLOY / "pressroom").read_text()
     assert unit("pressroom.service", "Environment") in command
-    assert f"/run/{unit('pressroom.service', 'RuntimeDirectory')}\n" in command
+    assert unit("pressroom.service", "Environment").endswith(f"=/run/{unit('pressroom.service', 'RuntimeDirectory')}")

@@ -48,6 +48,8 @@ NORMAL = {
     "pressroom_search_outdated_posts": "0x180",
     'node_systemd_unit_state{name="pressroom-backup.service", state="failed"}': "0x180",
     'node_systemd_timer_last_trigger_seconds{name="pressroom-sweep.timer"}': "0x180",
+    'up{job="node"}': "1x180",
+    'node_systemd_service_restart_total{name="pressroom-notify.service"}': "0x172 1x7",
     "node_timex_sync_status": "1x180",
 }
 """Series of a server without faults, a value per minute."""
@@ -65,7 +67,9 @@ FAULTS: dict[str, dict[str, str]] = {
     "PressroomPasswordsGuessed": {'pressroom_rate_limited_requests_total{limit="sign-in-address"}': "0+90x180"},
     "PressroomSweepLate": {"pressroom_sweep_last_success_timestamp_seconds": "-129600x180"},
     "PressroomPostsNotFound": {"pressroom_search_outdated_posts": "1x180"},
+    "PressroomNodeExporterDown": {'up{job="node"}': "0x180"},
     "PressroomServiceFailed": {'node_systemd_unit_state{name="pressroom-backup.service", state="failed"}': "1x180"},
+    "PressroomServiceRestarts": {'node_systemd_service_restart_total{name="pressroom-notify.service"}': "0+1x180"},
     "PressroomNightlyServiceLate": {
         'node_systemd_timer_last_trigger_seconds{name="pressroom-sweep.timer"}': "-129600x180"
     },
@@ -147,7 +151,16 @@ def test_each_fault_fires_its_alert_and_no_other(tmp_path: Path) -> None:
             "promql_expr_test": [{"expr": query, "eval_time": "3h", "exp_samples": firing}],
         }
 
-    cases = [case("no fault", {}), *(case(alert, changes, alert) for alert, changes in FAULTS.items())]
+    never_triggered = {
+        "name": "a timer that has never run",
+        "interval": "1h",
+        "input_series": [
+            {"series": 'node_systemd_timer_last_trigger_seconds{name="pressroom-sweep.timer"}', "values": "0x48"}
+        ],
+        "alert_rule_test": [{"alertname": "PressroomNightlyServiceLate", "eval_time": "48h", "exp_alerts": []}],
+    }
+    faults = (case(alert, changes, alert) for alert, changes in FAULTS.items())
+    cases = [case("no fault", {}), never_triggered, *faults]
     content = {"rule_files": [str(PROMETHEUS / "pressroom.rules.yml")], "evaluation_interval": "1m", "tests": cases}
     (tmp_path / "tests.yml").write_text(json.dumps(content))
     promtool("test", "rules", str(tmp_path / "tests.yml"))
