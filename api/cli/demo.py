@@ -31,7 +31,9 @@ def demo(file: str, *, no_serve: bool) -> None:
     It serves until you press Ctrl-C.
     """
     os.environ.update({"PRESSROOM_DATABASE_URL": f"sqlite:///{Path(file).absolute()}"})
-    os.environ.pop("PRESSROOM_REPLICA_URL", None)
+    # gunicorn's options would take precedence over PRESSROOM_BIND.
+    for name in ("PRESSROOM_REPLICA_URL", "GUNICORN_CMD_ARGS"):
+        os.environ.pop(name, None)
     settings, problems = find_start_problems()
     if settings and not (no_serve or _is_local(settings.bind)):
         problems.append(
