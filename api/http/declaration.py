@@ -41,6 +41,8 @@ class Operation(NamedTuple):
     conditional: bool
     content_location: bool
     description: str | None
+    example: JSONObject
+    """What the example of its response has that differs from the examples of `returns` and `body`."""
 
     @property
     def is_metered(self) -> bool:

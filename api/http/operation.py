@@ -58,6 +58,7 @@ class Blueprint(DocumentedBlueprint):
         conditional: bool = False,
         content_location: bool = False,
         description: str | None = None,
+        example: JSONObject | None = None,
     ) -> Callable[[Handler], Handler]:
         """Serve and document a method of a resource: `handler(self, request, [query,] [body,] **path)`.
 
@@ -70,8 +71,9 @@ class Blueprint(DocumentedBlueprint):
         read may run twice: on a replica, then on the primary. That of a `conditional` change must call
         `check_if_match`, or `check_put` for a PUT, which creates or replaces. `content_location` is for a URL that is
         not the `url` of what it returns, `download` for a response with Content-Disposition. Its summary and
-        description are the docstring, `description` is that of the successful response, and `raises` are the statuses
-        that do not follow from the rest. `TypeError` for a declaration that cannot work.
+        description are the docstring, `description` is that of the successful response, `example` what its example has
+        that does not follow from those of `returns` and `body`, and `raises` are the statuses that do not follow from
+        the rest. `TypeError` for a declaration that cannot work.
         """
 
         def decorator(handler: Handler) -> Handler:
@@ -98,6 +100,7 @@ class Blueprint(DocumentedBlueprint):
                 conditional=conditional,
                 content_location=content_location,
                 description=description,
+                example=example or {},
             )
             check(operation, handler)
             view = view_of(operation, handler)

@@ -60,6 +60,7 @@ class Posts(Resource):
         idempotent=True,
         conditional=True,
         description="The post has been created.",
+        example={"slug": None, "metadata": {}},
     )
     def post(self, request: Request, content: Values) -> posts_table.Post:
         """Publish a post.
@@ -145,6 +146,7 @@ class PostBySlug(Resource):
         conditional=True,
         content_location=True,
         description="The post has been replaced, or has this state already.",
+        example={"metadata": {}},
     )
     def put(self, request: Request, content: Values, username: str, slug: str) -> posts_table.Post:
         """Publish or replace a post by its slug.

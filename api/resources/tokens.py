@@ -104,6 +104,7 @@ class Tokens(Resource):
         returns=IssuedToken(),
         raises=(403,),
         description="The token has been created. Its secret is shown only in this response.",
+        example={"last_used_at": None},
     )
     def post(self, request: Request, content: Values) -> TokenWithSecret:
         """Create a token.

@@ -46,10 +46,11 @@ class StrictSchema(Schema):
         return self._dump[type(row)](row, root)
 
     class Meta:
-        """Unknown properties are errors. `allow_null` is for optional bodies."""
+        """Unknown properties are errors. `allow_null` is for optional bodies, `not_in_example` names properties."""
 
         unknown = RAISE
         allow_null = False
+        not_in_example: tuple[str, ...] = ()
 
 
 class PatchSchema(StrictSchema):

@@ -36,6 +36,11 @@ class CommentPatch(PatchSchema):
 class Comment(StrictSchema):
     """A comment on a post, with its body as HTML if `expand` lists it."""
 
+    class Meta(StrictSchema.Meta):
+        """The example is of a response without `expand`."""
+
+        not_in_example = ("html",)
+
     id = Id(required=True)
     post_id = PostId(required=True)
     body = Body(required=True)

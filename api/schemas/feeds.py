@@ -48,6 +48,11 @@ class FeedAuthor(StrictSchema):
 class FeedItem(StrictSchema):
     """A post in a feed."""
 
+    class Meta(StrictSchema.Meta):
+        """A post has HTML or text."""
+
+        not_in_example = ("content_text",)
+
     id = Text(
         45,
         required=True,

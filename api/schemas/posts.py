@@ -79,6 +79,7 @@ Comments = partial(
         "examples": ["open"],
     },
 )
+_EXAMPLE = {"title": "Notes on the engine", "body": "It *weaves* patterns.", "tags": ["engines"]}
 
 
 class PostCreate(StrictSchema):
@@ -87,9 +88,7 @@ class PostCreate(StrictSchema):
     class Meta(StrictSchema.Meta):
         """`json_schema` is added to the JSON Schema."""
 
-        json_schema = {
-            "examples": [{"title": "Notes on the engine", "body": "It *weaves* patterns.", "tags": ["engines"]}]
-        }
+        json_schema = {"examples": [_EXAMPLE]}
 
     slug = Slug()
     title = Title(required=True)
@@ -106,16 +105,7 @@ class PostPut(StrictSchema):
     class Meta(StrictSchema.Meta):
         """`json_schema` is added to the JSON Schema."""
 
-        json_schema = {
-            "examples": [
-                {
-                    "title": "Notes on the engine",
-                    "body": "It *weaves* patterns.",
-                    "tags": ["engines"],
-                    "published_at": None,
-                }
-            ]
-        }
+        json_schema = {"examples": [{**_EXAMPLE, "published_at": None}]}
 
     title = Title(required=True)
     body = Body(required=True)
@@ -145,6 +135,11 @@ class PostPatch(PatchSchema):
 class PostSummary(StrictSchema):
     """A post in a list, with its body and that as HTML if `expand` lists them."""
 
+    class Meta(StrictSchema.Meta):
+        """The example is of a response without `expand`."""
+
+        not_in_example = ("body", "html")
+
     id = Id(required=True)
     slug = Slug(required=True)
     title = Title(required=True)
@@ -163,6 +158,11 @@ class PostSummary(StrictSchema):
 
 class Post(PostSummary):
     """A post."""
+
+    class Meta(StrictSchema.Meta):
+        """The example is of a response without `expand`."""
+
+        not_in_example = ("html",)
 
     body = Body(required=True)
 

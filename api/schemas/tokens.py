@@ -65,7 +65,7 @@ class Token(StrictSchema):
     created_at = CreatedAt()
     expires_at = DateTime(
         required=True,
-        metadata={"description": "When it expires.", "examples": ["2026-03-02T12:00:00Z"]},
+        metadata={"description": "When it expires.", "examples": ["2026-02-07T12:00:00Z"]},
     )
     last_used_at = DateTime(
         required=True,

@@ -11,7 +11,7 @@ def _list_of(item: str) -> str:
 
 HEADERS: dict[str, JSONObject] = {
     "ETAG": {
-        "description": "Identifies the representation. That of a user or a post begins with its `revision`.",
+        "description": "Identifies the representation. That of a user, post or comment begins with its `revision`.",
         "required": True,
         "schema": {"type": "string", "maxLength": 128, "pattern": '^"[!#-~]+"$'},
         "example": '"7d3f0c2a91b8e654.1f8ac10f23c5b5bc1167bda84b833e5c"',

@@ -7,9 +7,10 @@ import flask_smorest
 
 from api.http.declaration import Operation
 from api.http.openapi.headers import RATE_LIMIT_HEADERS
-from api.http.openapi.schemas import path_parameter
+from api.http.openapi.schemas import example_of, path_parameter
 from api.http.statuses import STATUSES
 from api.json import JSONObject
+from api.schemas.base import StrictSchema
 from api.schemas.compiled import AnyField
 from api.schemas.pages import PageSchema
 
@@ -66,12 +67,22 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
             headers["Content-Location"] = "ContentLocation"
         if operation.download:
             headers["Content-Disposition"] = "ContentDisposition"
-        response: JSONObject = {"description": operation.description, "content_type": operation.content_type}
+        example = _example(operation)
+        response: JSONObject = {
+            "description": operation.description,
+            "content_type": operation.content_type,
+            "example": example,
+        }
         documented = super().response(operation.status, operation.returns, headers=headers or None, **response)(handler)
         if operation.creates_or_replaces:
             headers = {"Location": "Location", **headers}
             created = super().alt_response(
-                201, schema=operation.returns, headers=headers, description="It has been created.", success=True
+                201,
+                schema=operation.returns,
+                headers=headers,
+                description="It has been created.",
+                example=example,
+                success=True,
             )
             documented = created(documented)
         return documented
@@ -102,3 +113,13 @@ class DocumentedBlueprint(flask_smorest.Blueprint):
         for status in statuses:
             doc["responses"][status] = STATUSES[status].component
         return doc
+
+
+def _example(operation: Operation) -> JSONObject | None:
+    """Return an example of the response to the example of the body; None if it is that of the schema."""
+    if not isinstance(operation.returns, StrictSchema):
+        return None
+    usual = example_of(operation.returns)
+    changed = {**(example_of(operation.body) if operation.body else {}), **operation.example}
+    example = {name: changed.get(name, value) for name, value in usual.items()}
+    return example if example != usual else None

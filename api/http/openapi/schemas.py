@@ -54,23 +54,24 @@ class Converter(OpenAPIConverter):
             del described["type"]
             described["not"] = {"type": ["array", "boolean", "number", "string"]}
         described.update(getattr(schema.Meta, "json_schema", {}))
-        described["examples"] = [_example(schema)]
+        described["examples"] = [example_of(schema)]
         return described
 
 
-def _example(schema: Schema) -> JSONObject:
+def example_of(schema: Schema) -> JSONObject:
     """Return the schema's own example, or one made of the first example of each field."""
     if own := getattr(schema.Meta, "json_schema", {}).get("examples"):
         return cast("JSONObject", own[0])
-    examples = ((name, _field_example(field)) for name, field in schema.fields.items())
+    omitted = getattr(schema.Meta, "not_in_example", ())
+    examples = ((name, _field_example(field)) for name, field in schema.fields.items() if name not in omitted)
     return {name: example for name, example in examples if example is not missing}
 
 
 def _field_example(field: AnyField) -> object:
     if isinstance(field, fields.Nested):
-        return _example(field.schema)
+        return example_of(field.schema)
     if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
-        return [_example(field.inner.schema)]
+        return [example_of(field.inner.schema)]
     if examples := field.metadata.get("examples"):
         return examples[0]
     return None if field.allow_none else missing
