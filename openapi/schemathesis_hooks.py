@@ -21,12 +21,13 @@ USERS = {
     **{f"{method} /users/{{username}}/follow": "root" for method in ("GET", "PUT", "DELETE")},
 }
 # Instead of what all requests need, these get others in turn: users, ada's posts, comments on post 1, a second token.
+# Of comments, each request gets another one, because the examples would delete all; first bob's, who is deleted later.
 OTHERS: dict[str, tuple[set[str], Iterator[object]]] = {
     "DELETE /users/{username}": ({*TOKENS}, cycle(["bob", "mallory"])),
     "PUT /users/{username}/suspension": ({*TOKENS}, cycle(["bob", "mallory"])),
     "PATCH /posts/{post_id}": ({"1"}, cycle(range(15, 36, 3))),
     "DELETE /posts/{post_id}": ({"1"}, cycle(range(36, 61, 3))),
-    "DELETE /comments/{comment_id}": ({"1"}, cycle(range(8, 38))),
+    "DELETE /comments/{comment_id}": ({*map(str, range(1, 60))}, cycle([*range(9, 38, 2), *range(8, 38, 2)])),
     "DELETE /tokens/{token_id}": ({"1", "2", "3"}, cycle([4])),
 }
 numbers = count()

@@ -72,7 +72,7 @@ def test_schemathesis_finds_no_failure_in_gunicorns_responses(
 def test_schemathesis_finds_no_failure_on_the_demo_by_the_documented_commands(
     serve: Callable[..., Server], tmp_path: Path
 ) -> None:
-    """All operations get requests, and accept some, as documented."""
+    """All operations get requests, and accept some, as documented, and there are no warnings."""
     commands = [shlex.split(command) for command, _ in console_session(section("openapi/README.md", "Test a server"))]
     (start, start_environment), (run, run_environment) = map(separate, commands[1:])
     server = serve(*start, str(tmp_path / "demo.sqlite"), **start_environment)
@@ -89,6 +89,7 @@ def test_schemathesis_finds_no_failure_on_the_demo_by_the_documented_commands(
     assert result.returncode == 0, result.stdout + result.stderr
     results = json.loads(report.read_text())
     assert results["complete"]
+    assert {name for name, found in results["warnings"].items() if found} == set()
     accepting = [
         operation
         for operation, phases in results["valid_rates"].items()
