@@ -87,6 +87,13 @@ def test_tokens_of_the_demo_are_of_each_scope_and_one_has_expired(site: Applicat
     assert Client(site, "bob", demo.token_of("bob")).get("/me").status_code == 401
 
 
+def test_the_demo_rejects_a_file_that_no_database_url_can_name(pressroom: Run, tmp_path: Path) -> None:
+    result = pressroom("demo", "a?b.sqlite")
+    assert result.exit_code == 2
+    assert "a?b.sqlite has a `?`, which no URL of a database can. Name another file." in result.stderr
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_the_demo_leaves_a_file_that_exists_unchanged(pressroom: Run, tmp_path: Path) -> None:
     (tmp_path / "demo.sqlite").write_text("mine")
     result = pressroom("demo")

@@ -30,7 +30,12 @@ def demo(file: str, *, no_serve: bool) -> None:
     posts, open and closed comments, hostile text. Everybody knows its passwords, so it is served only to this machine.
     It serves until you press Ctrl-C.
     """
-    os.environ.update({"PRESSROOM_DATABASE_URL": f"sqlite:///{Path(file).absolute()}"})
+    path = Path(file).absolute()
+    if "?" in str(path):
+        raise click.UsageError(
+            f"{click.format_filename(path)} has a `?`, which no URL of a database can. Name another file."
+        )
+    os.environ.update({"PRESSROOM_DATABASE_URL": f"sqlite:///{path}"})
     # gunicorn's options would take precedence over PRESSROOM_BIND.
     for name in ("PRESSROOM_REPLICA_URL", "GUNICORN_CMD_ARGS"):
         os.environ.pop(name, None)
