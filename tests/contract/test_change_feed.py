@@ -332,7 +332,7 @@ def test_mirrors_have_what_the_lists_have(site: Site) -> None:
     run(site, examples=4, steps=25)
 
 
-@pytest.mark.heavy
+@pytest.mark.nightly
 def test_mirrors_have_what_the_lists_have_after_more_events(site: Site) -> None:
     run(site, examples=100, steps=50)
 

@@ -251,7 +251,7 @@ def read_too_much(node: dict[str, Any]) -> Iterator[str]:
         yield from read_too_much(child)
 
 
-@pytest.mark.parametrize("rows", [ROWS, pytest.param(200_000, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("rows", [ROWS, pytest.param(200_000, marks=pytest.mark.nightly)])
 def test_no_statement_reads_a_number_of_rows_that_grows_with_a_table(database: Database, rows: int) -> None:
     fill(database, rows)
     scans = {}
