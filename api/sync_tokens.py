@@ -57,9 +57,9 @@ def encode(token: SyncToken) -> str:
 
 def decode(text: str) -> SyncToken:
     """Return the token that `encode` makes `text` of; `ValueError` if there is none."""
-    if len(text) != constraints.SINCE_LENGTH:
+    if len(text) != constraints.SINCE_LENGTH or len(packed := urlsafe_b64decode(text)) != _LAYOUT.size:
         raise ValueError("Its length is wrong.")
-    kind, epoch, issued_at, *position, time, time_id = _LAYOUT.unpack(urlsafe_b64decode(text))
+    kind, epoch, issued_at, *position, time, time_id = _LAYOUT.unpack(packed)
     version, phase = divmod(kind, 2)
     if version != _VERSION or max(position) > _POSITION_MAX or max(position[2], time_id) > constraints.ID_MAX:
         raise ValueError("It is of another version, or its numbers are out of range.")

@@ -91,6 +91,10 @@ class ChangeFeed(Generic[Change]):
             return ChangesPage(changes, since, has_more=False)
         return ChangesPage(changes, after(issued, entries), has_more=is_cut)
 
+    def end(self, db: Connection) -> SyncToken:
+        """Return the token of a client that has read everything: that after the walk, which is not read for it."""
+        return after_walk(self.page(db, since=None, limit=1, at=None).next_since, [], is_cut=False)
+
     def _read(self, db: Connection, token: SyncToken, limit: int, at: datetime) -> tuple[list[AnyRow], bool]:
         """Return the entries, or a row without an entry, and whether there are more."""
         query = self._walk if token.phase == "walk" else self._delta

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from api.store import posts_html
 from api.store.change_entries import Source
 from api.store.change_feed import ChangeFeed, ChangesPage
-from api.store.change_positions import removed_posts, removed_users
+from api.store.change_positions import Feed, removed_posts, removed_users
 from api.store.engine.connections import Connection
 from api.store.posts_html import PostSummaryWithHTML, PostWithHTML
 from api.store.posts_lists import SUMMARY, characters, characters_of_metadata
@@ -115,3 +115,8 @@ def users_page(
 ) -> ChangesPage[UserChange]:
     """Return changes of users after `since`; `SyncTokenExpired` if changes may be missing."""
     return _USERS.page(db, since=since, limit=limit, at=at)
+
+
+def end(db: Connection, feed: Feed) -> SyncToken:
+    """Return the token after all changes until now."""
+    return (_SUMMARIES if feed == "posts" else _USERS).end(db)

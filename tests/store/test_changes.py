@@ -12,6 +12,7 @@ import pytest
 from api import constraints
 from api.settings import Settings
 from api.store import change_sweeping, changes, posts, users, users_removal
+from api.store.change_positions import Feed
 from api.store.columns import now
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
@@ -529,3 +530,25 @@ def test_the_last_removal_is_not_swept_because_sqlite_counts_from_it(
     assert _sweep(database) == 0
     publish("new")
     assert [change.id for change in mirror.sync()] == [2]
+
+
+@pytest.mark.parametrize("feed", ["posts", "users"])
+def test_the_end_of_a_feed_is_the_token_after_all_its_pages(
+    database: Database, publish: Callable[..., Post], ada: User, feed: Feed
+) -> None:
+    mirror = Mirror(database, feed=feed)
+    scheduled = [now() + DAY, now() - DAY]
+    for number in range(7):
+        publish(f"{number}", published_at=scheduled[number % 2])
+    removed = publish("removed")
+    database.transact(lambda db: posts.remove(db, removed))
+    mirror.sync()
+    with database.read() as db:
+        end = changes.end(db, feed)
+    assert mirror.since is not None
+    assert end == mirror.since._replace(issued_at=end.issued_at)
+    mirror.since = end
+    assert mirror.sync() == []
+    publish("later")
+    database.transact(lambda db: users.register(db, username="bob"))
+    assert len(mirror.sync()) == 1

@@ -2,9 +2,12 @@
 
 import base64
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import NamedTuple
@@ -58,6 +61,41 @@ class Receiver:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class SlowReceiver:
+    """A receiver that sends a header field of its response for `seconds`, byte by byte."""
+
+    seconds = 60.0
+
+    def __init__(self) -> None:
+        self.connections: list[socket.socket] = []
+        self._stopped = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+
+    def __enter__(self) -> "SlowReceiver":
+        threading.Thread(target=self._accept).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections.append(connection)
+                threading.Thread(target=self._respond, args=[connection]).start()
+
+    def _respond(self, connection: socket.socket) -> None:
+        end = time.monotonic() + self.seconds
+        with suppress(OSError), connection:
+            connection.sendall(b"HTTP/1.1 204 No Content\r\nSlow: ")
+            while not self._stopped.wait(0.1) and time.monotonic() < end:
+                connection.sendall(b"x")
 
 
 class Notifier:
