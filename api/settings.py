@@ -108,7 +108,7 @@ class Settings:
     bind: str = setting(
         "127.0.0.1:8000",
         "Address that gunicorn listens on: `host:port` or `unix:path`.",
-        pattern=r"([^\s:,/]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}|unix:.+",
+        pattern=r"([^\s:,/\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}|unix:.+",
         expected="HOST:PORT or unix:PATH",
         check=check_port,
     )

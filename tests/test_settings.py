@@ -93,7 +93,7 @@ def test_every_setting_has_an_environment_variable() -> None:
         ),
         *(
             ("PRESSROOM_BIND", bind, f"Invalid PRESSROOM_BIND {bind!r}: use HOST:PORT or unix:PATH.")
-            for bind in ("127.0.0.1", "9347", ":9347", "::1:80", "http://host:80", "a:80,b:80", "unix:")
+            for bind in ("127.0.0.1", "9347", ":9347", "[]:80", "::1:80", "http://host:80", "a:80,b:80", "unix:")
         ),
         (
             "PRESSROOM_WORKER_CLASS",

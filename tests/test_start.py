@@ -281,6 +281,11 @@ def test_check_reports_a_number_of_workers_with_which_gunicorn_itself_fails(
         ("--workers -1", "Value must be positive: -1"),
         ("--bind a:b", "'b' is not a valid port number."),
         ("'", "No closing quotation"),
+        ("--user nosuchuser", "No such user: 'nosuchuser'"),
+        ("--chdir /nosuch", "can't chdir to '/nosuch'"),
+        ("--worker-class nosuch", "class uri 'nosuch' invalid or not found"),
+        ("--help", "--help and --version start no server"),
+        ("--version", "--help and --version start no server"),
     ],
 )
 def test_check_reports_invalid_options_of_gunicorn(check: Callable[..., Result], text: str, message: str) -> None:

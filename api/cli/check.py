@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import click
@@ -21,9 +21,10 @@ from api.store.errors import Unavailable
 def check(context: click.Context) -> None:
     """Check everything that a server needs to start.
 
-    That is the settings, files and directories, the address, the limit of open files, and the database. Run it as the
-    server's user in the server's directory. It creates and migrates nothing. All problems are reported; those of files,
-    the address and the database once the settings are valid.
+    That is the settings, files and directories, the address, the limit of open files, and the database; of the options
+    in GUNICORN_CMD_ARGS, not the files and the address. Run it as the server's user in the server's directory. It
+    creates and migrates nothing. All problems are reported; those of files, the address and the database once the
+    settings are valid.
     """
     settings, problems = find_start_problems()
     if settings is None:
@@ -76,17 +77,19 @@ def _gunicorn_arguments() -> Iterator[str]:
     """Yield what is wrong with GUNICORN_CMD_ARGS, whose options take precedence over settings."""
     # Imported here, because gunicorn reads WEB_CONCURRENCY when it is imported.
     from gunicorn.config import Config  # noqa: PLC0415
+    from gunicorn.errors import ConfigError  # noqa: PLC0415
 
     config, output = Config(), io.StringIO()
     try:
-        with redirect_stderr(output):
+        with redirect_stderr(output), redirect_stdout(io.StringIO()):
             options = vars(config.parser().parse_args(config.get_cmd_args_from_env()))
         for name, value in options.items():
             if name in config.settings and value is not None:
                 config.set(name, value)
-        _ = config.address  # parsed here
+        _ = config.address, config.worker_class  # parsed, and imported
     except SystemExit:
-        # argparse prints its usage and then the error.
-        yield f"Invalid GUNICORN_CMD_ARGS: {output.getvalue().strip().rpartition('error: ')[2]}."
-    except (ValueError, TypeError, RuntimeError) as error:
-        yield f"Invalid GUNICORN_CMD_ARGS: {str(error).rstrip('.')}."
+        # argparse prints its usage and then the error, or what `--help` or `--version` asks for.
+        reason = output.getvalue().strip().rpartition("error: ")[2] or "--help and --version start no server"
+        yield f"Invalid GUNICORN_CMD_ARGS: {reason}."
+    except (ValueError, TypeError, RuntimeError, ConfigError) as error:
+        yield f"Invalid GUNICORN_CMD_ARGS: {str(error).strip().splitlines()[0].rstrip(':. ')}."
