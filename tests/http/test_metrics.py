@@ -62,6 +62,7 @@ def test_request_durations_are_measured_in_seconds(anyone: Client) -> None:
     assert 0 < float(seconds) < 60
 
 
+@pytest.mark.sqlite
 def test_rate_limited_requests_replays_and_database_errors_are_counted(
     build: Callable[..., Application], difference: Callable[[], dict[str, int]]
 ) -> None:
@@ -79,6 +80,7 @@ def test_rate_limited_requests_replays_and_database_errors_are_counted(
     assert counts["pressroom_database_errors_total[]"] == 1
 
 
+@pytest.mark.sqlite
 def test_open_connections_are_counted(app: Application, anyone: Client) -> None:
     database, name = app.database, "pressroom_database_connections[]"
     database.close()
@@ -113,6 +115,7 @@ def test_waits_for_a_connection_are_measured(anyone: Client, settings: Settings)
     assert 0.05 <= after[1] - seconds < 60
 
 
+@pytest.mark.sqlite
 def test_waits_for_other_writers_are_measured(anyone: Client, settings: Settings) -> None:
     """In the queue of the process, and for SQLite's lock, which another process may have."""
     database = Database(settings, timeouts=Timeouts(write_slot_seconds=0.1, lock_seconds=0.1))
@@ -133,6 +136,7 @@ def test_waits_for_other_writers_are_measured(anyone: Client, settings: Settings
     assert for_lock[1] - seconds >= 0.1
 
 
+@pytest.mark.sqlite
 def test_a_writer_that_gets_the_lock_after_a_wait_is_measured(anyone: Client, settings: Settings) -> None:
     with closing(Database(settings)) as database, closing(Database(settings)) as other, ThreadPoolExecutor(1) as pool:
         with other.write():

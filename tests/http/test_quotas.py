@@ -282,6 +282,7 @@ def test_concurrent_sign_ins_cannot_exceed_the_number_of_tokens(build: Build, ei
 # ---- The size of the database
 
 
+@pytest.mark.sqlite
 def test_keyed_posts_are_stored_once(build: Build, tmp_path: Path) -> None:
     app = build()
     ada = signed_in_user(app, "ada")

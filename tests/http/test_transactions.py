@@ -34,6 +34,7 @@ def _ten_posts(ada: Client) -> None:
 
 @pytest.mark.usefixtures("_ten_posts")
 @pytest.mark.parametrize("path", QUERIES)
+@pytest.mark.sqlite
 def test_a_read_is_one_statement(anyone: Client, ada: Client, statements: list[str], path: str) -> None:
     arrange(ada)
     statements.clear()
@@ -42,11 +43,13 @@ def test_a_read_is_one_statement(anyone: Client, ada: Client, statements: list[s
 
 
 @pytest.mark.usefixtures("_ten_posts")
+@pytest.mark.sqlite
 def test_a_token_costs_one_more_statement(ada: Client, statements: list[str]) -> None:
     ada.get("/posts?author=ada")
     assert len(statements) == 2
 
 
+@pytest.mark.sqlite
 def test_rejected_requests_begin_no_transaction(anyone: Client, ada: Client, statements: list[str]) -> None:
     ada.get("/me")  # updates the token's last use, once a minute
     statements.clear()
@@ -55,6 +58,7 @@ def test_rejected_requests_begin_no_transaction(anyone: Client, ada: Client, sta
     assert not any(statement.startswith("BEGIN") for statement in statements)
 
 
+@pytest.mark.sqlite
 def test_a_password_is_hashed_before_the_transaction_begins(
     anyone: Client, statements: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +74,7 @@ def test_a_password_is_hashed_before_the_transaction_begins(
     assert statements[0] == "BEGIN IMMEDIATE"
 
 
+@pytest.mark.sqlite
 def test_a_failed_request_is_rolled_back(app: Application, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError

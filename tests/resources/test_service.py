@@ -59,6 +59,7 @@ def test_an_older_schema_is_not_ready(anyone: Client, app: Application) -> None:
     assert anyone.get("/health/live").status_code == 200
 
 
+@pytest.mark.sqlite
 def test_the_path_of_a_missing_database_is_not_in_the_response(anyone: Client, app: Application) -> None:
     assert app.database.file
     app.database.file.path.unlink()
