@@ -266,10 +266,14 @@ def test_a_password_has_one_source(run: Callable[..., Result]) -> None:
 
 
 def test_a_password_that_is_typed_is_not_shown(settings: Settings, tmp_path: Path) -> None:
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ["PRESSROOM_DATABASE_URL"] = settings.database_url
-        os.execv(PRESSROOM, [PRESSROOM, "users", "create", "ada"])
+    terminal, standard = pty.openpty()
+    environment = {**os.environ, "PRESSROOM_DATABASE_URL": settings.database_url}
+    command = [PRESSROOM, "users", "create", "ada"]
+    # A session of its own, because it would ask at the terminal of the tests if there is one.
+    process = subprocess.Popen(
+        command, env=environment, stdin=standard, stdout=standard, stderr=standard, start_new_session=True
+    )
+    os.close(standard)
     output = b""
     for prompt in (b"Password: ", b"Repeat for confirmation: "):
         while prompt not in output:
@@ -277,7 +281,7 @@ def test_a_password_that_is_typed_is_not_shown(settings: Settings, tmp_path: Pat
         os.write(terminal, f"{PASSWORD}\n".encode())
     while b"Registered ada." not in output:
         output += os.read(terminal, 1_000)
-    assert os.waitpid(pid, 0)[1] == 0
+    assert process.wait() == 0
     os.close(terminal)
     assert PASSWORD.encode() not in output
 
