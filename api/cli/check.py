@@ -86,7 +86,9 @@ def _gunicorn_arguments() -> Iterator[str]:
         for name, value in options.items():
             if name in config.settings and value is not None:
                 config.set(name, value)
-        _ = config.address, config.worker_class  # parsed, and imported
+        _ = config.address  # parsed here
+        if "." not in (options["worker_class"] or ""):  # otherwise gunicorn imports it from the server's directory
+            _ = config.worker_class
     except SystemExit:
         # argparse prints its usage and then the error, or what `--help` or `--version` asks for.
         reason = output.getvalue().strip().rpartition("error: ")[2] or "--help and --version start no server"

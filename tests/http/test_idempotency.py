@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from api.http import idempotency as idempotency_http
 from api.http.application import Application
 from api.json import dumps
-from api.store import idempotency, posts_tags
+from api.store import idempotency
 from api.store.errors import RequestInProgress
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
@@ -140,12 +140,12 @@ def test_a_rejected_request_leaves_its_key_unused(ada: Client) -> None:
 
 
 def test_a_failed_request_leaves_its_key_unused(app: Application, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     app.config["PROPAGATE_EXCEPTIONS"] = False
     with monkeypatch.context() as context:
-        context.setattr(posts_tags, "add", fail)
+        context.setattr(idempotency, "store", fail)
         assert_problem(publish(ada), 500)
     assert count_posts(ada) == 0
     assert publish(ada).status_code == 201

@@ -447,6 +447,7 @@ def test_a_hanging_replica_delays_few_anonymous_reads_and_fails_none(
     assert sum(wait > 1.5 for wait in waits) <= 2  # one read, and one check
 
 
+@pytest.mark.sqlite
 def test_a_replica_without_a_postgresql_primary_is_rejected(build: Callable[..., Application]) -> None:
     with pytest.raises(InvalidSetting, match="PRESSROOM_REPLICA_URL requires PostgreSQL"):
         build(replica_url="postgresql+psycopg://app@replica/pressroom")

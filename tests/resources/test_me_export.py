@@ -145,6 +145,7 @@ def test_the_order_of_posts_with_the_same_time_is_that_of_their_ids(site: Applic
     assert [line["post"]["id"] for line in export(ada)[1:]] == [*range(1, 46)]
 
 
+@pytest.mark.sqlite
 def test_an_export_reads_each_of_many_drafts_once(ada: Client) -> None:
     """They have the same time in the index: of each query, SQLite would read all those before again."""
     steps = []
