@@ -75,7 +75,6 @@ def _alter_while_requests_go_on(connection: sa.Connection) -> None:
         ):
             added = ", ".join(f"ADD COLUMN IF NOT EXISTS {name} {kind}" for name, kind in columns.items())
             execute_ddl(other, f"ALTER TABLE {table} {added}")
-            other.execute(
-                sa.text(f"DROP INDEX CONCURRENTLY IF EXISTS {INDEXES[table]}")
-            )  # an interrupted one is not valid
+            # One whose creation was interrupted is not valid.
+            other.execute(sa.text(f"DROP INDEX CONCURRENTLY IF EXISTS {INDEXES[table]}"))
             other.execute(sa.text(f"CREATE INDEX CONCURRENTLY {INDEXES[table]} ON {table} (change_position, id)"))
