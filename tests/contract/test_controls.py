@@ -25,7 +25,8 @@ class Control(NamedTuple):
 
 
 SCHEMATHESIS, RESPONSES = "contract/test_schemathesis.py", "contract/test_responses.py"
-HOSTILE, OWASP, CHANGES = "contract/test_hostile.py", "contract/test_owasp.py", "contract/test_change_feed.py"
+HOSTILE, OWASP = "contract/test_hostile.py", "contract/test_owasp.py"
+CHANGES = "contract/test_change_feed.py::test_mirrors_have_what_the_lists_have_after_more_events"
 SUSPENSIONS = "store/test_suspensions.py"
 WITHHOLD = 'db.execute_many(_WITHHOLD, [{"moved_id": row.id, "at": at} for row in rows])\n        '
 WAS_PUBLIC = '        was_public_until=sa.bindparam("at", type_=Timestamp()),\n'
@@ -698,7 +699,7 @@ def test_a_planted_bug_is_found(tmp_path: Path, control: Control) -> None:
     module.write_text(source.replace(control.original, control.planted))
     # The first failure is enough; it need not be shrunk.
     options = ["--exitfirst", "--quiet", "--hypothesis-profile=unshrunk", f"tests/{control.tests}"]
-    options += ["-m", "not nightly"]
+    options += ["-m", "" if "::" in control.tests else "not nightly"]
     # pytest would close the directory above the temporary ones to other users, such as that of PostgreSQL.
     options.append(f"--basetemp={tmp_path / 'temporary'}")
     # Hypothesis also draws constants from the code, so what a seed finds changes with the code.
