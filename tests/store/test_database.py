@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable
@@ -210,6 +211,33 @@ def test_sqlite_writers_give_up_waiting_for_a_write_slot(settings: Settings) -> 
         assert time.monotonic() - started < Timeouts().write_slot_seconds / 2
     write()
     database.close()
+
+
+def test_sqlite_writers_find_the_lock_free_between_the_writes_of_another_process(settings: Settings) -> None:
+    """SQLite's own waiting needs a second for each, because it pauses for up to 100 ms between two attempts."""
+    database, has_ended = Database(settings), threading.Event()
+
+    def write_constantly() -> None:
+        other = sqlite3.connect(database.file.path, isolation_level=None)  # type: ignore[union-attr] # is SQLite
+        while not has_ended.wait(0.003):
+            other.execute("BEGIN IMMEDIATE")
+            time.sleep(0.04)
+            other.execute("COMMIT")
+        other.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(write_constantly)
+        seconds = 0.0
+        try:
+            for _ in range(10):
+                time.sleep(0.06)  # lets the other one write
+                began = time.monotonic()
+                with database.write():
+                    seconds += time.monotonic() - began
+        finally:
+            has_ended.set()
+    database.close()
+    assert seconds < 4
 
 
 def test_postgresql_connections_have_a_lock_timeout_and_a_statement_timeout(postgresql: PostgresServer) -> None:

@@ -39,8 +39,6 @@ class Database:
         size = connections or max(min(2, settings.threads), settings.threads - 1)
         self.pool = Pool(self.engine, size, timeouts, self.file)
         self._driver_errors = DriverErrors(self.engine, *([self.file.explain_failure] if self.file else []))
-        # In SQLite a DEFERRED transaction fails at its first write if another one has committed since its first read.
-        self._begin_write = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         self._begin_snapshot = "BEGIN DEFERRED" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ"
         self._write_queue = WriteQueue(settings.threads, timeouts) if self.is_sqlite else None
 
@@ -93,18 +91,18 @@ class Database:
 
         Raises `Unavailable` if other writers take too long, or immediately if `wait` is false.
         """
-        if self._write_queue:
-            self._write_queue.acquire(wait=wait)
+        if queue := self._write_queue:
+            queue.acquire(wait=wait)
         has_begun = False
         try:
             with self.read() as connection:
-                if wait or not self.is_sqlite:
-                    connection.execute_sql(self._begin_write)
+                if queue:
+                    # A DEFERRED one would fail at its first write if another had committed since its first read.
+                    sqlite.begin_immediate(connection, self.timeouts, wait=wait)
+                    queue.begun()
                 else:
-                    sqlite.begin_immediate_or_fail(connection, self.timeouts)
+                    connection.execute_sql("BEGIN")
                 has_begun = True
-                if self._write_queue:
-                    self._write_queue.begun()
                 try:
                     if self.file:
                         self.file.epochs.begin(connection)
@@ -114,8 +112,8 @@ class Database:
                     raise
                 self._commit(connection)
         finally:
-            if self._write_queue:
-                self._write_queue.release(success=has_begun)
+            if queue:
+                queue.release(success=has_begun)
 
     def _commit(self, connection: Connection) -> None:
         try:

@@ -1,6 +1,7 @@
 """Time limits of the store."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +52,8 @@ class Timeouts:
     def reply_seconds(self) -> float:
         """Longest wait for PostgreSQL's reply: a second more than a statement may run, so only a hung server fails."""
         return self.statement_seconds + 1
+
+    @cached_property
+    def busy_timeout_pragma(self) -> str:
+        """The statement that sets `lock_seconds` on SQLite."""
+        return f"PRAGMA busy_timeout={self.lock_seconds * 1000:.0f}"

@@ -32,7 +32,7 @@ class WriteQueue:
         requested_at = time.monotonic()
         if self._slot.acquire(blocking=False):
             if not self._has_failed:
-                self._progressed_at = time.monotonic()  # the queue was empty
+                self._progressed_at = requested_at  # the queue was empty
         elif not wait or not self._wait():
             _record_wait(requested_at)
             raise Unavailable("Too many concurrent writes. Try again later.")
@@ -40,7 +40,8 @@ class WriteQueue:
 
     def begun(self) -> None:
         """Record how long the writer that has the slot has waited for it, and for SQLite's lock."""
-        _record_wait(self._requested_at)
+        if (seconds := time.monotonic() - self._requested_at) >= _SHORT_WAIT_SECONDS:
+            metrics.WRITE_WAITS.observe(seconds)
 
     def release(self, *, success: bool) -> None:
         """Pass the slot on; without `success`, the writer could not begin."""
