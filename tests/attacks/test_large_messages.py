@@ -159,9 +159,9 @@ def list_path(query: str, number: int) -> str:
 @pytest.mark.parametrize(
     ("method", "query"),
     [
-        ("HEAD", "expand=body&limit=100"),
+        pytest.param("HEAD", "expand=body&limit=100", marks=pytest.mark.nightly),
         ("GET", "expand=body&limit=100"),
-        ("GET", "limit=100"),
+        pytest.param("GET", "limit=100", marks=pytest.mark.nightly),
         ("GET", "expand=body&limit=20&tag=cacheable"),
     ],
 )

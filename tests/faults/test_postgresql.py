@@ -155,6 +155,7 @@ def test_a_worker_that_starts_while_postgresql_hangs_does_not_wait_for_it(
 
 
 @pytest.mark.alone
+@pytest.mark.nightly
 def test_a_replica_serves_anonymous_reads_while_the_primary_hangs(
     serve: Callable[..., Server], primary: Cluster, replica: Cluster
 ) -> None:

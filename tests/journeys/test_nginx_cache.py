@@ -311,6 +311,7 @@ def requests_per_cpu_second(nginx: Nginx, server: Server, path: str) -> float:
     return int(re.findall(r"(\d+) requests in", report)[0]) / (sum(map(cpu_seconds, servers)) - before)
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="no wrk: apt-get install wrk")
 def test_the_cache_serves_many_times_as_many_requests(tmp_path: Path) -> None:
     with nginx_and_gunicorn(tmp_path, PRESSROOM_RATE_LIMITS="off", WEB_CONCURRENCY="2") as (nginx, server):
