@@ -176,6 +176,7 @@ def lose_while_the_transaction_waits(app: Application, case: Case) -> None:
     assert stored(app) == after_loss
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_authority_that_is_lost_while_the_transaction_waits_changes_nothing(
     build: Callable[..., Application], case: Case

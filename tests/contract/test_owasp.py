@@ -55,9 +55,13 @@ def send(client: Client, permission: Permission) -> TestResponse:
 
 
 def stored(there: Clients) -> list[Any]:
-    """Return everything that ada can read, and her list of posts with drafts and bodies."""
+    """Return everything that ada can read, and her list of posts with drafts and bodies.
+
+    Without `next_since`, which on PostgreSQL differs after each transaction, even one that wrote nothing.
+    """
     paths = [path for path in READS if path not in ("/openapi.json", "/docs")]
-    return [there.ada.get(path).data for path in (*paths, "/posts?author=ada&expand=body")]
+    read = [there.ada.get(path).data for path in (*paths, "/posts?author=ada&expand=body")]
+    return [re.sub(rb'"next_since":"[^"]*"', b"", data) for data in read]
 
 
 def test_the_matrix_covers_every_operation() -> None:

@@ -110,6 +110,7 @@ def test_a_documented_response_is_sent(
         case 500:
             monkeypatch.setattr("api.http.views.in_transaction", raising(ZeroDivisionError()))
         case 503:
+            app.database.close()
             app.database = Database(Settings(database_url="sqlite:////nowhere/pressroom.sqlite"))
         case 507:
             # tests/faults/test_sqlite.py fills a disk.
