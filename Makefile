@@ -42,7 +42,7 @@ controls: .venv/dev ## Check that the contract tests find planted bugs.
 attacks: .venv/dev ## Attack the server, for four minutes; needs nginx-light, slowhttptest and testssl.sh.
 	$(BIN)/pytest tests/attacks
 
-faults: .venv/dev ## Inject faults under load and count failed requests, for 25 minutes.
+faults: .venv/dev ## Inject faults under load and count failed requests, for 20 minutes.
 	FAULT_SECONDS=5 $(BIN)/pytest tests/faults
 
 bench: build/peers/installed ## Measure what requests cost, beside other frameworks, for ten minutes; needs wrk.
