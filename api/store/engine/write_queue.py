@@ -40,6 +40,7 @@ class WriteQueue:
 
     def begun(self) -> None:
         """Record how long the writer that has the slot has waited for it, and for SQLite's lock."""
+        # Every write comes here, so this does without the call of `_record_wait`.
         if (seconds := time.monotonic() - self._requested_at) >= _SHORT_WAIT_SECONDS:
             metrics.WRITE_WAITS.observe(seconds)
 
