@@ -109,14 +109,14 @@ def workloads_of(signed_in: Application) -> dict[str, Workload]:
     }
 
 
-@pytest.mark.parametrize(("workload", "limit"), [("W1", 1.09), ("W2", 1.33), ("W3", 1.51), ("W4", 1.15)])
+@pytest.mark.parametrize(("workload", "limit"), [("W1", 1.08), ("W2", 1.32), ("W3", 1.51), ("W4", 1.14)])
 def test_a_request_costs_little_more_than_a_bare_flask_route(
     app: Application, bare_flask: Application, workloads: dict[str, Workload], workload: str, limit: float
 ) -> None:
     assert_costs_less(app, bare_flask, workloads[workload], limit, is_read=workload in ("W1", "W2"))
 
 
-@pytest.mark.parametrize(("workload", "limit"), [("W1", 1.11), ("W2", 1.39), ("W3", 1.49), ("W4", 1.17)])
+@pytest.mark.parametrize(("workload", "limit"), [("W1", 1.07), ("W2", 1.35), ("W3", 1.48), ("W4", 1.14)])
 def test_a_request_costs_little_more_than_a_bare_flask_route_on_postgresql(
     app_on_postgresql: Application, bare_flask_on_postgresql: Application, workload: str, limit: float
 ) -> None:
