@@ -6,8 +6,9 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from threading import Barrier
@@ -25,7 +26,7 @@ from api.settings import Settings
 from api.store import posts, posts_lists, users, users_removal
 from api.store.columns import JSON, metadata
 from api.store.engine.database import Database
-from api.store.engine.migrate import HEAD, MIGRATIONS
+from api.store.engine.migrate import HEAD, MIGRATIONS, transacting
 from api.store.engine.timeouts import Timeouts
 from api.store.errors import Unavailable
 
@@ -213,31 +214,49 @@ def test_sqlite_writers_give_up_waiting_for_a_write_slot(settings: Settings) -> 
     database.close()
 
 
-def test_sqlite_writers_find_the_lock_free_between_the_writes_of_another_process(settings: Settings) -> None:
-    """SQLite's own waiting needs a second for each, because it pauses for up to 100 ms between two attempts."""
-    database, has_ended = Database(settings), threading.Event()
+@contextmanager
+def another_connection_writing(database: Database) -> Iterator[None]:
+    """Let another connection hold SQLite's lock for 40 of 43 milliseconds, as the writers of another process might."""
+    has_ended = threading.Event()
 
-    def write_constantly() -> None:
-        other = sqlite3.connect(database.file.path, isolation_level=None)  # type: ignore[union-attr] # is SQLite
-        while not has_ended.wait(0.003):
-            other.execute("BEGIN IMMEDIATE")
-            time.sleep(0.04)
-            other.execute("COMMIT")
-        other.close()
+    def write() -> int:
+        writes, path = 0, database.file.path  # type: ignore[union-attr] # is SQLite
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            while not has_ended.wait(0.003):
+                other.execute("BEGIN IMMEDIATE")
+                time.sleep(0.04)
+                other.execute("COMMIT")
+                writes += 1
+        return writes
 
     with ThreadPoolExecutor(1) as threads:
-        threads.submit(write_constantly)
-        seconds = 0.0
+        writing = threads.submit(write)
         try:
-            for _ in range(10):
-                time.sleep(0.06)  # lets the other one write
-                began = time.monotonic()
-                with database.write():
-                    seconds += time.monotonic() - began
+            yield
         finally:
             has_ended.set()
+    assert writing.result() > 10
+
+
+@pytest.mark.parametrize("in_migration", [False, True])
+def test_sqlite_writers_find_the_lock_free_between_the_writes_of_another_process(
+    settings: Settings, *, in_migration: bool
+) -> None:
+    """SQLite's own waiting would need 0.7 s for each on average, because it pauses for up to 100 ms."""
+    database, seconds = Database(settings), 0.0
+
+    def write(_: object) -> None:
+        nonlocal seconds
+        seconds += time.monotonic() - requested_at
+
+    with another_connection_writing(database), database.engine.connect() as connection:
+        transact = transacting(connection) if in_migration else database.transact
+        for _ in range(10):
+            time.sleep(0.06)  # lets the other one write
+            requested_at = time.monotonic()
+            transact(write)
     database.close()
-    assert seconds < 4
+    assert seconds < 2
 
 
 def test_postgresql_connections_have_a_lock_timeout_and_a_statement_timeout(postgresql: PostgresServer) -> None:

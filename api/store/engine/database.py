@@ -98,7 +98,7 @@ class Database:
             with self.read() as connection:
                 if queue:
                     # A DEFERRED one would fail at its first write if another had committed since its first read.
-                    sqlite.begin_immediate(connection, self.timeouts, wait=wait)
+                    sqlite.begin_immediate(connection._driver, self.timeouts, wait=wait)  # noqa: SLF001 (of this package)
                     queue.begun()
                 else:
                     connection.execute_sql("BEGIN")

@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from api.store.engine import sqlite
 from api.store.engine.connections import Connection, Query, StatementCache
 from api.store.errors import Unavailable
 
@@ -67,7 +69,7 @@ def _upgrade_next(engine: sa.Engine, last: str) -> bool:
 def _upgrade_in_transaction(engine: sa.Engine, last: str) -> bool:
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            sqlite.begin_immediate(connection.connection.driver_connection)
         else:
             # This transaction is idle while `autocommitting` works.
             for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
@@ -124,10 +126,13 @@ def store_connection(connection: sa.Connection) -> Connection:
 
 def transacting(connection: sa.Connection) -> Callable[[Callable[[Connection], Any]], Any]:
     """Return a function that calls another one with the connection in a transaction, like `Database.transact`."""
-    begin, db = "BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN", store_connection(connection)
+    db = store_connection(connection)
+    begin: Callable[[], None] = partial(db.execute_sql, "BEGIN")
+    if connection.dialect.name == "sqlite":
+        begin = partial(sqlite.begin_immediate, connection.connection.driver_connection)
 
     def transact(work: Callable[[Connection], Any]) -> Any:
-        db.execute_sql(begin)
+        begin()
         try:
             result = work(db)
         except BaseException:
@@ -147,7 +152,7 @@ def suspended(connection: sa.Connection, revision: str) -> Iterator[None]:
     """
     connection.exec_driver_sql("COMMIT")
     yield
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    sqlite.begin_immediate(connection.connection.driver_connection)
     if connection.scalar(sa.text("SELECT version_num FROM alembic_version")) != revision:
         raise MigratedByAnother
 

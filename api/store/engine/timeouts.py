@@ -1,7 +1,6 @@
 """Time limits of the store."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +14,9 @@ class Timeouts:
     write_stall_seconds: float = 0.5
     """The same for writers beyond half of the threads while no write of this process succeeds, on SQLite."""
     lock_seconds: float = 5
-    """Longest wait for another transaction's lock: PostgreSQL's `lock_timeout`, SQLite's `busy_timeout`."""
+    """Longest wait for another transaction's lock: PostgreSQL's `lock_timeout`, and SQLite's lock on the file."""
+    lock_retry_seconds: float = 0.002
+    """Pause between two attempts to lock an SQLite file for writing."""
     statement_seconds: float = 10
     """Longest run of a statement, PostgreSQL's `statement_timeout`: `lock_seconds`, and as long again to work."""
     file_check_seconds: float = 0.1
@@ -52,8 +53,3 @@ class Timeouts:
     def reply_seconds(self) -> float:
         """Longest wait for PostgreSQL's reply: a second more than a statement may run, so only a hung server fails."""
         return self.statement_seconds + 1
-
-    @cached_property
-    def busy_timeout_pragma(self) -> str:
-        """The statement that sets `lock_seconds` on SQLite."""
-        return f"PRAGMA busy_timeout={self.lock_seconds * 1000:.0f}"

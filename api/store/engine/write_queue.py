@@ -12,7 +12,7 @@ _SHORT_WAIT_SECONDS = 0.001
 
 
 class WriteQueue:
-    """Lets one thread write at a time: SQLite wakes waiting writers in no particular order, and twice as slowly.
+    """Lets one thread write at a time: several that wait for SQLite's lock would get it in no particular order.
 
     A waiting writer occupies a thread. While another process does not let this one write, half of the threads may
     wait, and the others are left to readers.
@@ -40,9 +40,7 @@ class WriteQueue:
 
     def begun(self) -> None:
         """Record how long the writer that has the slot has waited for it, and for SQLite's lock."""
-        # Every write comes here, so this does without the call of `_record_wait`.
-        if (seconds := time.monotonic() - self._requested_at) >= _SHORT_WAIT_SECONDS:
-            metrics.WRITE_WAITS.observe(seconds)
+        _record_wait(self._requested_at)
 
     def release(self, *, success: bool) -> None:
         """Pass the slot on; without `success`, the writer could not begin."""
