@@ -48,7 +48,6 @@ def test_slow_clients_behind_nginx_do_not_delay_other_clients(site: Site, name: 
     assert reached <= 30
 
 
-@pytest.mark.nightly
 def test_slow_clients_block_gunicorn_without_nginx(tmp_path: Path) -> None:
     """Shows that the attack works, without which the tests above would prove nothing."""
     server = Server(["gunicorn"], tmp_path, WEB_CONCURRENCY="2").wait_until_ready()
