@@ -39,7 +39,7 @@ check: lint test ## Lint, and run the tests with coverage.
 controls: .venv/dev ## Check that the contract tests find planted bugs.
 	$(BIN)/pytest --numprocesses=2 tests/contract/test_controls.py
 
-attacks: .venv/dev ## Attack the server, for four minutes; needs nginx-light, slowhttptest and testssl.sh.
+attacks: .venv/dev ## Attack the server, for three to four minutes; needs nginx-light, slowhttptest and testssl.sh.
 	$(BIN)/pytest tests/attacks
 
 faults: .venv/dev ## Inject faults under load and count failed requests, for 20 minutes.
