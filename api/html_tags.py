@@ -75,7 +75,7 @@ def balance(html: str) -> str:
     parts: list[str] = []
     tags = _Tags()
     endless: set[str] = set()
-    start = 0
+    start, last = 0, html.rfind(">") + 1
     while (found := html.find("<", start)) >= 0:
         parts.append(html[start:found])
         match = _TAG.match(html, found)
@@ -85,7 +85,8 @@ def balance(html: str) -> str:
             continue
         is_end, name, attributes = match[1], (match[2] or match[4] or "").lower(), match[3]
         if name in _ENDS and not is_end and name not in endless:
-            if end := _ENDS[name].search(html, start):
+            # Up to the last `>`, so that each `</script` that is found has an end.
+            if end := _ENDS[name].search(html, start, last):
                 start = end.end()
             else:
                 endless.add(name)  # so that it is not searched again

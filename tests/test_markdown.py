@@ -217,6 +217,8 @@ LONG = {
     "mixed quotes": "<a b=\"<a c=' " * (N // 13),
     "comments": "x<!--" * (N // 5),
     "scripts": "<div><script>" * (N // 13),
+    "a script without an end": "<script>\n" + "</script" * (N // 8),
+    "a style without an end": "<style>\n" + "</style " * (N // 8),
     "a wide table": "|a" * (N // 4) + "\n" + "|-" * (N // 4),
     "a long table": "|".join("a" * 500) + "\n" + "|".join("-" * 500) + "\n" + "|\n" * 100_000,
     "list items": "-\n" * (N // 2),
