@@ -14,6 +14,7 @@ from api.http.problems import abort
 _HOST_PATTERN = re.compile(
     r"(\[[A-Za-z0-9._~!$&'()*+,;=:%-]+\]|([A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(:[0-9]*)?"
 )
+_HOST_MAX_LENGTH = 255 + len(":65535")
 _PREFIX_PATTERN = re.compile(constraints.URL_PREFIX_PATTERN)
 _UNENCODED_PATTERN = re.compile(r"[A-Za-z0-9._~/-]*(\?[A-Za-z0-9._~&=-]+)?")
 
@@ -42,9 +43,12 @@ def _check_prefix(request: flask.Request, prefix: str) -> None:
 @lru_cache(maxsize=1024)
 def _check_host(host: str | None, protocol: str) -> None:
     # RFC 9112, section 3.2.
-    is_valid = protocol != "HTTP/1.1" if host is None else _HOST_PATTERN.fullmatch(host)
+    if host is None:
+        is_valid = protocol != "HTTP/1.1"
+    else:
+        is_valid = len(host) <= _HOST_MAX_LENGTH and _HOST_PATTERN.fullmatch(host) is not None
     if not is_valid:
-        abort(400, "The request is malformed: `Host` is missing or invalid. Send HOST or HOST:PORT.")
+        abort(400, "The request is malformed: `Host` is missing, invalid or too long. Send HOST or HOST:PORT.")
 
 
 def request_target(request: flask.Request) -> str:

@@ -57,9 +57,9 @@ class TagFilter(Text):
     def deserialize(
         self, value: object, attr: str | None = None, data: Mapping[str, object] | None = None, **options: object
     ) -> str:
-        """Return the normal form."""
+        """Return the normal form; its beginning if it is longer than any tag, because a response may repeat it."""
         text = super().deserialize(value, attr, data, **options)
-        return normalize(text) if isinstance(text, str) else text
+        return normalize(text)[: constraints.TAG_MAX_LENGTH + 1] if isinstance(text, str) else text
 
 
 class TagList(List):

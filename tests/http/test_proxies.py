@@ -96,9 +96,10 @@ def test_the_scheme_of_a_trusted_proxy_is_not_needed(build: Callable[..., Applic
     [
         *(
             (host, 200)
-            for host in ("my_svc", "my_svc:8000", "[2001:db8::1]:443", "a" * 60 + ":8000", "caf%C3%A9", "x.")
+            for host in ("my_svc", "my_svc:8000", "[2001:db8::1]:443", "a" * 255 + ":8000", "caf%C3%A9", "x.")
         ),
         *((host, 400) for host in ("a b", "a/b", "evil.example/x?", "a@b", "x:y", "<b>", "\xe9", "[::1", "a\x01")),
+        ("a" * 262, 400),
     ],
 )
 def test_hosts_are_those_of_rfc_3986(build: Callable[..., Application], host: str, status: int) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import feedparser
@@ -172,6 +173,18 @@ def test_only_what_is_public_is_in_feeds_even_for_the_author(ada: Client) -> Non
     for published_at in (None, "8000-01-01T00:00:00Z"):
         ada.post("/posts", {"title": "t", "body": "b", "published_at": published_at})
     assert json_feed(ada)["items"] == json_feed(ada, "/feed.json?author=ada")["items"] == []
+
+
+@pytest.mark.parametrize("character", ["\ufb2c", "\U0001d160", "a"])
+def test_the_longest_filters_and_prefix_leave_a_feed_valid(build: Callable[..., Application], character: str) -> None:
+    anyone = Client(build(trusted_proxies=1))
+    query = urlencode({"author": "a" * 39, "tag": character * constraints.SENT_TAG_MAX_LENGTH})
+    prefix = "/" + "p" * (constraints.URL_PREFIX_MAX_LENGTH - 1)
+    headers = {"X-Forwarded-Prefix": prefix, "Host": "h" * 255 + ":65535"}
+    response = anyone.get(f"/feed.json?{query}", headers=headers)
+    assert response.status_code == 200
+    jsonschema.validate(response.json, SCHEMA)
+    assert anyone.get(f"/feed.atom?{query}", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("path", FEEDS)
