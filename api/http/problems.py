@@ -87,7 +87,8 @@ def problem_response(
         "type": f"{request.root_path if has_request_context() else ''}/problems/{code}",
         "title": PROBLEM_TYPES[code].title if code in PROBLEM_TYPES else about.title,
         "status": status,
-        "detail": detail or about.detail,
+        # It may repeat parts of the path, of which each character may have been escaped.
+        "detail": (detail or about.detail)[: constraints.DETAIL_MAX_LENGTH],
         "code": code,
     }
     response = json_response({**problem, "errors": errors} if errors else problem, status, media_type=MEDIA_TYPE)

@@ -28,7 +28,9 @@ def responder(operation: Operation) -> Callable[[Request, object], Response]:
         if status == 201:
             response.headers.add("Location", str(content["url"]))
         if content_location:
-            response.headers.add("Content-Location", str(content["url"]))
+            # With the query of a read: `expand` selects another representation (RFC 9110, section 8.7).
+            query = f"?{request.query_string.decode()}" if request.query_string else ""
+            response.headers.add("Content-Location", f"{content['url']}{query}")
         if isinstance(returns, PageSchema) and content["next_cursor"] is not None:
             response.headers.add("Link", link_to_next(request, str(content["next_cursor"])))
         return response

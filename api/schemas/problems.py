@@ -57,7 +57,7 @@ class ProblemError(StrictSchema):
         json_schema = {"examples": [{"detail": "Missing data for required field.", "pointer": "#/title"}]}
 
     detail = Text(
-        2048,
+        constraints.DETAIL_MAX_LENGTH,
         required=True,
         metadata={"description": "The error.", "examples": ["Missing data for required field."]},
     )
@@ -79,7 +79,7 @@ class Problem(StrictSchema):
     title = Title()
     status = Status(required=True)
     detail = Text(
-        2048,
+        constraints.DETAIL_MAX_LENGTH,
         required=True,
         metadata={"description": "What is wrong and what to do.", "examples": ["Validation failed; see `errors`."]},
     )

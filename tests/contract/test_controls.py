@@ -221,7 +221,7 @@ CONTROLS = {
     ),
     "no Content-Location": Control(
         "http/representations",
-        'response.headers.add("Content-Location", str(content["url"]))',
+        """response.headers.add("Content-Location", f"{content['url']}{query}")""",
         "pass",
         SCHEMATHESIS,
         "Missing required response headers",

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from werkzeug.test import TestResponse
 
+from api import constraints
 from api.http.application import Application
 from api.store import posts, users
 from api.store.engine.connections import Connection
@@ -88,6 +90,26 @@ def test_responses_name_the_url_of_the_post_and_those_to_put_have_no_etag(ada: C
         assert read.headers["Cache-Control"].startswith("public, max-age=1,")
         assert read.headers["Vary"] == "Authorization"
     assert anyone.get(URL).data == anyone.get("/posts/1").data
+
+
+def test_content_location_is_that_of_the_representation(ada: Client, anyone: Client) -> None:
+    """RFC 9110, section 8.7."""
+    create(ada)
+    read = anyone.get(f"{URL}?expand=html")
+    assert read.headers["Content-Location"] == "/posts/1?expand=html"
+    assert anyone.get("/posts/1?expand=html", headers={"If-None-Match": read.headers["ETag"]}).status_code == 304
+
+
+@pytest.mark.parametrize("character", ["\U000e0001", "x", "\u3042"])
+def test_an_error_has_a_detail_as_documented_whatever_the_path_has(ada: Client, character: str) -> None:
+    segment = quote(character * constraints.PATH_SEGMENT_MAX_LENGTH)
+    for response in (
+        ada.get(f"/users/{segment}/posts/{segment}"),
+        put(ada, url=f"/users/ada/posts/{segment}", headers=CREATE),
+        ada.get(f"/users/{segment}"),
+    ):
+        assert_problem(response, 404)
+        assert len((response.json or {})["detail"]) <= constraints.DETAIL_MAX_LENGTH
 
 
 def test_the_url_of_the_post_has_the_prefix_of_a_proxy(build: Callable[..., Application]) -> None:

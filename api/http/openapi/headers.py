@@ -23,7 +23,7 @@ HEADERS: dict[str, JSONObject] = {
         "example": "/items/1",
     },
     "ContentLocation": {
-        "description": "The URL of the representation in the response, which is the `url` in it.",
+        "description": "The URL of the representation in the response: the `url` in it, with the query of a read.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference", "maxLength": 2048},
         "example": "/items/1",
