@@ -12,31 +12,25 @@ MIB = 1024 * 1024
 _SECONDS_PER_DAY = 86_400
 
 
-def count(request: Request, content: Values, *, creates: bool) -> int:
-    """Count what the request writes, and return its bytes; 429 if it exceeds a daily quota.
+def count(request: Request, content: Values, *, creates: bool) -> None:
+    """Count what the request has written; 429 if it exceeds a daily quota.
 
-    A request that fails is not counted. Bytes are those of the content, however the client encodes it. It is part of
-    the request's transaction: concurrent requests cannot both take what is left, and an error undoes it.
+    Bytes are those of the content, however the client encodes it. It is part of the request's transaction: concurrent
+    requests cannot both take what is left, and an error undoes what has been written.
     """
     settings = request.app.settings
     quotas = usage.Usage(settings.posts_per_day, settings.megabytes_per_day * MIB)
     if settings.rate_limits == "off" or not any(quotas):
-        return 0
+        return
     db, user = request.db, request.current_user
     if user.role == "admin":
-        return 0
+        return
     size = len(dumps(content))
     used = usage.add(db, user_id=user.id, posts=int(creates), size=size)
     if creates and 0 < quotas.posts < used.posts:
         _reject("posts-per-day", f"{quotas.posts} posts and comments")
     if 0 < quotas.bytes < used.bytes:
         _reject("megabytes-per-day", f"{settings.megabytes_per_day} MiB")
-    return size
-
-
-def give_back(request: Request, size: int) -> None:
-    """Count that many bytes less: programs that publish files send all of them again, most of them unchanged."""
-    usage.add(request.db, user_id=request.current_user.id, posts=0, size=-size)
 
 
 def _reject(name: str, quota: str) -> None:

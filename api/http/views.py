@@ -55,16 +55,14 @@ def view_of(operation: Operation, handler: Handler) -> Handler:
             request.creates = preconditions.must_create(request)
 
         def perform() -> Response:
-            key, counted = None, 0
-            if not is_read:
-                key = request.environ.get("HTTP_IDEMPOTENCY_KEY") if operation.idempotent else None
-                if key is not None and (replayed := idempotency.replay(request, key, inputs[-1])):
-                    return replayed
-                if is_metered:
-                    counted = quotas.count(request, inputs[-1], creates=is_post or request.creates)
-            response = respond(request, result := handle(resource, request, *inputs, **path))
-            if counted and result is not None and result is request.row_before:
-                quotas.give_back(request, counted)  # nothing has changed
+            key = request.environ.get("HTTP_IDEMPOTENCY_KEY") if operation.idempotent else None
+            if key is not None and (replayed := idempotency.replay(request, key, inputs[-1])):
+                return replayed
+            result = handle(resource, request, *inputs, **path)
+            has_changed = result is not request.row_before
+            if is_metered and has_changed:
+                quotas.count(request, inputs[-1], creates=is_post or request.creates)
+            response = respond(request, result)
             if conditional and not (is_read or is_post or request.is_precondition_checked):
                 raise AssertionError(f"{operation.operation_id} did not check the precondition.")
             if has_etag:
@@ -75,7 +73,7 @@ def view_of(operation: Operation, handler: Handler) -> Handler:
 
         again = None if is_read or request.viewer is None else partial(_authorize_again, request, authorize, path)
         response = in_transaction(request, perform, again)
-        if auth:
+        if auth or (is_read and has_etag):
             response.headers.add("Vary", "Authorization")
         return response
 

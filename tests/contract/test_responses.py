@@ -139,7 +139,7 @@ def test_a_documented_response_is_sent(
     if status == 401:
         scheme = response.headers["WWW-Authenticate"].partition(" ")[0].lower()
         assert any(scheme in requirement for requirement in security)
-    assert response.headers.get("Vary") == ("Authorization" if security and status < 400 else None)
+    assert response.headers.get("Vary") == ("Authorization" if (security or is_read) and status < 400 else None)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)

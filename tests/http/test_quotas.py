@@ -144,6 +144,19 @@ def test_a_request_that_changes_nothing_is_not_counted(
     assert first + 1000 < used() < 2 * first + 10
 
 
+def test_a_request_that_changes_nothing_succeeds_whatever_is_left_of_the_quotas(build: Build) -> None:
+    ada = signed_in_user(build(posts_per_day=1, megabytes_per_day=1), "ada")
+    body = "\u3042" * constraints.BODY_MAX_LENGTH  # three quarters of a mebibyte
+    path, content = "/users/ada/posts/slug", {"title": "t", "body": body, "published_at": None}
+    assert ada.send("PUT", path, json=content, headers={"If-None-Match": "*"}).status_code == 201
+    for method, url, same in (("PUT", path, content), ("PATCH", "/posts/1", {"body": body})):
+        assert ada.send(method, url, json=same, headers={"If-Match": "*"}).status_code == 200
+    assert ada.send("PUT", path, json=content, headers={"If-None-Match": "*"}).status_code == 412
+    changed = ada.send("PATCH", "/posts/1", json={"body": body[:-1]}, headers={"If-Match": "*"})
+    assert_quota_exceeded(changed, "1 MiB")
+    assert (ada.get("/posts/1").json or {})["body"] == body
+
+
 def test_a_replayed_request_is_not_counted(build: Build) -> None:
     ada = signed_in_user(build(posts_per_day=1), "ada")
     headers = {"Idempotency-Key": "k"}
