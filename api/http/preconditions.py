@@ -52,7 +52,17 @@ def check_if_match(request: Request, row: Row) -> Row:
     # Not `star_tag`, which Werkzeug finds among other tags, too.
     if if_match != "*" and row.revision not in map(_revision, request.if_match.as_set(include_weak=True)):
         abort(412)
+    # Section 13.2.2: after a true `If-Match`.
+    if "HTTP_IF_NONE_MATCH" in request.environ and not request.creates and _has_tag_of(request, row):
+        abort(412)
     return row
+
+
+def _has_tag_of(request: Request, row: Row) -> bool:
+    """Return whether `If-None-Match` is `*` or has a tag with the row's revision."""
+    if request.environ["HTTP_IF_NONE_MATCH"].strip() == "*":
+        return True
+    return row.revision in map(_revision, request.if_none_match.as_set(include_weak=True))
 
 
 def must_create(request: Request) -> bool:

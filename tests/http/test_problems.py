@@ -95,10 +95,28 @@ def test_the_type_of_a_problem_has_the_prefix_of_a_trusted_proxy(build: Callable
     assert (response.json or {})["type"] == "/api/problems/not-found"
 
 
-def test_a_range_beyond_a_file_is_416_with_a_type_that_can_be_read(anyone: Client) -> None:
-    response = anyone.get("/docs/assets/swagger-ui.css", headers={"Range": "bytes=99999999-"})
-    problem = assert_problem(response, 416)
-    assert anyone.get(problem["type"]).status_code == 200
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Range": "bytes=0-3"},
+        {"Range": "bytes=99999999-"},
+        {"Range": "items=0-3"},
+        {"If-Match": '"other"'},
+        {"If-Match": '"other"', "Range": "bytes=0-3"},
+        {"If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"},
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_files_ignore_ranges_and_the_preconditions_of_changes_as_operations_do(
+    anyone: Client, method: str, headers: dict[str, str]
+) -> None:
+    path = "/docs/assets/swagger-ui.css"
+    expected = anyone.send(method, path)
+    response = anyone.send(method, path, headers=headers)
+    assert (response.status_code, response.data) == (200, expected.data)
+    assert "Content-Range" not in response.headers
+    validated = anyone.send(method, path, headers={**headers, "If-None-Match": expected.headers["ETag"]})
+    assert validated.status_code == 304
 
 
 def test_the_message_of_a_store_error_is_the_detail(app: Application) -> None:
