@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from flask import Response
+from werkzeug.datastructures import ETags
 
 from api.http.application import Request
 from api.http.problems import HTTPProblem, abort
@@ -49,20 +50,18 @@ def check_if_match(request: Request, row: Row) -> Row:
     if_match = request.headers.get("If-Match")
     if if_match is None:
         abort(428)
-    # Not `star_tag`, which Werkzeug finds among other tags, too.
-    if if_match != "*" and row.revision not in map(_revision, request.if_match.as_set(include_weak=True)):
-        abort(412)
-    # Section 13.2.2: after a true `If-Match`.
-    if "HTTP_IF_NONE_MATCH" in request.environ and not request.creates and _has_tag_of(request, row):
+    # Section 13.2.2: `If-None-Match` must be false, too.
+    if not _matches(if_match, request.if_match, row) or _matches(
+        request.headers.get("If-None-Match"), request.if_none_match, row
+    ):
         abort(412)
     return row
 
 
-def _has_tag_of(request: Request, row: Row) -> bool:
-    """Return whether `If-None-Match` is `*` or has a tag with the row's revision."""
-    if request.environ["HTTP_IF_NONE_MATCH"].strip() == "*":
-        return True
-    return row.revision in map(_revision, request.if_none_match.as_set(include_weak=True))
+def _matches(field: str | None, tags: ETags, row: Row) -> bool:
+    """Return whether a header field is `*` or has a tag with the row's revision."""
+    # Not `star_tag`, which Werkzeug finds among other tags, too.
+    return field == "*" or row.revision in map(_revision, tags.as_set(include_weak=True))
 
 
 def must_create(request: Request) -> bool:
