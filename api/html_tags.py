@@ -15,6 +15,15 @@ MAX_FORMATTING_DEPTH = 8
 _FORMATTING = frozenset(
     ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"]
 )
+_SECTIONS = ["tbody", "tfoot", "thead"]
+_TABLE_PARENTS = (
+    dict.fromkeys(["td", "th"], frozenset(["tr", *_SECTIONS, "table"]))
+    | {"tr": frozenset([*_SECTIONS, "table"]), "col": frozenset(["colgroup", "table"])}
+    | dict.fromkeys([*_SECTIONS, "caption", "colgroup"], frozenset(["table"]))
+)
+"""Where the parts of a table may be; the parser ends what is open in between (HTML, section 13.2.6.4.9 to 15)."""
+_HAS_PARTS_ONLY = frozenset(["colgroup", "table", "tr", *_SECTIONS])
+"""Elements out of which the parser moves others (section 13.2.6.1), to where they may not be."""
 _VOID = frozenset(["area", "br", "col", "hr", "img", "wbr"])
 _ENDS = {
     "!--": re.compile("-->"),
@@ -38,17 +47,28 @@ class _Tags:
         self._formatting = 0
 
     def start(self, name: str, attributes: str) -> str:
-        """Return the tag that opens an element; nothing if it would be too deep."""
+        """Return the tag that opens an element, after those that it closes in a table.
+
+        Nothing if the element would be too deep, or the parser would ignore it or move it out of a table.
+        """
+        ends = ""
+        if name in _TABLE_PARENTS:
+            if "table" not in self._open:
+                return ""
+            while self._open[-1] not in _TABLE_PARENTS[name]:
+                ends += self._end_last()
+        elif self._open and self._open[-1] in _HAS_PARTS_ONLY:
+            return ""
         if name in _VOID:
-            return f"<{name}{attributes}>"
+            return f"{ends}<{name}{attributes}>"
         is_formatting = name in _FORMATTING
         if len(self._open) == MAX_DEPTH or (is_formatting and self._formatting == MAX_FORMATTING_DEPTH):
-            return ""
+            return ends
         if name == "a" and name in self._open:
             return ""
         self._open.append(name)
         self._formatting += is_formatting
-        return f"<{name}{attributes}>"
+        return f"{ends}<{name}{attributes}>"
 
     def end(self, name: str) -> str:
         """Return the tags that close the element and those in it; nothing if it is not open."""

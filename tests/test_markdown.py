@@ -169,6 +169,7 @@ FRAGMENTS = [
         "x",
         " ",
     ),
+    *("<tr>", "</tr>", "<caption>", "<col>", "<colgroup>", "<tbody>", "</td>"),
     *("<noscript>", "<textarea>", "<template>", "<select>", "<div ", "title=", "</", "/>", "<mtext>", "<li>", "<x-y "),
 ]
 
@@ -194,6 +195,20 @@ def test_balanced_html_is_balanced(html: str) -> None:
             depth += -1 if part.startswith("/") else 1
         assert 0 <= depth <= MAX_DEPTH
     assert depth == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("<li><table><li>x", "<li>x<table></table></li>"),
+        (
+            "<table><caption>t<tr><th>a<td>b<tr><td>c</table>",
+            "<table><caption>t</caption><tbody><tr><th>a</th><td>b</td></tr><tr><td>c</td></tr></tbody></table>",
+        ),
+    ],
+)
+def test_tables_need_no_end_tags_of_their_parts_and_have_nothing_else(text: str, html: str) -> None:
+    assert to_html(text).html == html
 
 
 N = constraints.BODY_MAX_LENGTH
