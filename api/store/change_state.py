@@ -20,7 +20,7 @@ _SERVER = """
 """
 _NAME = "{0}.epoch || ' ' || {0}.tableoid || ' ' || positions.server"
 _STATE = """
-SELECT {now} AS epoch, {then} AS epoch_of_token, current.swept_position AS swept_position,
+SELECT {now} AS epoch, {then} AS epoch_of_token, {swept_position} AS swept_position,
     current.swept_id AS swept_id, positions.last_position AS last_position, positions.horizon AS horizon,
     positions.end_position AS end_position
 FROM (
@@ -60,6 +60,7 @@ def select_state(feed: Feed, *, is_sqlite: bool) -> sa.Subquery:
             feed=feed,
             now="current.epoch",
             then="token.epoch",
+            swept_position="current.swept_position",
             last_position=last,
             horizon="NULL",
             end_position=f"{last} + 1",
@@ -70,6 +71,8 @@ def select_state(feed: Feed, *, is_sqlite: bool) -> sa.Subquery:
             feed=feed,
             now=_NAME.format("current"),
             then=_NAME.format("token"),
+            # A higher one is that of the server from which a dump was restored, whose transactions had higher ids.
+            swept_position="CASE WHEN current.swept_position < horizon THEN current.swept_position ELSE 0 END",
             last_position=last_position(feed, below=HORIZON),
             horizon=HORIZON,
             end_position=_END,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from api.store.change_positions import DialectSQL, Feed, last_position, removed_posts, removed_users, sync_epochs
-from api.store.change_state import IS_FINAL
+from api.store.change_state import HORIZON, IS_FINAL
 from api.store.columns import now
 from api.store.engine.connections import Connection, Query
 from api.store.sweeping import ROWS_PER_TRANSACTION, Transact
@@ -57,12 +57,13 @@ class RemovalsSweep:
         epoch = sa.select(sa.func.max(sync_epochs.c.first_position)).where(
             sync_epochs.c.feed == feed, sync_epochs.c.first_position <= highest
         )
+        is_foreign = DialectSQL(sqlite="0", postgresql=f"swept_position >= {HORIZON}", type_=sa.Boolean())
         self._store = (
             sa.update(sync_epochs)
             .where(
                 sync_epochs.c.feed == feed,
                 sync_epochs.c.first_position >= epoch.scalar_subquery(),
-                sa.tuple_(*swept) < sa.tuple_(*last),
+                sa.or_(sa.tuple_(*swept) < sa.tuple_(*last), is_foreign),
             )
             .values(swept_position=last[0], swept_id=last[1])
         )

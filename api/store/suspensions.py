@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from api.store import tokens, users_content, users_removal
 from api.store.change_positions import next_position
-from api.store.columns import Timestamp, now
+from api.store.columns import Timestamp
 from api.store.engine.connections import Connection, Query
 from api.store.errors import UserIsAdmin, UserSuspended
 from api.store.pages import NewestFirst, Page
-from api.store.queries import one
+from api.store.queries import one, time_of_change
 from api.store.sweeping import Transact
 from api.store.users import USER_COLUMNS, User, get, not_found, users
 
@@ -90,7 +90,7 @@ def _begin(db: Connection, username: str) -> User:
     if user.role == "admin":
         raise UserIsAdmin(f"{username!r} is an admin. Run `pressroom users demote {username}` first.")
     if user.suspended_at is None:
-        db.execute(_CHANGE, user_id=user.id, at=now())
+        db.execute(_CHANGE, user_id=user.id, at=time_of_change(user.created_at))
     # Those, too, that were created until the user was locked.
     tokens.revoke_all(db, user_id=user.id)
     return user

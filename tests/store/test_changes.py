@@ -518,6 +518,29 @@ def test_a_first_walk_begins_after_removals_that_have_been_swept(
     assert mirror.titles == {4: "slow"}
 
 
+def test_a_dump_from_a_server_with_more_transactions_loses_no_change_and_no_sweep(
+    database: Database, mirror: Mirror, publish: Publish, remove: Remove
+) -> None:
+    if database.is_sqlite:
+        pytest.skip("positions on SQLite are those of the file")
+    with database.write() as db:
+        db.execute_sql("UPDATE sync_epochs SET swept_position = 1000000000000, swept_id = 9")
+    for _ in range(3):
+        publish()
+    mirror.sync()
+    remove(1)
+    remove(2)
+    publish("new")
+    mirror.sync()
+    assert mirror.titles == {3: "t", 4: "new"}
+    with database.write() as db:
+        db.execute_sql("UPDATE removed_posts SET removed_at = '2020-01-01'")
+    assert _sweep(database) == 1
+    with database.read() as db:
+        swept = _one(db, "SELECT swept_position FROM sync_epochs WHERE feed = 'posts'")
+        assert 0 < swept < _one(db, "SELECT max(change_position) FROM removed_posts")
+
+
 def test_the_last_removal_is_not_swept_because_sqlite_counts_from_it(
     database: Database, publish: Publish, remove: Remove
 ) -> None:
