@@ -113,7 +113,7 @@ class Database:
                 self._commit(connection)
         finally:
             if queue:
-                queue.release(success=has_begun)
+                queue.release(success=has_begun, waited=wait)
 
     def _commit(self, connection: Connection) -> None:
         try:

@@ -42,12 +42,12 @@ class WriteQueue:
         """Record how long the writer that has the slot has waited for it, and for SQLite's lock."""
         _record_wait(self._requested_at)
 
-    def release(self, *, success: bool) -> None:
-        """Pass the slot on; without `success`, the writer could not begin."""
-        self._has_failed = not success
+    def release(self, *, success: bool, waited: bool = True) -> None:
+        """Pass the slot on; without `success`, the writer could not begin, which shows little if it has not waited."""
         if success:
-            self._progressed_at = time.monotonic()
-        else:
+            self._has_failed, self._progressed_at = False, time.monotonic()
+        elif waited:
+            self._has_failed = True
             _record_wait(self._requested_at)
         self._slot.release()
 
