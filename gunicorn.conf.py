@@ -94,6 +94,11 @@ def when_ready(_server: Any) -> None:
     master.lock(str(code))
 
 
+def pre_exec(server: Any) -> None:
+    """Pass on the clock's offset: on USR2, the new master gets the environment with which this one was started."""
+    server.cfg.env_orig["WALL_CLOCK_OFFSET"] = os.environ["WALL_CLOCK_OFFSET"]
+
+
 def pre_fork(server: Any, worker: Any) -> None:
     """Assign the lowest slot that no live worker has."""
     taken = {other.slot for other in server.WORKERS.values()}

@@ -8,8 +8,8 @@ server and of its tables shows the same.
 from api.store.engine.connections import Connection
 from api.store.engine.sqlite_connection import Connection as SQLiteConnection
 
-EPOCHS_MAX = 1_000
-"""Epochs that are stored: tokens of older ones are rejected."""
+EPOCHS_MAX = 100_000
+"""Epochs that are stored: tokens of older ones are rejected. Each worker that is restarted begins one."""
 _FEEDS = {"posts": ("posts", "removed_posts"), "users": ("users", "removed_users")}
 _NEXT = (
     "1 + max(coalesce((SELECT max(change_position) FROM {}), 0), coalesce((SELECT max(change_position) FROM {}), 0))"
