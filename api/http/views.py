@@ -59,8 +59,7 @@ def view_of(operation: Operation, handler: Handler) -> Handler:
             if key is not None and (replayed := idempotency.replay(request, key, inputs[-1])):
                 return replayed
             result = handle(resource, request, *inputs, **path)
-            has_changed = result is not request.row_before
-            if is_metered and has_changed:
+            if is_metered and result is not request.row_before:  # something has changed
                 quotas.count(request, inputs[-1], creates=is_post or request.creates)
             response = respond(request, result)
             if conditional and not (is_read or is_post or request.is_precondition_checked):
