@@ -5,37 +5,21 @@ An archive of accounts also has password hashes and roles, and a line `{"token":
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
-from marshmallow import ValidationError
-
-from api.json import InvalidJSON, JSONObject, TooManyValues, dumps, loads
-from api.record_errors import find_errors
+from api.archive_lines import Line, batches
+from api.json import dumps
 from api.records import KINDS
 from api.schemas.compiled import RowType
-from api.schemas.problems import flatten_messages
 from api.store import archive_comments, archive_follows, archive_likes, archive_of_user
 from api.store.archive import find_user
-from api.store.archive_accounts import find_account
+from api.store.archive_accounts import TokenLeftOut, find_account
 from api.store.archive_import import Import, id_to_keep
 from api.store.engine.connections import Connection
 from api.store.engine.database import Database
 from api.store.errors import Conflict, NotFound, SlugTaken, TooManyFollowed
 
-BATCH_MAX_LINES, BATCH_MAX_BYTES = 2_000, 4 * 1024 * 1024
-"""Limits of one transaction: it takes a third of a second, in which no other client can write to SQLite."""
-
-_EXPECTED = " or ".join(f'{{"{name}": {{…}}}}' for name in KINDS)
-
-
-class Line(NamedTuple):
-    """A line: the kind and content of its record, or the error that makes it unusable."""
-
-    number: int
-    size: int
-    kind: str = ""
-    content: JSONObject = {}
-    error: str = ""
+Result: TypeAlias = Literal["imported", "skipped", "left out", "error"]
 
 
 class Outcome(NamedTuple):
@@ -43,7 +27,7 @@ class Outcome(NamedTuple):
 
     number: int
     size: int
-    result: Literal["imported", "skipped", "error"]
+    result: Result
     error: str = ""
 
 
@@ -103,7 +87,7 @@ def import_(database: Database, lines: Iterable[bytes]) -> Iterator[Outcome]:
     same, and its likes follow it. Blank lines are ignored.
     """
     run = Import()
-    for batch in _batches(lines):
+    for batch in batches(lines):
         outcomes = database.transact(partial(_import_batch, run, batch))
         run.end()
         yield from outcomes
@@ -121,50 +105,20 @@ def _import_batch(run: Import, batch: Sequence[Line], db: Connection) -> list[Ou
 def _import_line(run: Import, line: Line) -> Outcome:
     if line.error:
         return Outcome(line.number, line.size, "error", line.error)
-    kind = KINDS[line.kind]
+    kind, message = KINDS[line.kind], ""
+    result: Result = "imported"
     try:
         if kind.is_stored and kind.is_stored(run, line.content):
-            return Outcome(line.number, line.size, "skipped")
-        kind.create(run, line.content)
+            result = "skipped"
+        else:
+            kind.create(run, line.content)
     except (SlugTaken, TooManyFollowed) as error:
         place = f"/{line.kind}/slug" if isinstance(error, SlugTaken) else f"/{line.kind}"
-        return Outcome(line.number, line.size, "error", f"{place}: {error}")
+        result, message = "error", f"{place}: {error}"
     except Conflict:
-        return Outcome(line.number, line.size, "skipped")
+        result = "skipped"
+    except TokenLeftOut:
+        result = "left out"
     except NotFound as error:
-        hint = "Put the record that it refers to before it."
-        return Outcome(line.number, line.size, "error", f"/{line.kind}: {error} {hint}")
-    return Outcome(line.number, line.size, "imported")
-
-
-def _batches(lines: Iterable[bytes]) -> Iterator[list[Line]]:
-    batch, size = list[Line](), 0
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            batch.append(_parse(number, line))
-            size += len(line)
-        if len(batch) >= BATCH_MAX_LINES or size > BATCH_MAX_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _parse(number: int, line: bytes) -> Line:
-    try:
-        value = loads(line.rstrip(b"\r\n"))
-    except InvalidJSON as error:
-        return Line(number, len(line), error=f"Invalid JSON: {error}.")
-    except TooManyValues:
-        return Line(number, len(line), error="Too many values.")
-    name = next(iter(value), None) if isinstance(value, dict) and len(value) == 1 else None
-    if name not in KINDS:
-        return Line(number, len(line), error=f"Expected {_EXPECTED}.")
-    try:
-        content = KINDS[name].schema.load(value[name])
-    except ValidationError as error:
-        details = (f"/{'/'.join((name, *path))}: {detail}" for path, detail in flatten_messages(error.messages))
-        return Line(number, len(line), error=" ".join(details))
-    if errors := " ".join(f"/{name}/{error}" for error in find_errors(content)):
-        return Line(number, len(line), error=errors)
-    return Line(number, len(line), name, content)
+        result, message = "error", f"/{line.kind}: {error} Put the record that it refers to before it."
+    return Outcome(line.number, line.size, result, message)

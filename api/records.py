@@ -45,7 +45,10 @@ def _no_rows(_: Connection) -> Iterable[object]:
 
 def _is_token_stored(run: Import, token: JSONObject) -> bool:
     user = run.lock_user(token["user"])
-    return user.username not in run.created_users or user.suspended_at is not None
+    if user.username in run.created_users and user.suspended_at is None:
+        return False
+    accounts.require_token(run.db, token["sha256"])
+    return True
 
 
 def _create_token(run: Import, token: JSONObject) -> None:

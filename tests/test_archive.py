@@ -13,7 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
 
-from api import archive, constraints
+from api import archive_lines, constraints
 from api.app import create_app
 from api.cli.main import cli
 from api.http.authentication import hash_token, new_token
@@ -200,7 +200,8 @@ def test_a_token_of_a_suspended_user_is_not_imported(pressroom: Run, site: Clien
             line["user"]["suspended_at"] = line["user"]["updated_at"]
     other = "sqlite:///other.sqlite"
     imported = pressroom("import", write(*lines), database_url=other)
-    assert imported.stdout == "Imported 10, skipped 1 already present, 0 errors.\n"
+    assert imported.stdout == "Imported 10, skipped 0 already present, 0 errors.\n"
+    assert imported.stderr.endswith("1 tokens were left out: their users were there before, or are suspended.\n")
     site.app.database.close()
 
 
@@ -296,15 +297,19 @@ def test_existing_accounts_keep_their_password_role_and_tokens(pressroom: Run) -
     pressroom("import", write(existing))
     before = pressroom("export", "--accounts").stdout
     imported = pressroom("import", write(ACCOUNT, TOKEN))
-    assert imported.stdout == "Imported 0, skipped 2 already present, 0 errors.\n"
+    assert imported.stdout == "Imported 0, skipped 1 already present, 0 errors.\n"
+    assert imported.stderr.endswith("1 tokens were left out: their users were there before, or are suspended.\n")
     assert pressroom("export", "--accounts").stdout == before
 
 
 def test_a_revoked_token_is_not_restored_by_a_second_import(pressroom: Run) -> None:
     file = write(ACCOUNT, TOKEN, TOKEN)
     assert pressroom("import", file).stdout == "Imported 2, skipped 1 already present, 0 errors.\n"
-    pressroom("users", "set-password", "ada", "--password", PASSWORD)
     assert pressroom("import", file).stdout == "Imported 0, skipped 3 already present, 0 errors.\n"
+    pressroom("users", "set-password", "ada", "--password", PASSWORD)
+    imported = pressroom("import", file)
+    assert imported.stdout == "Imported 0, skipped 1 already present, 0 errors.\n"
+    assert imported.stderr.endswith("2 tokens were left out: their users were there before, or are suspended.\n")
     assert [line for line in records(pressroom("export", "--accounts").stdout) if "token" in line] == []
 
 
@@ -495,7 +500,7 @@ def test_comments_follow_the_posts_and_get_the_next_id_if_theirs_is_taken(pressr
 
 def test_comments_of_the_same_time_are_matched_in_order(pressroom: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other programs store times in seconds, in which an author may comment twice."""
-    monkeypatch.setattr(archive, "BATCH_MAX_LINES", 3)
+    monkeypatch.setattr(archive_lines, "BATCH_MAX_LINES", 3)
     same = [changed(COMMENT, id=number, body=f"{number}") for number in (5, 6, 7)]
     for lines, imported, skipped in ((same[:2], 4, 0), (same[:2], 0, 4), (same, 1, 4), (same, 0, 5)):
         result = pressroom("import", write(USER, POST, *lines))

@@ -515,7 +515,7 @@ def test_a_failing_import_reports_what_it_imported(
     def fail(*_: object, **__: object) -> None:
         raise Unavailable("The database is unavailable. Try again later.")
 
-    monkeypatch.setattr("api.archive.BATCH_MAX_LINES", 2)
+    monkeypatch.setattr("api.archive_lines.BATCH_MAX_LINES", 2)
     monkeypatch.setattr(posts, "publish", fail)
     imported = pressroom("import", write("in.ndjson", USER, "{", POST))
     assert (imported.exit_code, imported.stdout) == (1, "Imported 1, skipped 0 already present, 1 errors.\n")
@@ -585,7 +585,7 @@ def test_help_creates_no_database(pressroom: Callable[..., Result], monkeypatch:
 
 
 def test_all_batches_are_imported(pressroom: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.archive.BATCH_MAX_LINES", 2)
+    monkeypatch.setattr("api.archive_lines.BATCH_MAX_LINES", 2)
     lines = [{"post": {**POST["post"], "title": str(number)}} for number in range(5)]
     assert (
         pressroom("import", write("in.ndjson", USER, *lines)).stdout

@@ -51,6 +51,10 @@ class _StoredToken(NamedTuple):
     last_used_at: datetime | None
 
 
+class TokenLeftOut(Exception):
+    """The token is not stored, and must not be, because it may have been revoked."""
+
+
 class _Id(NamedTuple):
     id: int
 
@@ -64,6 +68,7 @@ _ALL_TOKENS = Query(
     .join_from(tokens, users)
     .order_by(tokens.c.id),
 )
+_TOKEN_BY_HASH = Query(_Id, sa.select(tokens.c.id).where(tokens.c.sha256 == sa.bindparam("by_sha256")))
 # SQLite has the same syntax.
 _INSERT_TOKEN = Query(
     _Id, insert(tokens).on_conflict_do_nothing(index_elements=[tokens.c.sha256]).returning(tokens.c.id)
@@ -84,6 +89,12 @@ def all_tokens(db: Connection) -> Iterator[ArchivedToken]:
     """Yield all tokens, in the order of their ids."""
     for token in db.all(_ALL_TOKENS):
         yield ArchivedToken(*token._replace(sha256=token.sha256.hex()))  # type: ignore[arg-type] # hexadecimal from here
+
+
+def require_token(db: Connection, sha256: str) -> None:
+    """Raise `TokenLeftOut` unless the token is stored."""
+    if db.one_or_none(_TOKEN_BY_HASH, by_sha256=bytes.fromhex(sha256)) is None:
+        raise TokenLeftOut
 
 
 def create_token(db: Connection, *, user_id: int, sha256: str, **values: object) -> None:
