@@ -19,6 +19,7 @@ from api.cli.main import cli
 from api.http.authentication import hash_token, new_token
 from api.passwords import hash_password, is_usable_hash, verify_password
 from api.settings import Settings
+from api.store.archive import ROWS_PER_QUERY
 from tests.support.clients import PASSWORD, Client, sign_in
 from tests.support.problems import assert_problem
 
@@ -285,6 +286,16 @@ def test_a_line_whose_slug_is_taken_is_an_error_that_names_it(pressroom: Run) ->
         assert result.stdout == f"Imported {imported}, skipped {skipped} already present, 1 errors.\n"
         assert [line for line in result.stderr.splitlines() if "in.ndjson:3: " + taken in line]
     assert [line["post"]["slug"] for line in records(pressroom("export").stdout)[1:]] == ["s", "free"]
+
+
+def test_an_export_reads_users_and_tokens_in_pages(pressroom: Run) -> None:
+    numbers = range(ROWS_PER_QUERY + 1)
+    accounts = [changed(ACCOUNT, username=f"user{number}") for number in numbers]
+    tokens = [changed(TOKEN, user=f"user{number}", sha256=f"{number:064x}") for number in numbers]
+    assert pressroom("import", write(*accounts, *tokens)).exit_code == 0
+    assert records(pressroom("export", "--accounts").stdout) == [*accounts, *tokens]
+    names = [line["user"]["username"] for line in records(pressroom("export").stdout)]
+    assert names == [line["user"]["username"] for line in accounts]
 
 
 def test_times_with_an_offset_are_exported_in_utc(pressroom: Run) -> None:

@@ -1,8 +1,8 @@
 """SQL to export complete sites."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -13,8 +13,9 @@ from api.store.users import users
 
 
 class ArchivedUser(NamedTuple):
-    """A user in an archive."""
+    """A user in an archive, which has no `id`."""
 
+    id: int
     username: str
     display_name: str
     bio: str
@@ -42,7 +43,10 @@ class ArchivedPost(NamedTuple):
 
 
 _USERS = sa.select(*(users.c[name] for name in ArchivedUser._fields))
-_ALL_USERS = Query(ArchivedUser, _USERS.order_by(users.c.id))
+ROWS_PER_QUERY = 1_000
+_NEXT_USERS = Query(
+    ArchivedUser, _USERS.where(users.c.id > sa.bindparam("last_id")).order_by(users.c.id).limit(ROWS_PER_QUERY)
+)
 _USER_BY_NAME = Query(ArchivedUser, _USERS.where(users.c.username == sa.bindparam("by_username")))
 USER_REMOVED = "The user {!r} was removed during the export. Run it again."
 POSTS_PER_QUERY = 20
@@ -58,9 +62,17 @@ _NEXT_POSTS = Query(
 )
 
 
-def all_users(db: Connection) -> Sequence[ArchivedUser]:
-    """Return all users, oldest first."""
-    return db.all(_ALL_USERS)
+def read_all(db: Connection, query: Query[Any]) -> Iterator[Any]:
+    """Yield the rows of a query, which has the next ones after `last_id`."""
+    last_id = 0
+    while page := db.all(query, last_id=last_id):
+        yield from page
+        last_id = page[-1].id
+
+
+def all_users(db: Connection) -> Iterator[ArchivedUser]:
+    """Yield all users, oldest first."""
+    return read_all(db, _NEXT_USERS)
 
 
 def find_user(db: Connection, username: str) -> ArchivedUser:
@@ -70,7 +82,4 @@ def find_user(db: Connection, username: str) -> ArchivedUser:
 
 def all_posts(db: Connection) -> Iterator[ArchivedPost]:
     """Yield all posts, drafts included, in the order of their ids."""
-    last_id = 0
-    while page := db.all(_NEXT_POSTS, last_id=last_id):
-        yield from page
-        last_id = page[-1].id
+    return read_all(db, _NEXT_POSTS)

@@ -1,13 +1,13 @@
 """SQL to export and import what permits to sign in: password hashes, roles and tokens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from api.store.archive import USER_REMOVED
+from api.store.archive import ROWS_PER_QUERY, USER_REMOVED, read_all
 from api.store.engine.connections import Connection, Query
 from api.store.errors import Conflict
 from api.store.queries import one
@@ -18,6 +18,7 @@ from api.store.users import users
 class ArchivedAccount(NamedTuple):
     """A user with everything that permits to sign in."""
 
+    id: int
     username: str
     display_name: str
     bio: str
@@ -30,22 +31,13 @@ class ArchivedAccount(NamedTuple):
 
 
 class ArchivedToken(NamedTuple):
-    """A token; the hash is in hexadecimal digits."""
+    """A token; the hash is stored as bytes, and archived in hexadecimal digits."""
 
+    id: int
     user: str
     name: str
     scope: str
-    sha256: str
-    created_at: datetime
-    expires_at: datetime
-    last_used_at: datetime | None
-
-
-class _StoredToken(NamedTuple):
-    user: str
-    name: str
-    scope: str
-    sha256: bytes
+    sha256: bytes | str
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None
@@ -60,13 +52,18 @@ class _Id(NamedTuple):
 
 
 _ACCOUNTS = sa.select(*(users.c[name] for name in ArchivedAccount._fields))
-_ALL_ACCOUNTS = Query(ArchivedAccount, _ACCOUNTS.order_by(users.c.id))
+_LAST_ID: sa.BindParameter[int] = sa.bindparam("last_id")
+_NEXT_ACCOUNTS = Query(
+    ArchivedAccount, _ACCOUNTS.where(users.c.id > _LAST_ID).order_by(users.c.id).limit(ROWS_PER_QUERY)
+)
 _ACCOUNT_BY_NAME = Query(ArchivedAccount, _ACCOUNTS.where(users.c.username == sa.bindparam("by_username")))
-_ALL_TOKENS = Query(
-    _StoredToken,
-    sa.select(users.c.username.label("user"), *(tokens.c[name] for name in _StoredToken._fields[1:]))
+_NEXT_TOKENS = Query(
+    ArchivedToken,
+    sa.select(tokens.c.id, users.c.username.label("user"), *(tokens.c[name] for name in ArchivedToken._fields[2:]))
     .join_from(tokens, users)
-    .order_by(tokens.c.id),
+    .where(tokens.c.id > _LAST_ID)
+    .order_by(tokens.c.id)
+    .limit(ROWS_PER_QUERY),
 )
 _TOKEN_BY_HASH = Query(_Id, sa.select(tokens.c.id).where(tokens.c.sha256 == sa.bindparam("by_sha256")))
 # SQLite has the same syntax.
@@ -75,9 +72,9 @@ _INSERT_TOKEN = Query(
 )
 
 
-def all_accounts(db: Connection) -> Sequence[ArchivedAccount]:
-    """Return all users with their password hashes and roles, oldest first."""
-    return db.all(_ALL_ACCOUNTS)
+def all_accounts(db: Connection) -> Iterator[ArchivedAccount]:
+    """Yield all users with their password hashes and roles, oldest first."""
+    return read_all(db, _NEXT_ACCOUNTS)
 
 
 def find_account(db: Connection, username: str) -> ArchivedAccount:
@@ -87,8 +84,8 @@ def find_account(db: Connection, username: str) -> ArchivedAccount:
 
 def all_tokens(db: Connection) -> Iterator[ArchivedToken]:
     """Yield all tokens, in the order of their ids."""
-    for token in db.all(_ALL_TOKENS):
-        yield ArchivedToken(*token._replace(sha256=token.sha256.hex()))  # type: ignore[arg-type] # hexadecimal from here
+    for token in read_all(db, _NEXT_TOKENS):
+        yield token._replace(sha256=token.sha256.hex())
 
 
 def require_token(db: Connection, sha256: str) -> None:

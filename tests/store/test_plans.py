@@ -23,10 +23,8 @@ BATCH_MAX_ROWS = 2_000
 """More than a page, or a batch of a sweep or an export, has."""
 REVISION = "0123456789abcdef"
 EXCEPTIONS = {
-    "archive._ALL_USERS": "an export reads all users",
     "archive_import._IDENTITIES": "an import reads all posts of an author once",
     "archive_locks._ADVANCE_SEQUENCE": "reads no table, and only on PostgreSQL",
-    "archive_accounts": "an export reads all accounts and tokens",
     "tokens_use._LOCK_ALL_OF_USER": "all tokens of a user, of whom `tokens_per_user` are not expired",
     "tokens._DELETE_ALL_OF_USER": "the same",
     "tokens._COUNT_OF_USER": "the same",
