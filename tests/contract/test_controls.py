@@ -556,7 +556,7 @@ CONTROLS = {
         "    db.all(_LOCK_FOLLOWER, by_follower_id=follower_id)\n",
         "",
         FOLLOWS,
-        "test_the_follows_of_a_user_are_counted_one_by_one",
+        f"FAILED tests/{FOLLOWS}",
     ),
     "followers as those whom the user follows": Control(
         "store/follows",
