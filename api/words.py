@@ -4,11 +4,12 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from api.unicode_ranges import LETTERS_DIGITS_MARKS
 
-VERSION = f"1/{unicodedata.unidata_version}"
+VERSION = f"2/{unicodedata.unidata_version}"
 """What texts were indexed by. Newer tables of Unicode normalize characters that older ones do not know."""
 TEXT_MAX_LENGTH = 65_536
 """Characters of a text that are indexed."""
@@ -67,7 +68,7 @@ def parse_query(text: str) -> SearchQuery:
     for number, part in enumerate(parts):
         for sequence in [_words(part)] if number % 2 else _sequences(_normalize(part)):
             if sequence:
-                words.update(dict.fromkeys(sequence))
+                words.update(dict.fromkeys(word for word in sequence if word != BOUNDARY))
                 sequences[f" {' '.join(sequence)} "] = None
     return SearchQuery((*words,)[:INDEX_WORDS_MAX_ITEMS], (*sequences,))
 
@@ -82,7 +83,13 @@ def _words(text: str) -> list[str]:
         # The large character class is slow for the characters that it does not have.
         chunks = text.translate(_SEPARATORS).split()
         return [w for c in chunks for w in ([c[:WORD_MAX_LENGTH]] if c.isascii() else _WORDS(c))]
-    return [word for sequence in _sequences(text) for word in sequence]
+    words = list[str]()
+    for run in _RUNS(text):
+        # Otherwise, 東京、京都 would have the words of 東京都.
+        if words and words[-1][-1] == run[0] and _has_unspaced(run[0]):
+            words.append(BOUNDARY)
+        words += chain.from_iterable(_sequences(run))
+    return words
 
 
 def _sequences(text: str) -> Iterator[list[str]]:

@@ -65,8 +65,11 @@ def naive_runs(text: str) -> list[tuple[bool, str]]:
 
 
 def naive_words(text: str) -> list[str]:
-    found = []
+    found, last = list[str](), ""
     for unspaced, run in naive_runs(text):
+        if unspaced and run[0] == last:
+            found.append("not the same characters twice")
+        last = run[-1]
         found += [run[i : i + 2] for i in range(len(run) - 1)] if unspaced and len(run) > 1 else [run]
     return found
 
