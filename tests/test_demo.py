@@ -102,6 +102,14 @@ def test_the_demo_leaves_a_file_that_exists_unchanged(pressroom: Run, tmp_path: 
     assert (tmp_path / "demo.sqlite").read_text() == "mine"
 
 
+def test_the_demo_leaves_the_log_of_a_lost_database_unchanged(pressroom: Run, tmp_path: Path) -> None:
+    (tmp_path / "demo.sqlite-wal").write_bytes(b"log")
+    result = pressroom("demo", "demo.sqlite", "--no-serve")
+    assert result.exit_code == 1
+    assert "its write-ahead log" in result.stderr
+    assert [path.name for path in tmp_path.glob("demo*")] == ["demo.sqlite-wal"]
+
+
 def test_a_demo_that_cannot_be_completed_is_removed(
     pressroom: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from api import archive
 from api import demo as site
 from api.app import create_app
+from api.atomic import atomic_write
 from api.cli.check import find_start_problems, report
 from api.cli.serve import start_gunicorn
 from api.cli.terminal import FilePath
@@ -51,14 +53,7 @@ def demo(file: str, *, no_serve: bool) -> None:
             "as 127.0.0.1:9000."
         )
     report(problems)
-    database = _create(Settings.from_environment(), file)
-    try:
-        _fill(database)
-    except BaseException:
-        database.close()
-        Path(file).unlink()
-        raise
-    database.close()
+    _create(Settings.from_environment(), file)
     click.echo(f"The demo site is in {click.format_filename(file)}. All passwords are {site.PASSWORD!r}; tokens are")
     for username in ("ada", "grace", "root"):
         click.echo(f"    {site.token_of(username)}")
@@ -66,16 +61,22 @@ def demo(file: str, *, no_serve: bool) -> None:
         start_gunicorn()
 
 
-def _create(settings: Settings, file: str) -> Database:
-    """Create the file, or exit if anything is there."""
-    try:
-        Path(file).touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
+def _create(settings: Settings, file: str) -> None:
+    """Create the file when the site is complete; exit if anything is there."""
+    path = Path(file).absolute()
+    if path.exists():
         raise click.UsageError(
             f"{click.format_filename(file)} exists. Name another file, or serve it: "
             f"PRESSROOM_DATABASE_URL=sqlite:///{click.format_filename(file)} pressroom serve"
-        ) from None
-    return create_app(settings).database
+        )
+    if lost := Database(settings).file:
+        lost.require_no_lost_database()
+    with atomic_write(str(path), private=True) as temporary:
+        database = create_app(replace(settings, database_url=f"sqlite:///{temporary}")).database
+        try:
+            _fill(database)
+        finally:
+            database.close()
 
 
 def _fill(database: Database) -> None:

@@ -11,6 +11,7 @@ from api.atomic import atomic_write
 from api.cli.terminal import binary_output
 from api.http.application import current_application
 from api.store.engine.database import Database
+from api.store.engine.sqlite_connection import sibling
 from api.store.engine.sqlite_file import SQLiteFile
 
 
@@ -44,6 +45,10 @@ def open_or_create_database() -> Database:
 
 
 def require_other_file(file: str, database: SQLiteFile | None) -> None:
-    """Raise `UsageError` if FILE is the database itself."""
-    if database and database.path.exists() and Path(file).exists() and Path(file).samefile(database.path):
+    """Raise `UsageError` if FILE is the database itself, or one that SQLite writes beside it."""
+    if not database:
+        return
+    is_database = database.path.exists() and Path(file).exists() and Path(file).samefile(database.path)
+    path = database.path.resolve()
+    if is_database or Path(file).resolve() in {sibling(path, end) for end in ("-wal", "-shm", "-journal")}:
         raise click.UsageError(f"{click.format_filename(file)} is the database itself. Choose another file.")
