@@ -20,6 +20,9 @@ export default function (config) {
     built = await readJSON(BUILT);
     const stale = compare(pages, built, OUTPUT);
     current = stale.current;
+    // Before any page is written, so that the next build finds the pages of one that was interrupted.
+    built = { ...Object.fromEntries(Object.keys(current).map((url) => [url, ""])), ...built };
+    await writeJSON(BUILT, built);
     return stale;
   });
   config.on("eleventy.after", async () => {

@@ -240,7 +240,7 @@ class Publisher:
             if response.status_code != 200 or differences(local, response.json()):
                 raise ConflictError("changed on the server at the same time; run this again")
         if not response.is_success:
-            if not post:
+            if not post and response.status_code < 500:  # a 5xx does not say whether it was created
                 self.state.put(slug, entry)
             self._fail(response)
         self._record(slug, response.json())
@@ -347,11 +347,12 @@ def main() -> int:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     folder: Path = arguments.folder
     paths = sorted(path for path in folder.rglob("*.md") if "/." not in f"/{path.relative_to(folder)}")
-    if not os.environ.get(TOKEN_VARIABLE, "").strip():
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if not re.fullmatch("[!-~]+", token):
         parser.error(f"set {TOKEN_VARIABLE} to a token, which POST /tokens creates")
     if not paths:  # with --delete, a wrong folder would delete everything
         parser.error(f"{folder} has no files *.md")
-    headers = {"Authorization": f"Bearer {os.environ[TOKEN_VARIABLE]}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     options = {"dry_run": arguments.dry_run, "overwrite": arguments.overwrite}
     outcomes: list[Outcome] = []
     try:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -442,6 +444,10 @@ def test_what_concerns_all_files_ends_the_run(ada: Ada, serve: Callable[..., Ser
     assert "401" in publish(invalid, folder, status=2).problems[-1]
     missing = ada._replace(headers={"Authorization": "Bearer "})
     assert "set PUBLISH_TOKEN to a token" in publish(missing, folder, status=2).problems[-1]
+    secret = ada._replace(headers={"Authorization": "Bearer prt_\xe9secret"})
+    assert "secret" not in "".join(publish(secret, folder, status=2).problems)
+    newline = ada._replace(headers={"Authorization": ada.headers["Authorization"] + "\n"})
+    assert publish(newline, folder).lines[-1] == counts(created=1)
     assert "403" in publish(ada, folder, "--username", "bob", status=2).problems[-1]
     (folder / ".pressroom.json").write_text("{")
     assert "Restore or remove it." in publish(ada, folder, status=2).problems[-1]
@@ -479,6 +485,51 @@ def test_the_rate_limit_of_writes_delays_the_run(serve: Callable[..., Server], t
         write_post(folder, f"post-{number}")
     assert publish(ada, folder).lines[-1] == counts(created=310)
     assert '"status":429' in server.log.read_text()
+
+
+class _LostResponse(BaseHTTPRequestHandler):
+    """A proxy that sends each request to the server, and responds 500 to the first PUT."""
+
+    server_port: int
+    lost = 0
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with closing(HTTPConnection("127.0.0.1", self.server_port)) as connection:
+            connection.request(self.command, self.path, body, dict(self.headers))
+            response = connection.getresponse()
+            content = response.read()
+        is_lost = self.command == "PUT" and not type(self).lost
+        type(self).lost += is_lost
+        self.send_response(500 if is_lost else response.status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b"{}" if is_lost else content)
+
+    do_PUT = do_DELETE = do_GET  # noqa: N815 (names of the base class)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 (the base class's name)
+        """Log nothing."""
+
+
+def test_a_post_is_deleted_though_the_response_to_its_creation_was_an_error(ada: Ada, tmp_path: Path) -> None:
+    path = write_post(tmp_path / "notes", "note")
+    handler = type("Handler", (_LostResponse,), {"server_port": ada.server.port})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever)
+        thread.start()
+        try:
+            through_proxy = ("--url", f"http://127.0.0.1:{proxy.server_port}")
+            publish(ada, path.parent, *through_proxy, status=1)
+            assert by_slug(ada).keys() == {"note"}
+            write_post(path.parent, "other")
+            assert publish(ada, path.parent, *through_proxy).lines[-1] == counts(created=1, unchanged=1)
+            path.unlink()
+            deleted = publish(ada, path.parent, *through_proxy, "--delete")
+            assert deleted.lines[-1] == counts(deleted=1, unchanged=1)
+        finally:
+            proxy.shutdown()
+            thread.join()
 
 
 def test_an_interrupted_run_is_completed_by_the_next(ada: Ada, tmp_path: Path) -> None:
@@ -575,6 +626,23 @@ def test_a_build_writes_the_pages_that_show_something_else(ada: Ada, tmp_path: P
     assert site.build() == site.written.keys()
     (site.directory / "_site" / "ada" / "later" / "index.html").unlink()
     assert site.build() == {"/ada/later/"}
+
+
+@needs_eleventy
+def test_a_page_of_an_interrupted_build_is_removed_with_its_post(ada: Ada, tmp_path: Path) -> None:
+    site = Site(tmp_path, ada.server)
+    post = ada.send("POST", "/posts", {"title": "Engine", "body": "b", "slug": "engine"})["url"]
+    configuration = site.directory / "eleventy.config.js"
+    complete = configuration.read_text()
+    event = 'config.on("eleventy.after", async () => {'
+    assert event in complete
+    configuration.write_text(complete.replace(event, f'{event} process.kill(process.pid, "SIGKILL");'))
+    assert site.run().returncode != 0
+    assert "Engine" in site.read("/ada/engine/")
+    configuration.write_text(complete)
+    ada.send("DELETE", post)
+    site.build()
+    assert not (site.directory / "_site" / "ada").exists()
 
 
 HOSTILE = '</title><script>alert(1)</script> "q" & {{ 7*7 }} {% raw %} <%= 7*7 %>'
