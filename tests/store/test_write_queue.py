@@ -84,11 +84,10 @@ def test_a_queue_that_was_empty_for_long_is_not_stalled() -> None:
 
 
 def test_a_writer_that_did_not_wait_shows_no_stall() -> None:
-    queue = WriteQueue(2, Timeouts(write_slot_seconds=60, write_stall_seconds=0.2))
-    time.sleep(0.3)
+    queue = WriteQueue(2, Timeouts(write_slot_seconds=60, write_stall_seconds=1))
     queue.acquire(wait=False)
     queue.release(success=False, waited=False)
-    time.sleep(0.3)
+    time.sleep(1.1)
     queue.acquire()
     other = start(queue.acquire, 1)
     time.sleep(0.1)
