@@ -60,13 +60,16 @@ def test_a_master_that_replaces_another_one_has_its_offset_of_the_clock(serve: C
     """Otherwise, one that starts after the clock was set might delete all idempotency keys."""
     server = serve()
 
-    def new_masters() -> list[bytes]:
-        environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in worker_pids(server)]
-        return [each for each in environments if b"GUNICORN_PID=" in each]
+    def new_masters() -> dict[int, bytes]:
+        environments = {pid: Path(f"/proc/{pid}/environ").read_bytes() for pid in worker_pids(server)}
+        return {pid: each for pid, each in environments.items() if b"GUNICORN_PID=" in each}
 
     server.process.send_signal(signal.SIGUSR2)
     wait_until(new_masters)
-    assert b"\0WALL_CLOCK_OFFSET=" in new_masters()[0]
+    [(pid, environment)] = new_masters().items()
+    os.kill(pid, signal.SIGTERM)
+    assert b"\0WALL_CLOCK_OFFSET=" in environment
+    wait_until(lambda: not new_masters())
 
 
 def test_every_setting_of_gunicorn_has_an_environment_variable() -> None:
