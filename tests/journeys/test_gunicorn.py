@@ -24,6 +24,7 @@ from api.store import posts
 from api.store.engine.database import Database
 from tests.support.deployments import copy_code, deploy_title_max_length, deployed_title_max_length, replace_in, roll
 from tests.support.paths import PROJECT_ROOT
+from tests.support.processes import child_pids
 from tests.support.servers import Server, sign_up, worker_pids
 from tests.support.waiting import wait_until
 
@@ -58,18 +59,24 @@ CONFIGURATION = {
 
 def test_a_master_that_replaces_another_one_has_its_offset_of_the_clock(serve: Callable[..., Server]) -> None:
     """Otherwise, one that starts after the clock was set might delete all idempotency keys."""
-    server = serve()
+    server = serve(PRESSROOM_GRACEFUL_TIMEOUT="2")
 
-    def new_masters() -> dict[int, bytes]:
-        environments = {pid: Path(f"/proc/{pid}/environ").read_bytes() for pid in worker_pids(server)}
-        return {pid: each for pid, each in environments.items() if b"GUNICORN_PID=" in each}
+    def environment(pid: int) -> bytes:
+        try:
+            return Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:  # it has ended
+            return b""
+
+    def new_masters() -> list[int]:
+        return [pid for pid in worker_pids(server) if b"GUNICORN_PID=" in environment(pid)]
 
     server.process.send_signal(signal.SIGUSR2)
     wait_until(new_masters)
-    [(pid, environment)] = new_masters().items()
-    os.kill(pid, signal.SIGTERM)
-    assert b"\0WALL_CLOCK_OFFSET=" in environment
-    wait_until(lambda: not new_masters())
+    [new] = new_masters()
+    assert b"\0WALL_CLOCK_OFFSET=" in environment(new)
+    wait_until(lambda: child_pids(new))
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: new not in worker_pids(server))
 
 
 def test_every_setting_of_gunicorn_has_an_environment_variable() -> None:
