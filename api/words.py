@@ -20,6 +20,8 @@ INDEX_WORDS_MAX_ITEMS = 32
 """Words of a query that are looked up in the index; the others are looked for in the posts that it finds."""
 BOUNDARY = "."
 """Separates title, body and characters, and each of these, so that no phrase goes from one to the next."""
+WORD_BOUNDARY = ","
+"""Separates the pairs of two words, so that their characters are not found as one."""
 
 # Han, kana, bopomofo, Hangul, and the scripts of Southeast Asia, which put no spaces between words.
 _UNSPACED = (
@@ -68,7 +70,7 @@ def parse_query(text: str) -> SearchQuery:
     for number, part in enumerate(parts):
         for sequence in [_words(part)] if number % 2 else _sequences(_normalize(part)):
             if sequence:
-                words.update(dict.fromkeys(word for word in sequence if word != BOUNDARY))
+                words.update(dict.fromkeys(word for word in sequence if word != WORD_BOUNDARY))
                 sequences[f" {' '.join(sequence)} "] = None
     return SearchQuery((*words,)[:INDEX_WORDS_MAX_ITEMS], (*sequences,))
 
@@ -87,7 +89,7 @@ def _words(text: str) -> list[str]:
     for run in _RUNS(text):
         # Otherwise, 東京、京都 would have the words of 東京都.
         if words and words[-1][-1] == run[0] and _has_unspaced(run[0]):
-            words.append(BOUNDARY)
+            words.append(WORD_BOUNDARY)
         words += chain.from_iterable(_sequences(run))
     return words
 
