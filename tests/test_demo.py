@@ -13,6 +13,7 @@ from api import demo
 from api.app import create_app
 from api.cli.main import cli
 from api.http.application import Application
+from api.json import JSONObject
 from api.settings import Settings
 from tests.support.clients import Client
 from tests.support.servers import Server
@@ -100,6 +101,23 @@ def test_the_demo_leaves_a_file_that_exists_unchanged(pressroom: Run, tmp_path: 
     assert result.exit_code == 2
     assert "demo.sqlite exists. Name another file, or serve it: PRESSROOM_DATABASE_URL=" in result.stderr
     assert (tmp_path / "demo.sqlite").read_text() == "mine"
+
+
+def test_the_demo_leaves_a_link_and_a_file_that_appears_meanwhile_unchanged(
+    pressroom: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link.sqlite").symlink_to("target.sqlite")
+    assert "link.sqlite exists." in pressroom("demo", "link.sqlite", "--no-serve").stderr
+    records = demo.records
+
+    def records_and_a_file(password_hash: str) -> Iterator[JSONObject]:
+        (tmp_path / "demo.sqlite").write_text("mine")
+        yield from records(password_hash)
+
+    monkeypatch.setattr(demo, "records", records_and_a_file)
+    assert "demo.sqlite exists." in pressroom("demo", "--no-serve").stderr
+    assert (tmp_path / "demo.sqlite").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo.sqlite", "link.sqlite"]
 
 
 def test_the_demo_leaves_the_log_of_a_lost_database_unchanged(pressroom: Run, tmp_path: Path) -> None:

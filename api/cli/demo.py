@@ -10,7 +10,7 @@ import click
 from api import archive
 from api import demo as site
 from api.app import create_app
-from api.atomic import atomic_write
+from api.atomic import unfinished_directory
 from api.cli.check import find_start_problems, report
 from api.cli.serve import start_gunicorn
 from api.cli.terminal import FilePath
@@ -64,19 +64,26 @@ def demo(file: str, *, no_serve: bool) -> None:
 def _create(settings: Settings, file: str) -> None:
     """Create the file when the site is complete; exit if anything is there."""
     path = Path(file).absolute()
-    if path.exists():
-        raise click.UsageError(
-            f"{click.format_filename(file)} exists. Name another file, or serve it: "
-            f"PRESSROOM_DATABASE_URL=sqlite:///{click.format_filename(file)} pressroom serve"
-        )
-    if lost := Database(settings).file:
-        lost.require_no_lost_database()
-    with atomic_write(str(path), private=True) as temporary:
+    exists = click.UsageError(
+        f"{click.format_filename(file)} exists. Name another file, or serve it: "
+        f"PRESSROOM_DATABASE_URL=sqlite:///{click.format_filename(file)} pressroom serve"
+    )
+    if os.path.lexists(path):
+        raise exists
+    if database_file := Database(settings).file:
+        database_file.require_no_lost_database()
+    with unfinished_directory(path.parent) as directory:
+        temporary = directory / path.name
+        temporary.touch(mode=0o600)
         database = create_app(replace(settings, database_url=f"sqlite:///{temporary}")).database
         try:
             _fill(database)
         finally:
             database.close()
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise exists from None
 
 
 def _fill(database: Database) -> None:
