@@ -20,8 +20,8 @@ export default function (config) {
     built = await readJSON(BUILT);
     const stale = compare(pages, built, OUTPUT);
     current = stale.current;
-    // Before any page is written, so that the next build finds the pages of one that was interrupted.
-    built = { ...Object.fromEntries(Object.keys(current).map((url) => [url, ""])), ...built };
+    // Before any page is written, so that the next build writes or removes the pages of one that was interrupted.
+    for (const { url } of [...stale.posts, ...stale.lists]) built[url] = "";
     await writeJSON(BUILT, built);
     return stale;
   });

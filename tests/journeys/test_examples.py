@@ -631,6 +631,9 @@ def test_a_build_writes_the_pages_that_show_something_else(ada: Ada, tmp_path: P
 @needs_eleventy
 def test_a_page_of_an_interrupted_build_is_removed_with_its_post(ada: Ada, tmp_path: Path) -> None:
     site = Site(tmp_path, ada.server)
+    other = ada.send("POST", "/posts", {"title": "First", "body": "b", "slug": "other"})["url"]
+    site.build()
+    ada.send("PATCH", other, {"title": "Second"})
     post = ada.send("POST", "/posts", {"title": "Engine", "body": "b", "slug": "engine"})["url"]
     configuration = site.directory / "eleventy.config.js"
     complete = configuration.read_text()
@@ -639,10 +642,13 @@ def test_a_page_of_an_interrupted_build_is_removed_with_its_post(ada: Ada, tmp_p
     configuration.write_text(complete.replace(event, f'{event} process.kill(process.pid, "SIGKILL");'))
     assert site.run().returncode != 0
     assert "Engine" in site.read("/ada/engine/")
+    assert "Second" in site.read("/ada/other/")
+    ada.send("PATCH", other, {"title": "First"})
     configuration.write_text(complete)
     ada.send("DELETE", post)
     site.build()
-    assert not (site.directory / "_site" / "ada").exists()
+    assert not (site.directory / "_site" / "ada" / "engine").exists()
+    assert "Second" not in site.read("/ada/other/")
 
 
 HOSTILE = '</title><script>alert(1)</script> "q" & {{ 7*7 }} {% raw %} <%= 7*7 %>'
