@@ -21,9 +21,9 @@ _TABLE_PARENTS = (
     | {"tr": frozenset([*_SECTIONS, "table"]), "col": frozenset(["colgroup", "table"])}
     | dict.fromkeys([*_SECTIONS, "caption", "colgroup"], frozenset(["table"]))
 )
-"""Where the parts of a table may be; the parser ends what is open in between (HTML, section 13.2.6.4.9 to 15)."""
-_HAS_PARTS_ONLY = frozenset(["colgroup", "table", "tr", *_SECTIONS])
-"""Elements out of which the parser moves others (section 13.2.6.1), to where they may not be."""
+"""The permitted parents of each part of a table; the parser ends other elements (HTML, section 13.2.6.4.9 to 15)."""
+_TABLE_CONTEXTS = frozenset(["colgroup", "table", "tr", *_SECTIONS])
+"""Elements with parts of tables only: the parser moves others in front of the table (section 13.2.6.1)."""
 _VOID = frozenset(["area", "br", "col", "hr", "img", "wbr"])
 _ENDS = {
     "!--": re.compile("-->"),
@@ -57,7 +57,7 @@ class _Tags:
                 return ""
             while self._open[-1] not in _TABLE_PARENTS[name]:
                 ends += self._end_last()
-        elif self._open and self._open[-1] in _HAS_PARTS_ONLY:
+        elif self._open and self._open[-1] in _TABLE_CONTEXTS:
             return ""
         if name in _VOID:
             return f"{ends}<{name}{attributes}>"

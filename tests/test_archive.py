@@ -202,7 +202,7 @@ def test_a_token_of_a_suspended_user_is_not_imported(pressroom: Run, site: Clien
     other = "sqlite:///other.sqlite"
     imported = pressroom("import", write(*lines), database_url=other)
     assert imported.stdout == "Imported 10, skipped 0 already present, 0 errors.\n"
-    assert imported.stderr.endswith("1 tokens were left out: their users were there before, or are suspended.\n")
+    assert imported.stderr.endswith("Left out 1 token(s): their users were there before, or are suspended.\n")
     site.app.database.close()
 
 
@@ -309,7 +309,7 @@ def test_existing_accounts_keep_their_password_role_and_tokens(pressroom: Run) -
     before = pressroom("export", "--accounts").stdout
     imported = pressroom("import", write(ACCOUNT, TOKEN))
     assert imported.stdout == "Imported 0, skipped 1 already present, 0 errors.\n"
-    assert imported.stderr.endswith("1 tokens were left out: their users were there before, or are suspended.\n")
+    assert imported.stderr.endswith("Left out 1 token(s): their users were there before, or are suspended.\n")
     assert pressroom("export", "--accounts").stdout == before
 
 
@@ -320,7 +320,7 @@ def test_a_revoked_token_is_not_restored_by_a_second_import(pressroom: Run) -> N
     pressroom("users", "set-password", "ada", "--password", PASSWORD)
     imported = pressroom("import", file)
     assert imported.stdout == "Imported 0, skipped 1 already present, 0 errors.\n"
-    assert imported.stderr.endswith("2 tokens were left out: their users were there before, or are suspended.\n")
+    assert imported.stderr.endswith("Left out 2 token(s): their users were there before, or are suspended.\n")
     assert [line for line in records(pressroom("export", "--accounts").stdout) if "token" in line] == []
 
 

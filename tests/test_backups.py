@@ -94,9 +94,11 @@ def test_a_missing_database_is_neither_saved_nor_created(
 @pytest.mark.parametrize("command", ["backup", "export", "openapi write"])
 def test_no_command_replaces_the_database_by_its_output(pressroom: Callable[..., Result], command: str) -> None:
     pressroom("users", "create", "ada", "--password", PASSWORD)
-    for name in ("pressroom.sqlite", "pressroom.sqlite-wal", "pressroom.sqlite-journal"):
+    result = pressroom(*command.split(), "pressroom.sqlite")
+    assert result.stderr.endswith("Error: pressroom.sqlite is the database itself. Choose another file.\n")
+    for name in ("pressroom.sqlite-wal", "pressroom.sqlite-shm", "pressroom.sqlite-journal"):
         result = pressroom(*command.split(), name)
-        assert result.stderr.endswith(f"Error: {name} is the database itself. Choose another file.\n")
+        assert result.stderr.endswith(f"Error: SQLite writes {name} beside the database. Choose another file.\n")
     assert usernames() == ["ada"]
 
 

@@ -44,7 +44,7 @@ def import_(files: tuple[str, ...]) -> None:
         for error in errors:
             click.echo(escape_controls(error), err=True)
         if left_out := counts["left out"]:
-            click.echo(f"{left_out} tokens were left out: their users were there before, or are suspended.", err=True)
+            click.echo(f"Left out {left_out} token(s): their users were there before, or are suspended.", err=True)
         click.echo(f"Imported {counts['imported']}, skipped {counts['skipped']} already present, {len(errors)} errors.")
     if errors:
         raise SystemExit(1)

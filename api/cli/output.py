@@ -48,7 +48,8 @@ def require_other_file(file: str, database: SQLiteFile | None) -> None:
     """Raise `UsageError` if FILE is the database itself, or one that SQLite writes beside it."""
     if not database:
         return
-    is_database = database.path.exists() and Path(file).exists() and Path(file).samefile(database.path)
-    path = database.path.resolve()
-    if is_database or Path(file).resolve() in {sibling(path, end) for end in ("-wal", "-shm", "-journal")}:
-        raise click.UsageError(f"{click.format_filename(file)} is the database itself. Choose another file.")
+    name, path = click.format_filename(file), database.path.resolve()
+    if path.exists() and Path(file).exists() and Path(file).samefile(path):
+        raise click.UsageError(f"{name} is the database itself. Choose another file.")
+    if Path(file).resolve() in {sibling(path, end) for end in ("-wal", "-shm", "-journal")}:
+        raise click.UsageError(f"SQLite writes {name} beside the database. Choose another file.")

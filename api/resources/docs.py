@@ -26,14 +26,14 @@ swagger_ui = flask.Blueprint(
     static_url_path="/docs/assets",
 )
 page = flask.Blueprint("page", __name__, static_folder=_SWAGGER_UI, static_url_path="/docs/page")
-_IGNORED_FOR_FILES = ("HTTP_RANGE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
+_IGNORED_FIELDS = ("HTTP_RANGE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE")
 
 
 @swagger_ui.before_request
 @page.before_request
-def _ignore_what_operations_ignore() -> None:
+def _ignore_ranges_and_if_match() -> None:
     # Werkzeug would send 412 with the file, and evaluate ranges before `If-None-Match` (RFC 9110, section 13.2.2).
-    for name in _IGNORED_FOR_FILES:
+    for name in _IGNORED_FIELDS:
         flask.request.environ.pop(name, None)
 
 
