@@ -103,7 +103,7 @@ def test_the_demo_leaves_a_file_that_exists_unchanged(pressroom: Run, tmp_path: 
     assert (tmp_path / "demo.sqlite").read_text() == "mine"
 
 
-def test_the_demo_leaves_a_link_and_a_file_that_appears_meanwhile_unchanged(
+def test_the_demo_leaves_a_link_and_a_file_that_another_process_makes_unchanged(
     pressroom: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "link.sqlite").symlink_to("target.sqlite")
