@@ -72,15 +72,19 @@ def test_all_writers_wait_while_writes_succeed() -> None:
     assert time.monotonic() - began > 1
 
 
-def test_a_queue_that_was_empty_for_long_is_not_stalled() -> None:
-    queue = WriteQueue(2, Timeouts(write_slot_seconds=60, write_stall_seconds=1))
-    time.sleep(1.1)
+def let_a_writer_wait_for_another(queue: WriteQueue) -> None:
     queue.acquire()
     other = start(queue.acquire, 1)
     time.sleep(0.1)
     queue.release(success=True)
     other[0].join()
     queue.release(success=True)
+
+
+def test_a_queue_that_was_empty_for_long_is_not_stalled() -> None:
+    queue = WriteQueue(2, Timeouts(write_slot_seconds=60, write_stall_seconds=1))
+    time.sleep(1.1)
+    let_a_writer_wait_for_another(queue)
 
 
 def test_a_writer_that_did_not_wait_shows_no_stall() -> None:
@@ -88,12 +92,7 @@ def test_a_writer_that_did_not_wait_shows_no_stall() -> None:
     queue.acquire(wait=False)
     queue.release(success=False, waited=False)
     time.sleep(1.1)
-    queue.acquire()
-    other = start(queue.acquire, 1)
-    time.sleep(0.1)
-    queue.release(success=True)
-    other[0].join()
-    queue.release(success=True)
+    let_a_writer_wait_for_another(queue)
 
 
 def test_writers_that_do_not_wait_are_rejected_at_once() -> None:
