@@ -64,12 +64,12 @@ def demo(file: str, *, no_serve: bool) -> None:
 def _create(settings: Settings, file: str) -> None:
     """Create the file when the site is complete; exit if anything is there."""
     path = Path(file).absolute()
-    exists = click.UsageError(
+    file_exists = click.UsageError(
         f"{click.format_filename(file)} exists. Name another file, or serve it: "
         f"PRESSROOM_DATABASE_URL=sqlite:///{click.format_filename(file)} pressroom serve"
     )
     if os.path.lexists(path):
-        raise exists
+        raise file_exists
     if database_file := Database(settings).file:
         database_file.require_no_lost_database()
     with unfinished_directory(path.parent) as directory:
@@ -83,7 +83,7 @@ def _create(settings: Settings, file: str) -> None:
         try:
             os.link(temporary, path)
         except FileExistsError:
-            raise exists from None
+            raise file_exists from None
 
 
 def _fill(database: Database) -> None:

@@ -50,7 +50,7 @@ def check_if_match(request: Request, row: Row) -> Row:
     if_match = request.headers.get("If-Match")
     if if_match is None:
         abort(428)
-    # Section 13.2.2: `If-None-Match` must be false, too.
+    # Section 13.2.2: `If-None-Match` comes second, and is false if it matches.
     if not _matches(if_match, request.if_match, row) or _matches(
         request.headers.get("If-None-Match"), request.if_none_match, row
     ):

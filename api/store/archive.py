@@ -13,7 +13,7 @@ from api.store.users import users
 
 
 class ArchivedUser(NamedTuple):
-    """A user in an archive, which has no `id`."""
+    """A user in an archive; `id` is not archived."""
 
     id: int
     username: str

@@ -16,7 +16,7 @@ from api.store.users import users
 
 
 class ArchivedAccount(NamedTuple):
-    """A user with everything that permits to sign in."""
+    """A user with everything that permits to sign in; `id` is not archived."""
 
     id: int
     username: str
@@ -31,7 +31,7 @@ class ArchivedAccount(NamedTuple):
 
 
 class ArchivedToken(NamedTuple):
-    """A token; the hash is stored as bytes, and archived in hexadecimal digits."""
+    """A token; the hash is archived in hexadecimal digits, and `id` is not archived."""
 
     id: int
     user: str

@@ -27,8 +27,8 @@ UPDATES = {
 }
 """By whether the post was a draft, and still is, when the change is not in the feed; and whether it is published at
 `new_published_at`. A suspended author must be locked then."""
-# Also of what was public before, because a client may not have read yet that it no longer is, and of all that has a
-# position: on SQLite, the next change would get that of a row that is deleted without a record.
+# Of each post that has a position, also if it is not public: a client may not have read yet that it no longer is, and
+# on SQLite the next change would get the position of a row that is deleted without a record.
 RECORD_REMOVAL = record_removal(
     removed_posts,
     ["post_id"],
@@ -36,7 +36,6 @@ RECORD_REMOVAL = record_removal(
         posts.c.id == sa.bindparam("read_id"),
         sa.or_(
             posts.c.published_at < sa.literal(END_OF_TIME, PublishedAt()),
-            posts.c.was_public_until.is_not(None),
             posts.c.change_position.is_not(None),
         ),
     ),

@@ -299,7 +299,7 @@ CONTROLS = {
         "store/posts", "db.execute(statements.RECORD_REMOVAL, read_id=post.id, at=now())", "pass", CHANGES, LOST
     ),
     "a removed draft forgotten": Control(
-        "store/posts_statements", "posts.c.was_public_until.is_not(None)", "sa.false()", CHANGES, LOST
+        "store/posts_statements", "posts.c.change_position.is_not(None)", "sa.false()", CHANGES, LOST
     ),
     "a removed user forgotten": Control(
         "store/users_removal", "db.execute(_RECORD_REMOVAL, read_id=user.id, at=now())", "pass", CHANGES, LOST
